@@ -1,0 +1,82 @@
+/**
+ * Owns the command line: which command, its help, its exit code, where its report goes.
+ * Must not know: signals, the process it runs in.
+ * Invariant: never throws; whatever happens becomes a message and an exit code.
+ */
+import { writeFileSync } from 'node:fs'
+
+import { EnvironmentError, EXIT_ENVIRONMENT, EXIT_INVALID, EXIT_PASS } from './exit-codes.ts'
+import type { Outputs } from './output.ts'
+import { ProgressLine, SILENT } from './report/progress.ts'
+import type { RunReport } from './report/run-report.ts'
+import { runTable } from './report/table.ts'
+import { runBench } from './run/run-bench.ts'
+import { describeFlags } from './run/run-flags.ts'
+import { describeProblems, parseRun } from './run/run-options.ts'
+import type { RunReporting } from './run/run-options.ts'
+import { benchVersion } from './version.ts'
+
+const HELP = `shardwire-bench: puts a server that speaks shardwire frames under load and measures it
+
+  shardwire-bench run --target tcp://HOST:PORT [flags]
+  shardwire-bench --help | --version
+
+${describeFlags()}
+
+exit codes: 0 pass, 1 objective missed (not used yet), 2 the run is invalid (wrong answers, lost connections, starved
+generator, cut short), 3 the run could not take place (flags, no server, limits of the system)
+`
+
+/** @returns the exit code */
+export async function runCli(args: readonly string[], outputs: Outputs, signal: AbortSignal): Promise<number> {
+  const [command, ...rest] = args
+  if (args.includes('--help') || command === 'help') return say(outputs, HELP)
+  if (args.includes('--version')) return say(outputs, `${benchVersion()}\n`)
+  if (command === 'run') return await runCommand(rest, outputs, signal)
+  const what = command === undefined ? 'a command is missing' : `there is no command ${command}`
+  outputs.err.write(`shardwire-bench: ${what}: expected run, for example run --target tcp://127.0.0.1:7400\n`)
+  return EXIT_ENVIRONMENT
+}
+
+async function runCommand(args: readonly string[], outputs: Outputs, signal: AbortSignal): Promise<number> {
+  const parsed = parseRun(args)
+  if (!parsed.ok) {
+    outputs.err.write(`shardwire-bench run: wrong flags\n${describeProblems(parsed.problems)}`)
+    return EXIT_ENVIRONMENT
+  }
+  const { options, reporting } = parsed
+  const text = reporting.jsonFile === '-' ? outputs.err : outputs.out
+  const progress = reporting.quiet ? SILENT : new ProgressLine(text)
+  try {
+    const report = await runBench(options, { progress, signal })
+    text.write(runTable(report))
+    writeJson(report, reporting, outputs)
+    return report.verdict.state === 'INVALID' ? EXIT_INVALID : EXIT_PASS
+  } catch (error) {
+    outputs.err.write(`shardwire-bench run: ${inWords(error)}\n`)
+    return EXIT_ENVIRONMENT
+  }
+}
+
+function writeJson(report: RunReport, { jsonFile }: RunReporting, outputs: Outputs): void {
+  if (jsonFile === undefined) return
+  const json = `${JSON.stringify(report, undefined, 2)}\n`
+  if (jsonFile === '-') return outputs.out.write(json)
+  try {
+    writeFileSync(jsonFile, json)
+  } catch (error) {
+    const message = `The report cannot be written to ${jsonFile} (${String(error)}): name a file that can be written.`
+    throw new EnvironmentError('JSON_FILE', message, error)
+  }
+}
+
+/** An error that we made is a sentence already; of any other the stack is what helps. */
+function inWords(error: unknown): string {
+  if (error instanceof EnvironmentError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function say({ out }: Outputs, text: string): number {
+  out.write(text)
+  return EXIT_PASS
+}

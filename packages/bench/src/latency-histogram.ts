@@ -1,0 +1,66 @@
+/**
+ * Owns the distribution of latencies: an HDR histogram of whole microseconds with three significant digits.
+ * Must not know: where the values come from, or what they are compared with.
+ * Invariant: never resized and never clamped: a value above LATENCY_US_MAX is the caller's to count. Histograms are
+ * added bucket by bucket; a percentile is only ever read from the sum.
+ *
+ * The WebAssembly build of the histogram takes a value in 18 ns where the JavaScript one takes 50 ns.
+ */
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, initWebAssemblySync } from 'hdr-histogram-js'
+import type { Histogram } from 'hdr-histogram-js'
+
+/** Largest latency in the histogram: ten minutes in microseconds. */
+export const LATENCY_US_MAX = 600_000_000
+export const SIGNIFICANT_DIGITS = 3
+
+export class LatencyHistogram {
+  readonly #histogram: Histogram
+
+  constructor() {
+    initWebAssemblySync()
+    this.#histogram = build({
+      lowestDiscernibleValue: 1,
+      highestTrackableValue: LATENCY_US_MAX,
+      numberOfSignificantValueDigits: SIGNIFICANT_DIGITS,
+      autoResize: false,
+      bitBucketSize: 64,
+      useWebAssembly: true,
+    })
+  }
+
+  get samples(): number {
+    return this.#histogram.totalCount
+  }
+
+  /** Takes `count` samples of a value from 0 to LATENCY_US_MAX, whole microseconds. */
+  record(latencyUs: number, count: number): void {
+    this.#histogram.recordValueWithCount(latencyUs, count)
+  }
+
+  /** The value that `percentile` percent of the samples do not exceed, right to three digits; 0 without samples. */
+  percentileUs(percentile: number): number {
+    return this.samples === 0 ? 0 : this.#histogram.getValueAtPercentile(percentile)
+  }
+
+  /** HDR V2, compressed, base64: what every HDR tool reads. Empty without samples. */
+  encode(): string {
+    return this.samples === 0 ? '' : encodeIntoCompressedBase64(this.#histogram)
+  }
+
+  /** Adds an encoded histogram; the empty string adds nothing. */
+  merge(encoded: string): void {
+    if (encoded === '') return
+    const other = decodeFromCompressedBase64(encoded, 64, true)
+    this.#histogram.add(other)
+    other.destroy()
+  }
+
+  reset(): void {
+    this.#histogram.reset()
+  }
+
+  /** Gives its WebAssembly memory back; it must not be used again. */
+  destroy(): void {
+    this.#histogram.destroy()
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Owns bringing all connections of a load process up, a bounded number of connects at a time.
+ * Must not know: the load, other processes.
+ * Invariant: at most `connectingMax` connects are under way; it ends exactly once, with all of them up or with the first
+ * failure. While connecting no connection may go: a server that closes one then refuses it.
+ */
+import type { CancelTimer, Clock } from '@shardwire/protocol'
+
+import type { ConnectFailure } from '../messages.ts'
+import type { ConnectionEvents, LoadConnection } from './load-connection.ts'
+
+/** Without any connect coming through for so long, the rest is not waited for. */
+const CONNECT_STALL_MS = 10_000
+/** A report of progress for so many connections that are up. */
+const REPORT_EVERY = 256
+
+export interface DialerEvents {
+  onProgress(connected: number): void
+  onAllUp(): void
+  onFailure(failure: ConnectFailure): void
+  /** A connection ended after all were up. */
+  onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void
+}
+
+export class Dialer implements ConnectionEvents {
+  readonly #connections: readonly LoadConnection[]
+  readonly #connectingMax: number
+  readonly #clock: Clock
+  readonly #events: DialerEvents
+  #cancelStall: CancelTimer = () => {}
+  #dialed = 0
+  #connected = 0
+  #ended = false
+
+  constructor(connections: readonly LoadConnection[], connectingMax: number, clock: Clock, events: DialerEvents) {
+    this.#connections = connections
+    this.#connectingMax = connectingMax
+    this.#clock = clock
+    this.#events = events
+  }
+
+  start(): void {
+    this.#watch()
+    this.#dialMore()
+  }
+
+  /** Gives up on what is not up yet. */
+  stop(): void {
+    this.#ended = true
+    this.#cancelStall()
+  }
+
+  onUp(): void {
+    this.#connected++
+    if (this.#ended) return
+    this.#watch()
+    if (this.#connected % REPORT_EVERY === 0) this.#events.onProgress(this.#connected)
+    if (this.#connected === this.#connections.length) {
+      this.stop()
+      this.#events.onAllUp()
+    } else this.#dialMore()
+  }
+
+  onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void {
+    if (this.#connected === this.#connections.length) return this.#events.onDown(connection, error)
+    this.#fail(error?.code ?? 'CLOSED_EARLY', error?.message ?? 'closed by the server before the load began')
+  }
+
+  #dialMore(): void {
+    while (this.#dialed < this.#connections.length && this.#dialed - this.#connected < this.#connectingMax) {
+      this.#connections[this.#dialed++]?.dial(this)
+    }
+  }
+
+  #watch(): void {
+    this.#cancelStall()
+    const stalled = (): void =>
+      this.#fail('CONNECT_STALLED', `no connect came through for ${CONNECT_STALL_MS / 1000} s`)
+    this.#cancelStall = this.#clock.after(CONNECT_STALL_MS, stalled)
+  }
+
+  #fail(code: string, message: string): void {
+    if (this.#ended) return
+    this.stop()
+    this.#events.onFailure({ code, message, connected: this.#connected })
+  }
+}

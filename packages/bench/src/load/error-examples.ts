@@ -1,0 +1,54 @@
+/**
+ * Owns the words for the first error of a process: which byte was wrong, what was expected, what came.
+ * Must not know: sockets, counts.
+ * Invariant: offsets are offsets in the frame, from its header's first byte.
+ */
+import { ERROR_TABLE, KIND_NAMES } from '@shardwire/protocol'
+import type { FrameDecoder } from '@shardwire/protocol'
+
+import type { ErrorExample } from '../messages.ts'
+import type { AnswerCheck } from './answer-check.ts'
+import type { FrameTemplate } from './frame-template.ts'
+
+/** Bytes shown on either side of a difference. */
+const SHOWN_BYTES = 16
+
+type Example = Omit<ErrorExample, 'kind'>
+
+export interface AnswerSeen {
+  readonly connection: number
+  readonly sequence: number
+  readonly memory: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** An answer that is not the frame that `check` expects; `why` comes first in the sentence. */
+export function differentAnswer(template: FrameTemplate, check: AnswerCheck, seen: AnswerSeen, why: string): Example {
+  const { connection, sequence, memory, start, end } = seen
+  const offset = check.firstDifference(memory, start, Math.min(end, start + template.frameBytes))
+  const where = `connection ${connection}, answer to frame ${sequence}`
+  if (offset < 0) return plainExample(connection, sequence, `${where}: ${why}`)
+  const expected = check.expectedHex(offset, SHOWN_BYTES)
+  const got = Buffer.from(memory.subarray(start + offset, Math.min(end, start + offset + SHOWN_BYTES))).toString('hex')
+  const field = template.fieldAt(offset)
+  const sentence = `${where}: ${why}; first difference at byte ${offset} of the frame (${field}): expected ${expected}, got ${got}`
+  return { connection, sequence, offset, expected, got, sentence }
+}
+
+/** An error in which no byte is to blame. */
+export function plainExample(connection: number, sequence: number, sentence: string): Example {
+  return { connection, sequence, offset: -1, expected: '', got: '', sentence }
+}
+
+/** What a frame is, in words. */
+export function frameInWords(decoder: FrameDecoder): string {
+  const id = decoder.id === 0 ? '' : `, id ${decoder.id}`
+  return `${KIND_NAMES[decoder.kind] ?? 'frame'} on route ${decoder.route}${id}, ${decoder.bodyEnd - decoder.bodyStart} bytes`
+}
+
+/** The name of the error that an ERROR body speaks of: the names stand in it as they are. */
+export function errorNameIn(memory: Uint8Array, start: number, end: number): string {
+  const text = Buffer.from(memory.buffer, memory.byteOffset + start, end - start).toString('latin1')
+  return ERROR_TABLE.find((row) => text.includes(row.name))?.name ?? 'an unknown error'
+}

@@ -1,0 +1,32 @@
+/**
+ * Owns the way to standard output and standard error: nothing else in the bench prints.
+ * Must not know: what is printed.
+ * Invariant: `terminal` says whether a line may be rewritten in place.
+ */
+import process from 'node:process'
+
+export interface Output {
+  /** Whether this is a terminal, where a line can be rewritten. */
+  readonly terminal: boolean
+  /** Writes `text` as it is; the caller adds line ends. */
+  write(text: string): void
+}
+
+interface Stream {
+  readonly isTTY?: boolean
+  write(text: string): boolean
+}
+
+function outputTo(stream: Stream): Output {
+  return { terminal: stream.isTTY === true, write: (text) => void stream.write(text) }
+}
+
+/** Where the program's two streams go. */
+export interface Outputs {
+  readonly out: Output
+  readonly err: Output
+}
+
+export function standardOutputs(): Outputs {
+  return { out: outputTo(process.stdout), err: outputTo(process.stderr) }
+}

@@ -1,0 +1,62 @@
+/**
+ * Owns the view of a run that is under way: one rewritten line on a terminal, a line each time elsewhere.
+ * Must not know: what is done with the numbers afterwards.
+ * Invariant: after `end` the cursor stands at the beginning of a line.
+ */
+import type { Phase } from '../messages.ts'
+import type { Output } from '../output.ts'
+import { grouped } from './numbers.ts'
+
+export interface ProgressState {
+  readonly phase: 'connecting' | Phase
+  readonly connections: number
+  readonly connectionsWanted: number
+  readonly messagesPerSecond: number
+  readonly p50Us: number
+  readonly p99Us: number
+  readonly errors: number
+  readonly secondsLeft: number
+}
+
+export interface Progress {
+  show(state: ProgressState): void
+  end(): void
+}
+
+export const SILENT: Progress = { show: () => {}, end: () => {} }
+
+const CLEAR_LINE = '\r\u001b[2K'
+
+export class ProgressLine implements Progress {
+  readonly #output: Output
+  #open = false
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  show(state: ProgressState): void {
+    const text = progressText(state)
+    this.#open = this.#output.terminal
+    this.#output.write(this.#output.terminal ? `${CLEAR_LINE}${text}` : `${text}\n`)
+  }
+
+  end(): void {
+    if (this.#open) this.#output.write(CLEAR_LINE)
+    this.#open = false
+  }
+}
+
+export function progressText(state: ProgressState): string {
+  const { phase, connections, connectionsWanted } = state
+  if (phase === 'connecting') return `connecting  ${grouped(connections)} of ${grouped(connectionsWanted)} connections`
+  const latency = phase === 'warm-up' ? [] : [`p50 ${grouped(state.p50Us)} us`, `p99 ${grouped(state.p99Us)} us`]
+  return [
+    phase.padEnd(8),
+    `${grouped(connections)} connections`,
+    `${grouped(Math.round(state.messagesPerSecond))} messages/s`,
+    ...latency,
+    `${grouped(state.errors)} errors`,
+    `${Math.max(0, Math.ceil(state.secondsLeft))} s left`,
+  ].join('  ')
+}

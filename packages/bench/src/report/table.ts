@@ -1,0 +1,91 @@
+/**
+ * Owns the report as text for people.
+ * Must not know: where it is printed.
+ * Invariant: shows nothing that the JSON report does not hold.
+ */
+import type { ErrorKind } from '../messages.ts'
+import { targetUrl } from '../run/diagnosis.ts'
+import { grouped, megabytes, seconds } from './numbers.ts'
+import type { LatencyReport, RunReport } from './run-report.ts'
+
+/** A percentile with fewer samples above it than this is marked: it is little more than the maximum. */
+const SAMPLES_BEYOND_MIN = 10
+const LABEL_COLUMNS = 12
+const NUMBER_COLUMNS = 12
+
+export function runTable(report: RunReport): string {
+  const sections = [
+    heading(report),
+    throughput(report),
+    latency(report.latency),
+    loadProcesses(report),
+    verdict(report),
+  ]
+  return `\n${sections.join('\n')}\n`
+}
+
+function heading({ options, measuredUs }: RunReport): string {
+  const { target, connections, depth, payloadBytes, mode, route, processes } = options
+  const load = `${grouped(connections)} connections x ${depth} in flight, ${payloadBytes} B payload, ${mode}s to route ${route}`
+  return [
+    `${targetUrl(target)}  ${load}`,
+    `closed loop, ${seconds(measuredUs)} measured after ${options.warmupMs / 1000} s of warm-up, load processes: ${processes}\n`,
+  ].join('\n')
+}
+
+function throughput(report: RunReport): string {
+  const rate = `${grouped(report.messagesPerSecond)} messages/s  ${megabytes(report.bytesReceivedPerSecond)} MB/s each way`
+  const sum = `${grouped(report.messages)} messages  ${megabytes(report.bytesSent)} MB sent  ${megabytes(report.bytesReceived)} MB received`
+  return `${label('throughput')}${rate}\n${label('total')}${sum}\n`
+}
+
+function latency(report: LatencyReport): string {
+  const rows: [string, number, number][] = [
+    ['min', report.minUs, 0],
+    ['mean', report.meanUs, 0],
+    ['p50', report.p50Us, 0.5],
+    ['p90', report.p90Us, 0.1],
+    ['p99', report.p99Us, 0.01],
+    ['p99.9', report.p999Us, 0.001],
+    ['p99.99', report.p9999Us, 0.0001],
+    ['max', report.maxUs, 0],
+  ]
+  const few = (share: number): boolean => share > 0 && report.samples * share < SAMPLES_BEYOND_MIN
+  const lines = rows.map(([name, us, share]) => `${label(`  ${name}`)}${number(us)}${few(share) ? ' *' : ''}`)
+  const marked = rows.some(([, , share]) => few(share))
+  const note = marked ? [`  * fewer than ${SAMPLES_BEYOND_MIN} samples lie above it`] : []
+  return [
+    `${label('latency')}${'us'.padStart(NUMBER_COLUMNS)}  ${grouped(report.samples)} samples`,
+    ...lines,
+    ...note,
+    '',
+  ].join('\n')
+}
+
+function loadProcesses({ processes }: RunReport): string {
+  const lines = processes.map((self, index) => {
+    const cpu = self.lengthUs === 0 ? 0 : Math.round((self.threadCpuUs / self.lengthUs) * 100)
+    const late = `event loop late by ${grouped(self.loopDelayP99Us)} us at p99, ${grouped(self.loopDelayMaxUs)} us at most`
+    return `${label(index === 0 ? 'generator' : '')}process ${index}: ${cpu} % of a core, ${late}`
+  })
+  return `${lines.join('\n')}\n`
+}
+
+function verdict({ errors, verdict: { state, reasons }, notes }: RunReport): string {
+  const counted = (Object.entries(errors) as [ErrorKind, number][]).filter(([, count]) => count > 0)
+  const list = counted.map(([kind, count]) => `${grouped(count)} ${kind}`).join(', ')
+  return [
+    `${label('errors')}${list === '' ? 'none' : list}`,
+    `${label('verdict')}${state}`,
+    ...reasons.map((reason) => `  - ${reason}`),
+    ...notes.map((note) => `\n${note}`),
+  ].join('\n')
+}
+
+function label(text: string): string {
+  return text.padEnd(LABEL_COLUMNS)
+}
+
+function number(us: number): string {
+  return grouped(us).padStart(NUMBER_COLUMNS)
+}

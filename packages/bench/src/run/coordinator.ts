@@ -1,0 +1,197 @@
+/**
+ * Owns the course of a run over its load processes: connect all, start all at once, gather, end all.
+ * Must not know: how load is made, how a report looks.
+ * Invariant: no process gets `start` before every one is ready; when `run` settles no process is left. A process that
+ * ends, or stays silent, before it is done breaks the run.
+ */
+import type { CancelTimer, Clock } from '@shardwire/protocol'
+
+import { noErrors } from '../load/error-ledger.ts'
+import { DRAIN_MS } from '../load/load-runner.ts'
+import type { ErrorKind, LoadMessage, LoadPlan, LoadSummary } from '../messages.ts'
+import type { Progress } from '../report/progress.ts'
+import type { RunOutcome } from '../report/run-report.ts'
+import { diagnose } from './diagnosis.ts'
+import { LoadChild } from './load-child.ts'
+import type { LoadChildEvents } from './load-child.ts'
+import type { RunOptions } from './run-options.ts'
+import { RunTotals } from './run-totals.ts'
+
+const PROGRESS_MS = 1000
+/** Beyond the longest possible run a load process may be silent for so long. */
+const SILENCE_MS = 10_000
+/** A load process that was told to end has so long to do it. */
+const END_MS = 2000
+
+export interface CoordinatorParts {
+  readonly clock: Clock
+  readonly progress: Progress
+}
+
+export class Coordinator implements LoadChildEvents {
+  readonly #options: RunOptions
+  readonly #plans: readonly LoadPlan[]
+  readonly #clock: Clock
+  readonly #progress: Progress
+  readonly #totals: RunTotals
+  readonly #summaries: (LoadSummary | undefined)[]
+  readonly #connected: number[]
+  readonly #breaks: string[] = []
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #finished = Promise.withResolvers<void>()
+  readonly #over = new Set<number>()
+  #children: readonly LoadChild[] = []
+  #readyCount = 0
+  #startedMs = 0
+  #ending = false
+  #cancelWatchdog: CancelTimer = () => {}
+
+  constructor(options: RunOptions, plans: readonly LoadPlan[], { clock, progress }: CoordinatorParts) {
+    this.#options = options
+    this.#plans = plans
+    this.#clock = clock
+    this.#progress = progress
+    this.#totals = new RunTotals(plans.length)
+    this.#summaries = new Array<LoadSummary | undefined>(plans.length)
+    this.#connected = plans.map(() => 0)
+  }
+
+  /** Runs to the end, or until `signal` cuts it short. Throws an EnvironmentError when connections cannot be made. */
+  async run(signal: AbortSignal): Promise<RunOutcome> {
+    const startedAtMs = this.#clock.wallMs()
+    const cutShort = (): void => this.#cutShort()
+    signal.addEventListener('abort', cutShort)
+    const cancelProgress = this.#clock.every(PROGRESS_MS, () => this.#show())
+    try {
+      this.#children = this.#plans.map((_, index) => new LoadChild(index, this))
+      for (const child of this.#children) child.send({ type: 'prepare', plan: this.#planOf(child.index) })
+      if (signal.aborted) this.#cutShort()
+      await this.#ready.promise
+      this.#start()
+      await this.#finished.promise
+    } finally {
+      signal.removeEventListener('abort', cutShort)
+      cancelProgress()
+      await this.#end()
+      this.#progress.end()
+    }
+    return this.#outcome(startedAtMs)
+  }
+
+  onMessage(index: number, message: LoadMessage): void {
+    switch (message.type) {
+      case 'connecting':
+        this.#connected[index] = message.connected
+        return
+      case 'connect-failed':
+        return this.#ready.reject(diagnose(this.#options.target, message.failure))
+      case 'ready':
+        return this.#onReady(index)
+      case 'interval':
+        return this.#totals.add(index, message.interval)
+      case 'done':
+        this.#summaries[index] = message.summary
+        return this.#onOver(index)
+    }
+  }
+
+  onExit(index: number, how: string): void {
+    if (!this.#ending && this.#summaries[index] === undefined) this.#breakRun(`Load process ${index} ended (${how}).`)
+    this.#onOver(index)
+  }
+
+  #onReady(index: number): void {
+    this.#connected[index] = this.#planOf(index).connections
+    if (++this.#readyCount === this.#plans.length) this.#ready.resolve()
+  }
+
+  #onOver(index: number): void {
+    this.#over.add(index)
+    if (this.#over.size < this.#plans.length) return
+    this.#ready.resolve()
+    this.#finished.resolve()
+  }
+
+  #start(): void {
+    if (this.#breaks.length > 0) return
+    this.#startedMs = this.#clock.nowMs()
+    for (const child of this.#children) child.send({ type: 'start' })
+    this.#watch(this.#plannedMs() + DRAIN_MS + SILENCE_MS)
+  }
+
+  /** A process that is gone leaves the others nothing to measure. */
+  #breakRun(reason: string): void {
+    this.#breaks.push(reason)
+    this.#ready.resolve()
+    for (const child of this.#children) child.send({ type: 'stop' })
+    this.#watch(END_MS)
+  }
+
+  #cutShort(): void {
+    this.#breakRun('The run was cut short.')
+  }
+
+  #watch(silenceMs: number): void {
+    this.#cancelWatchdog()
+    this.#cancelWatchdog = this.#clock.after(silenceMs, () => {
+      const silent = this.#plans.flatMap((_, index) => (this.#over.has(index) ? [] : [index]))
+      this.#breaks.push(`Load process ${silent.join(', ')} did not report.`)
+      this.#finished.resolve()
+    })
+  }
+
+  /** Ends every process: by closing the channel, and by force when that is not enough. */
+  async #end(): Promise<void> {
+    this.#ending = true
+    this.#cancelWatchdog()
+    for (const child of this.#children) child.release()
+    const cancelKill = this.#clock.after(END_MS, () => {
+      for (const child of this.#children) child.kill()
+    })
+    await Promise.all(this.#children.map((child) => child.exited))
+    cancelKill()
+  }
+
+  #plannedMs(): number {
+    return this.#options.warmupMs + this.#options.durationMs
+  }
+
+  #planOf(index: number): LoadPlan {
+    const plan = this.#plans[index]
+    if (plan === undefined) throw new RangeError(`no load process ${index}`)
+    return plan
+  }
+
+  #show(): void {
+    const totals = this.#totals
+    const started = this.#startedMs > 0
+    this.#progress.show({
+      phase: started ? totals.phase : 'connecting',
+      connections: started ? totals.connectionsNow : this.#connected.reduce((sum, count) => sum + count, 0),
+      connectionsWanted: this.#options.connections,
+      messagesPerSecond: totals.messagesPerSecondNow,
+      p50Us: totals.latency.percentileUs(50),
+      p99Us: totals.latency.percentileUs(99),
+      errors: totals.errorsNow,
+      secondsLeft: (this.#startedMs + this.#plannedMs() - this.#clock.nowMs()) / 1000,
+    })
+  }
+
+  #outcome(startedAtMs: number): RunOutcome {
+    const summaries = this.#summaries.filter((summary) => summary !== undefined)
+    const errors = noErrors()
+    for (const summary of summaries) {
+      for (const kind of Object.keys(errors) as ErrorKind[]) errors[kind] += summary.errors[kind]
+    }
+    return {
+      options: this.#options,
+      startedAtMs,
+      totals: this.#totals,
+      measuredUs: Math.max(0, ...summaries.map((summary) => summary.measuredUs)),
+      errors,
+      example: summaries.find((summary) => summary.example !== null)?.example ?? null,
+      selves: summaries.map((summary) => summary.self),
+      breaks: this.#breaks,
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Owns one run from its options to its report: checks, name resolution, load, report.
+ * Must not know: flags, files, the terminal.
+ * Invariant: throws an EnvironmentError when the run cannot take place; every run that began has a report.
+ */
+import { lookup } from 'node:dns/promises'
+import type { Clock } from '@shardwire/protocol'
+
+import { systemClock } from '../clock.ts'
+import { describeEnvironment } from '../report/environment.ts'
+import { SILENT } from '../report/progress.ts'
+import type { Progress } from '../report/progress.ts'
+import { makeReport } from '../report/run-report.ts'
+import type { RunReport } from '../report/run-report.ts'
+import { benchVersion } from '../version.ts'
+import { Coordinator } from './coordinator.ts'
+import { diagnose } from './diagnosis.ts'
+import { splitLoad } from './load-split.ts'
+import type { RunOptions, RunTarget } from './run-options.ts'
+import { checkDescriptors, descriptorLimit } from './system-limits.ts'
+
+export interface RunParts {
+  readonly clock?: Clock
+  readonly progress?: Progress
+  /** Cuts the run short; what was measured until then is reported, as INVALID. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Puts a server under load and measures it.
+ * @throws EnvironmentError when connections cannot be made or the system's limits are too low
+ */
+export async function runBench(options: RunOptions, parts: RunParts = {}): Promise<RunReport> {
+  const { clock = systemClock, progress = SILENT, signal = new AbortController().signal } = parts
+  checkDescriptors(Math.ceil(options.connections / options.processes), descriptorLimit())
+  const plans = splitLoad(options, await resolveHost(options.target))
+  const outcome = await new Coordinator(options, plans, { clock, progress }).run(signal)
+  return makeReport(outcome, describeEnvironment(), benchVersion())
+}
+
+/** Looks the name up once, for all connections. */
+async function resolveHost(target: RunTarget): Promise<string> {
+  try {
+    return (await lookup(target.host)).address
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'ENOTFOUND'
+    throw diagnose(target, { code, message: String(error), connected: 0 })
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Owns the judgement whether a run's numbers may be used: VALID, SUSPECT or INVALID, with the reasons.
+ * Must not know: how numbers are gathered or shown.
+ * Invariant: INVALID outweighs SUSPECT; a verdict other than VALID has at least one reason, each a whole sentence.
+ */
+import { LATENCY_US_MAX } from '../latency-histogram.ts'
+import type { ErrorCounts, ErrorExample, ErrorKind, SelfReport } from '../messages.ts'
+
+export type VerdictState = 'VALID' | 'SUSPECT' | 'INVALID'
+
+export interface Verdict {
+  readonly state: VerdictState
+  readonly reasons: readonly string[]
+}
+
+/** What the verdict depends on. */
+export interface RunEvidence {
+  readonly samples: number
+  readonly aboveRange: number
+  readonly p99Us: number
+  readonly errors: ErrorCounts
+  readonly example: ErrorExample | null
+  /** One for every process that reported to the end. */
+  readonly selves: readonly SelfReport[]
+  /** Why the run did not go to its end; empty when it did. */
+  readonly breaks: readonly string[]
+}
+
+/** Above this share of a core, or of its event loop's time, a load process may be what limits the rate. */
+const BUSY_MAX = 0.9
+/** The event loop may be late by this share of the latency's p99 ... */
+const LOOP_DELAY_SHARE_MAX = 0.5
+/** ... but its own timers are no better than this. */
+const LOOP_DELAY_US_MIN = 1000
+/** A load process that stood still for so long, or for this share of the run, has measured itself. */
+const STARVED_US_MIN = 1_000_000
+const STARVED_SHARE_MAX = 0.1
+
+const ERROR_SENTENCES: Readonly<Record<ErrorKind, (count: number) => string>> = {
+  'wrong-answer': (count) => `${count} wrong answers`,
+  'unexpected-frame': (count) => `${count} frames that answer nothing`,
+  'error-frame': (count) => `${count} ERROR frames`,
+  'broken-stream': (count) => `${count} broken streams`,
+  goaway: (count) => `${count} connections were told to go away`,
+  'lost-connection': (count) => `${count} connections were lost`,
+  unanswered: (count) => `${count} frames were never answered`,
+}
+
+export function judgeRun(evidence: RunEvidence): Verdict {
+  const invalid = [...evidence.breaks, ...errorReasons(evidence), ...starvedReasons(evidence.selves)]
+  if (evidence.samples === 0) invalid.push('No frame was answered while measuring.')
+  const suspect = [...rangeReasons(evidence), ...busyReasons(evidence.selves), ...lateReasons(evidence)]
+  const reasons = [...invalid, ...suspect]
+  if (invalid.length > 0) return { state: 'INVALID', reasons }
+  return { state: suspect.length > 0 ? 'SUSPECT' : 'VALID', reasons }
+}
+
+function errorReasons({ errors, example }: RunEvidence): string[] {
+  const kinds = Object.entries(ERROR_SENTENCES) as [ErrorKind, (count: number) => string][]
+  const reasons = kinds.filter(([kind]) => errors[kind] > 0).map(([kind, say]) => `${say(errors[kind])}.`)
+  return example === null ? reasons : [...reasons, `The first: ${example.sentence}.`]
+}
+
+function starvedReasons(selves: readonly SelfReport[]): string[] {
+  const bound = (self: SelfReport): number => Math.max(STARVED_US_MIN, self.lengthUs * STARVED_SHARE_MAX)
+  return selves.flatMap((self, index) =>
+    self.loopDelayMaxUs > bound(self)
+      ? [`Load process ${index} stood still for ${inMs(self.loopDelayMaxUs)}: the generator was starved.`]
+      : [],
+  )
+}
+
+function rangeReasons({ aboveRange }: RunEvidence): string[] {
+  if (aboveRange === 0) return []
+  return [`${aboveRange} answers took more than ${LATENCY_US_MAX / 1_000_000} s and are in no percentile.`]
+}
+
+function busyReasons(selves: readonly SelfReport[]): string[] {
+  return selves.flatMap((self, index) => {
+    const cpu = self.lengthUs === 0 ? 0 : self.threadCpuUs / self.lengthUs
+    if (cpu <= BUSY_MAX && self.loopBusy <= BUSY_MAX) return []
+    const what =
+      cpu > BUSY_MAX ? `used ${inPercent(cpu)} of a core` : `was busy ${inPercent(self.loopBusy)} of the time`
+    return [`Load process ${index} ${what}: the generator may be the limit, more --processes may show more.`]
+  })
+}
+
+function lateReasons({ selves, p99Us }: RunEvidence): string[] {
+  const bound = Math.max(LOOP_DELAY_US_MIN, p99Us * LOOP_DELAY_SHARE_MAX)
+  return selves.flatMap((self, index) =>
+    self.loopDelayP99Us > bound
+      ? [
+          `The event loop of load process ${index} was ${inMs(self.loopDelayP99Us)} late at p99, the latency's is ${inMs(p99Us)}.`,
+        ]
+      : [],
+  )
+}
+
+function inPercent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+function inMs(us: number): string {
+  return `${(us / 1000).toFixed(us < 10_000 ? 2 : 0)} ms`
+}

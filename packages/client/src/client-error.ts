@@ -1,0 +1,82 @@
+/**
+ * Owns the errors that arise in the client itself: one class, one table of codes.
+ * Must not know: errors that the server sends; those are ShardwireError.
+ * Invariant: a code is a stable name and never gets another meaning; programs look at `code`, people at `message`.
+ */
+import type { HandlerRan } from '@shardwire/protocol'
+
+export interface ClientErrorRow {
+  readonly meaning: string
+  /** Whether the same call may succeed later, perhaps on another connection. */
+  readonly retryable: boolean
+  /** Whether the server's handler can have run: if so, only what is idempotent may be repeated. */
+  readonly handler: HandlerRan
+}
+
+function row(meaning: string, retryable: boolean, handler: HandlerRan): ClientErrorRow {
+  return Object.freeze({ meaning, retryable, handler })
+}
+
+/** The table, by code. */
+export const CLIENT_ERROR_TABLE = Object.freeze({
+  INVALID_OPTION: row('an option or argument is out of its range', false, 'did not run'),
+  CONNECT_FAILED: row('the name could not be resolved, or nobody took the connection', true, 'did not run'),
+  CONNECT_TIMEOUT: row('resolving, connecting and HELLO took longer than timeoutMs together', true, 'did not run'),
+  ABORTED: row('the AbortSignal of the call fired; its reason is the cause', false, 'may have run'),
+  REQUEST_TIMEOUT: row('no answer came within timeoutMs', true, 'may have run'),
+  CONNECTION_LOST: row('the connection ended while it was in use', true, 'may have run'),
+  CONNECTION_CLOSED: row('close() or destroy() was called, or the connection ended before', true, 'did not run'),
+  CONNECTION_DESTROYED: row('destroy() was called while the request was in flight', false, 'may have run'),
+  CONNECTION_DRAINING: row('the server sent GOAWAY and takes no new requests here', true, 'did not run'),
+  PROTOCOL_VIOLATION: row('the server sent what is no valid frame; the cause names its error', false, 'may have run'),
+  FRAME_TOO_LARGE: row('the frame would be larger than both ends allow', false, 'did not run'),
+  BACKLOG_FULL: row('maxBufferedBytes wait for a server that does not read', true, 'did not run'),
+  TOO_MANY_IN_FLIGHT: row('maxInFlight requests wait for their answers', true, 'did not run'),
+  BAD_ANSWER: row('the answer came, but its body is not valid msgpack', false, 'ran'),
+} satisfies Record<string, ClientErrorRow>)
+
+export type ClientErrorCode = keyof typeof CLIENT_ERROR_TABLE
+
+/** What was under way when an attempt to connect failed. */
+export type ConnectPhase = 'resolve' | 'connect' | 'hello'
+
+export interface ClientErrorExtras {
+  readonly cause?: unknown
+  /** `host:port`. */
+  readonly target?: string | undefined
+  readonly phase?: ConnectPhase | undefined
+  readonly requestsInFlight?: number | undefined
+  readonly bytesUnsent?: number | undefined
+}
+
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  readonly code: ClientErrorCode
+  readonly retryable: boolean
+  readonly handler: HandlerRan
+  /** `host:port`, where the error is about a connection. */
+  readonly target: string | undefined
+  /** For CONNECT_FAILED, CONNECT_TIMEOUT and ABORTED of an attempt to connect. */
+  readonly phase: ConnectPhase | undefined
+  /** Requests that failed together with the connection, where it was one that failed. */
+  readonly requestsInFlight: number | undefined
+  /** Bytes that the kernel had not taken yet, where a connection failed. */
+  readonly bytesUnsent: number | undefined
+
+  constructor(code: ClientErrorCode, message: string, extras: ClientErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
+    this.code = code
+    this.retryable = CLIENT_ERROR_TABLE[code].retryable
+    this.handler = CLIENT_ERROR_TABLE[code].handler
+    this.target = extras.target
+    this.phase = extras.phase
+    this.requestsInFlight = extras.requestsInFlight
+    this.bytesUnsent = extras.bytesUnsent
+  }
+}
+
+/** The few words of a cause that fit into another message: the system's code, or what it says. */
+export function briefly(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}

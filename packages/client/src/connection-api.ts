@@ -1,0 +1,127 @@
+/**
+ * Owns what a user of one connection sees: its verbs, its events, its numbers.
+ * Must not know: how any of it is done.
+ * Invariant: no type of the implementation shows here, so that a pool can offer the same.
+ */
+import type { Goaway, Metadata, MetadataFields, ShardwireError, Welcome } from '@shardwire/protocol'
+import type { ClientError } from './client-error.ts'
+
+/** A one-way frame from the server. */
+export interface Message {
+  readonly route: number
+  /** In memory of its own. */
+  readonly body: Uint8Array
+  readonly meta: Metadata | undefined
+}
+
+/**
+ * Why a connection ended:
+ * `closed` close() was called, `goaway` the server asked and the last answer came, `ended` the server sent FIN unasked,
+ * `lost` it broke, `violation` the server sent no valid frames, `destroyed` destroy() was called.
+ */
+export type ConnectionEnd = 'closed' | 'goaway' | 'ended' | 'lost' | 'violation' | 'destroyed'
+
+export interface CloseInfo {
+  readonly end: ConnectionEnd
+  /** What requests in flight failed with; undefined where it ended in good order. */
+  readonly error: ClientError | undefined
+  /** Requests that failed with it. */
+  readonly requestsInFlight: number
+  /** Bytes that were never handed to the kernel. */
+  readonly bytesUnsent: number
+}
+
+/**
+ * What a connection tells without being asked. A listener that throws does not harm the connection: its error is thrown
+ * again outside, as an uncaught exception.
+ */
+export interface ConnectionListeners {
+  readonly onMessage?: ((message: Message) => void) | undefined
+  /** An ERROR that answers no request: about a MESSAGE sent to `route`, or about the connection where `route` is 0. */
+  readonly onError?: ((error: ShardwireError, route: number) => void) | undefined
+  /** New requests fail from now on; the connection closes after the last answer. */
+  readonly onGoaway?: ((goaway: Goaway) => void) | undefined
+  /** Exactly once, when the socket is gone. */
+  readonly onClose?: ((close: CloseInfo) => void) | undefined
+}
+
+export interface SendOptions {
+  /** Metadata beside the body; reaches the handler. */
+  readonly meta?: MetadataFields | undefined
+}
+
+export interface RequestOptions extends SendOptions {
+  /** How long to wait for the answer, 1 to 2147483647 ms; also sent along as `deadlineMs`. */
+  readonly timeoutMs?: number | undefined
+  /** Gives up waiting, and tells the server so. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ConnectionStats {
+  /** Requests that somebody waits for. */
+  readonly requestsInFlight: number
+  /** Requests that were given up, and whose answer is still owed by the server. */
+  readonly requestsCancelled: number
+  /** Answers that came after their request was given up. */
+  readonly answersLate: number
+  /** Answers and CANCELs with an id that is not in flight. */
+  readonly answersUnknown: number
+  /** MESSAGEs that came while nobody listened. */
+  readonly messagesUnheard: number
+  /** Bytes that wait for the kernel to take them. */
+  readonly bytesUnsent: number
+}
+
+export interface Connection extends AsyncDisposable {
+  /** `host:port`. */
+  readonly target: string
+  /** The server's answer to HELLO; undefined where none was sent. */
+  readonly welcome: Welcome | undefined
+  /** The last GOAWAY. */
+  readonly goaway: Goaway | undefined
+  /** Whether new requests are taken. */
+  readonly isOpen: boolean
+  readonly stats: ConnectionStats
+  /** Settles when the socket is gone; never rejects. */
+  readonly closed: Promise<CloseInfo>
+  /** Replaces the listener of the options. */
+  onMessage: ((message: Message) => void) | undefined
+
+  /**
+   * Asks for one answer. The body is copied before this returns.
+   * @param route 1 to 4095
+   * Rejects with a ShardwireError that the server sent, or a ClientError: REQUEST_TIMEOUT, ABORTED, CONNECTION_LOST,
+   * CONNECTION_DESTROYED, PROTOCOL_VIOLATION; and without having sent anything: CONNECTION_CLOSED, CONNECTION_DRAINING,
+   * FRAME_TOO_LARGE, BACKLOG_FULL, TOO_MANY_IN_FLIGHT, INVALID_OPTION, ABORTED.
+   */
+  request(route: number, body?: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
+
+  /**
+   * As `request`, with one msgpack value each way; an empty answer is undefined. Rejects also with a TypeError for a
+   * value that msgpack has no form for, and with BAD_ANSWER for an answer that is not msgpack.
+   */
+  requestMsgpack(route: number, value: unknown, options?: RequestOptions): Promise<unknown>
+
+  /**
+   * Sends a MESSAGE, which nobody answers. The body is copied before this returns. Throws a ClientError:
+   * CONNECTION_CLOSED, FRAME_TOO_LARGE, BACKLOG_FULL, INVALID_OPTION.
+   * @param route 1 to 4095
+   * @returns false when the caller should wait for `drained` before the next
+   */
+  send(route: number, body?: Uint8Array, options?: SendOptions): boolean
+
+  /** As `send`, with a msgpack value; throws a TypeError for one that msgpack has no form for. */
+  sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean
+
+  /** Settles once `send` would return true. Rejects when the connection fails before. */
+  drained(): Promise<void>
+
+  /**
+   * Takes no new requests, waits for those in flight, sends FIN, and settles when the socket is gone; at the latest
+   * closeTimeoutMs after the last answer. Never rejects; calling it again gives the same end.
+   */
+  close(): Promise<void>
+
+  /** Ends now: everything in flight fails with CONNECTION_DESTROYED, whose cause is `error`. */
+  destroy(error?: unknown): void
+}

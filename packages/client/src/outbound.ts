@@ -1,0 +1,178 @@
+/**
+ * Owns the way from frames to the socket: frames of one tick leave in one write, and what the kernel does not take
+ * waits here, counted.
+ * Must not know: what a frame is for, who waits for an answer.
+ * Invariant: bytes leave in the order of the calls. A slab that the socket still holds is never written again.
+ */
+import {
+  allocateMemory,
+  copyBytes,
+  FLAG_META,
+  frameBytesOf,
+  META_LENGTH_BYTES,
+  openFrame,
+  sealFrame,
+  writeU16,
+} from '@shardwire/protocol'
+import type { Socket } from 'node:net'
+
+export interface OutboundOptions {
+  /** From this many bytes on, callers are asked to wait. */
+  readonly highWaterBytes: number
+  /** Most bytes that may wait. */
+  readonly maxBufferedBytes: number
+}
+
+const NO_BYTES = new Uint8Array(0)
+/** A connection that sends little keeps little; one that sends much doubles up to where a write costs least. */
+const SLAB_BYTES_MIN = 2048
+const SLAB_BYTES_MAX = 65_536
+
+export class Outbound {
+  readonly #socket: Socket
+  readonly #options: OutboundOptions
+  /** Slabs that are full, waiting for the next write. */
+  #filled: Uint8Array[] = []
+  #filledBytes = 0
+  #slab: Uint8Array = NO_BYTES
+  #slabUsed = 0
+  #slabBytesNext = SLAB_BYTES_MIN
+  #isFlushDue = false
+  #isEnded = false
+  #drained: PromiseWithResolvers<void> | undefined
+  readonly #onWritten: (error?: Error | null) => void
+
+  constructor(socket: Socket, options: OutboundOptions) {
+    this.#socket = socket
+    this.#options = options
+    // One function for all writes of the connection. An error is told by the socket's own event.
+    this.#onWritten = (error) => {
+      if (!(error instanceof Error)) this.#afterWrite()
+    }
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get bytesUnsent(): number {
+    return this.#filledBytes + this.#slabUsed + this.#socket.writableLength
+  }
+
+  /** Whether a caller may go on without waiting for `drained`. */
+  get isBelowHighWater(): boolean {
+    return this.bytesUnsent < this.#options.highWaterBytes
+  }
+
+  /** Whether `bytes` more may wait. */
+  hasRoom(bytes: number): boolean {
+    return this.bytesUnsent + bytes <= this.#options.maxBufferedBytes
+  }
+
+  /** Writes one frame; all is copied. @param meta an encoded metadata map, or no bytes for none */
+  frame(kind: number, route: number, id: number, meta: Uint8Array, body: Uint8Array): void {
+    const metaBytes = meta.length === 0 ? 0 : META_LENGTH_BYTES + meta.length
+    const start = this.#reserve(frameBytesOf(kind, metaBytes + body.length))
+    const slab = this.#slab
+    let at = openFrame(slab, start, kind, route, id)
+    if (metaBytes > 0) {
+      writeU16(slab, start, FLAG_META | (kind << 12) | route)
+      writeU16(slab, at, meta.length)
+      copyBytes(meta, 0, meta.length, slab, at + META_LENGTH_BYTES)
+      at += metaBytes
+    }
+    copyBytes(body, 0, body.length, slab, at)
+    this.#slabUsed = sealFrame(slab, start, at + body.length)
+    this.#scheduleFlush()
+  }
+
+  /** Writes frames that are encoded already. */
+  bytes(frames: Uint8Array): void {
+    const start = this.#reserve(frames.length)
+    copyBytes(frames, 0, frames.length, this.#slab, start)
+    this.#slabUsed = start + frames.length
+    this.#scheduleFlush()
+  }
+
+  /** Settles once less than highWaterBytes wait. Rejects with what `fail` is given. */
+  async drained(): Promise<void> {
+    if (this.isBelowHighWater) return
+    this.#drained ??= Promise.withResolvers()
+    await this.#drained.promise
+  }
+
+  /** Hands over everything that waits, then FIN. */
+  end(): void {
+    if (this.#isEnded) return
+    this.#writeAll()
+    this.#isEnded = true
+    this.#socket.end()
+  }
+
+  /** Nothing more is sent; what waits is given up. */
+  fail(error: Error): void {
+    this.#isEnded = true
+    this.#filled = []
+    this.#slab = NO_BYTES
+    this.#filledBytes = this.#slabUsed = 0
+    this.#drained?.reject(error)
+    this.#drained = undefined
+  }
+
+  /** Room for `bytes` in the slab. @returns the offset to write at */
+  #reserve(bytes: number): number {
+    if (this.#slabUsed + bytes > this.#slab.length) {
+      this.#retireSlab()
+      this.#slab = allocateMemory(Math.max(bytes, this.#slabBytesNext))
+      this.#slabBytesNext = Math.min(SLAB_BYTES_MAX, this.#slabBytesNext * 2)
+    }
+    return this.#slabUsed
+  }
+
+  #retireSlab(): void {
+    if (this.#slabUsed === 0) return
+    this.#filled.push(this.#slab.subarray(0, this.#slabUsed))
+    this.#filledBytes += this.#slabUsed
+    this.#slab = NO_BYTES
+    this.#slabUsed = 0
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    // Not a microtask: the continuations of all answers of one read add to the same write.
+    process.nextTick(flush, this)
+  }
+
+  /** For `flush` alone. */
+  flushDue(): void {
+    this.#isFlushDue = false
+    // While the kernel is full frames gather here, and leave together once it takes more.
+    if (this.#socket.writableLength === 0) this.#writeAll()
+  }
+
+  #writeAll(): void {
+    if (this.#isEnded || this.#filledBytes + this.#slabUsed === 0) return
+    const socket = this.#socket
+    if (this.#filled.length > 0) {
+      socket.cork()
+      for (const slab of this.#filled) socket.write(slab, this.#onWritten)
+      this.#filled = []
+      this.#filledBytes = 0
+      if (this.#slabUsed > 0) socket.write(this.#slab.subarray(0, this.#slabUsed), this.#onWritten)
+      socket.uncork()
+    } else socket.write(this.#slab.subarray(0, this.#slabUsed), this.#onWritten)
+    this.#slabUsed = 0
+    // Taken whole, the slab is free at once; else it is the socket's. One made for a large frame is not kept.
+    if (socket.writableLength > 0 || this.#slab.length > SLAB_BYTES_MAX) this.#slab = NO_BYTES
+  }
+
+  #afterWrite(): void {
+    if (this.#socket.writableLength === 0) this.#writeAll()
+    if (this.#drained !== undefined && this.isBelowHighWater) {
+      this.#drained.resolve()
+      this.#drained = undefined
+    }
+  }
+}
+
+function flush(outbound: Outbound): void {
+  outbound.flushDue()
+}

@@ -1,0 +1,166 @@
+/**
+ * Owns what each kind of frame from the server leads to.
+ * Must not know: bytes, sockets, when a connection closes.
+ * Invariant: what is handed on has memory of its own, so the frame's may be used again once `onFrame` returns.
+ */
+import {
+  BAD_FRAME,
+  copyBytes,
+  decodeErrorBody,
+  encodeErrorBody,
+  frameBytesOf,
+  KIND_CANCEL,
+  KIND_CONTROL,
+  KIND_ERROR,
+  KIND_MESSAGE,
+  KIND_REQUEST,
+  KIND_RESPONSE,
+  OPCODE_GOAWAY,
+  OPCODE_HELLO,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_WELCOME,
+  parseGoaway,
+  parseMetadata,
+  parseWelcome,
+  ShardwireError,
+  UNKNOWN_ROUTE,
+} from '@shardwire/protocol'
+import type { FrameDecoder, Goaway, Metadata, Welcome } from '@shardwire/protocol'
+import type { Message } from './connection-api.ts'
+import type { FrameSink } from './inbound.ts'
+import type { Outbound } from './outbound.ts'
+import type { PendingRequests } from './pending-requests.ts'
+
+/** What the connection does about it. */
+export interface ServerEvents {
+  onMessage(message: Message): void
+  /** An ERROR that answers no request. */
+  onServerError(error: ShardwireError, route: number): void
+  onWelcome(welcome: Welcome): void
+  onGoaway(goaway: Goaway): void
+  /** The server sent what it must not; nothing behind it is looked at. */
+  onViolation(error: ShardwireError): void
+  /** The server asks and asks, but does not read the answers. */
+  onFlooded(): void
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+export class ServerFrames implements FrameSink {
+  readonly #pending: PendingRequests
+  readonly #outbound: Outbound
+  readonly #events: ServerEvents
+
+  constructor(pending: PendingRequests, outbound: Outbound, events: ServerEvents) {
+    this.#pending = pending
+    this.#outbound = outbound
+    this.#events = events
+  }
+
+  onFrame(decoder: FrameDecoder, memory: Uint8Array): void {
+    switch (decoder.kind) {
+      case KIND_RESPONSE:
+        this.#pending.resolve(decoder.id, copyBody(decoder, memory))
+        break
+      case KIND_ERROR:
+        this.#error(decoder, memory)
+        break
+      case KIND_MESSAGE:
+        this.#message(decoder, memory)
+        break
+      case KIND_REQUEST:
+        this.#request(decoder)
+        break
+      case KIND_CANCEL:
+        // No REQUEST of the server's is ever in flight here: it was answered when it came.
+        this.#pending.answersUnknown++
+        break
+      case KIND_CONTROL:
+        this.#control(decoder, memory)
+        break
+    }
+  }
+
+  onBroken(code: number, detail: string): void {
+    this.#events.onViolation(new ShardwireError(code, detail))
+  }
+
+  #error({ id, route, bodyStart, bodyEnd }: FrameDecoder, memory: Uint8Array): void {
+    const error = decodeErrorBody(memory, bodyStart, bodyEnd)
+    if (id === 0) this.#events.onServerError(error, route)
+    else this.#pending.reject(id, error)
+  }
+
+  #message(decoder: FrameDecoder, memory: Uint8Array): void {
+    const meta = this.#metadata(decoder, memory)
+    if (meta instanceof ShardwireError) this.#events.onViolation(meta)
+    else this.#events.onMessage({ route: decoder.route, meta, body: copyBody(decoder, memory) })
+  }
+
+  #metadata({ metaStart, metaEnd }: FrameDecoder, memory: Uint8Array): Metadata | ShardwireError | undefined {
+    if (metaStart === metaEnd) return undefined
+    try {
+      return parseMetadata(memory, metaStart, metaEnd)
+    } catch (error) {
+      if (error instanceof ShardwireError) return error
+      throw error
+    }
+  }
+
+  #request({ id, route }: FrameDecoder): void {
+    if (id === 0) {
+      this.#violation('REQUEST with id 0')
+      return
+    }
+    const error = new ShardwireError(UNKNOWN_ROUTE, `this client serves no route ${route}`)
+    this.#reply(KIND_ERROR, route, id, encodeErrorBody(error))
+  }
+
+  #control(decoder: FrameDecoder, memory: Uint8Array): void {
+    const { bodyStart, bodyEnd } = decoder
+    switch (decoder.route) {
+      case OPCODE_PING:
+        this.#reply(KIND_CONTROL, OPCODE_PONG, 0, copyBody(decoder, memory))
+        break
+      case OPCODE_WELCOME:
+        this.#welcome(parseWelcome(memory, bodyStart, bodyEnd))
+        break
+      case OPCODE_GOAWAY:
+        this.#goaway(parseGoaway(memory, bodyStart, bodyEnd))
+        break
+      case OPCODE_HELLO:
+        this.#violation('HELLO from a server')
+        break
+      // PONG needs no answer, and an opcode of later versions is ignored.
+    }
+  }
+
+  #welcome(welcome: Welcome | undefined): void {
+    if (welcome === undefined) this.#violation('WELCOME whose payload is none')
+    else this.#events.onWelcome(welcome)
+  }
+
+  #goaway(goaway: Goaway | undefined): void {
+    if (goaway === undefined) this.#violation('GOAWAY whose payload is none')
+    else this.#events.onGoaway(goaway)
+  }
+
+  /** Answers what nobody here asked for, so within the limit that holds for all: a flood ends the connection. */
+  #reply(kind: number, route: number, id: number, body: Uint8Array): void {
+    if (this.#outbound.hasRoom(frameBytesOf(kind, body.length))) this.#outbound.frame(kind, route, id, NO_BYTES, body)
+    else this.#events.onFlooded()
+  }
+
+  #violation(text: string): void {
+    this.#events.onViolation(new ShardwireError(BAD_FRAME, text))
+  }
+}
+
+/** Not `slice`, which is a view where the memory is a Buffer. */
+function copyBody({ bodyStart, bodyEnd }: FrameDecoder, memory: Uint8Array): Uint8Array {
+  if (bodyStart === bodyEnd) return NO_BYTES
+  const body = new Uint8Array(bodyEnd - bodyStart)
+  copyBytes(memory, bodyStart, bodyEnd, body, 0)
+  return body
+}

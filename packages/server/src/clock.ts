@@ -1,0 +1,27 @@
+/**
+ * Owns the real time: the only file of the server that asks the runtime for it.
+ * Must not know: what is timed.
+ * Invariant: `nowMs` is the machine-wide monotonic clock, so that primary and workers may compare their readings;
+ * `performance.now` would not do, its origin is each process's own start.
+ */
+import type { CancelTimer, Clock } from '@shardwire/protocol'
+
+const MS_PER_S = 1000
+const NS_PER_MS = 1e6
+
+export const systemClock: Clock = {
+  nowMs(): number {
+    const [seconds, nanoseconds] = process.hrtime()
+    return seconds * MS_PER_S + nanoseconds / NS_PER_MS
+  },
+  wallMs: () => Date.now(),
+  after(delayMs: number, task: () => void): CancelTimer {
+    const timer = setTimeout(task, delayMs)
+    return () => clearTimeout(timer)
+  },
+  every(intervalMs: number, task: () => void): CancelTimer {
+    const timer = setInterval(task, intervalMs)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+}

@@ -1,0 +1,35 @@
+/**
+ * Owns the one way to a configuration: the environment in, all of it or all problems with it out.
+ * Must not know: the process, its environment, or what is done with the answer.
+ * Invariant: a configuration is only given out when nothing at all is wrong with it.
+ */
+import { completeConfig, type Config, type Sources } from './config.ts'
+import type { Machine } from './machine.ts'
+import { OPTIONS, type OptionValues } from './options.ts'
+import { checkPairs } from './pair-checks.ts'
+import type { Problem } from './problem.ts'
+import { readOptions, type Environment, type ReadFile } from './read-options.ts'
+import { unknownNames } from './unknown-names.ts'
+
+export type { Config, Listener, Sources } from './config.ts'
+export type { Source } from './option.ts'
+export type { Problem } from './problem.ts'
+
+export type LoadedConfig =
+  | { readonly ok: true; readonly config: Config; readonly sources: Sources }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * The configuration that `env` and the defaults for `machine` make.
+ * @param files reads the files that NAME_FILE variables of secrets name; without it they cannot be read
+ */
+export function loadConfig(env: Environment, machine: Machine, files?: ReadFile): LoadedConfig {
+  const read = readOptions(OPTIONS, env, machine, files)
+  // The table is what both types are made of: readOptions gives every key of it a value of its row.
+  const config = completeConfig(read.values as OptionValues)
+  const sources = Object.freeze(read.sources) as Sources
+  const bad = new Set(read.problems.map((problem) => problem.name))
+  const unknown = unknownNames(OPTIONS, env)
+  const problems = [...read.problems, ...unknown, ...checkPairs(config, sources, machine, bad)]
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources }
+}

@@ -1,0 +1,62 @@
+/**
+ * Owns one listening address: the server, its raw accepts, and its end.
+ * Must not know: workers, what becomes of a socket.
+ * Invariant: every accepted handle goes to `onSocket` and to nobody else; after `stop` has resolved no more come.
+ */
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import type { Listener as ListenerConfig } from '../config/load-config.ts'
+import { type RawHandle, takeRawConnections } from '../raw-handle.ts'
+
+export interface ListenerOptions {
+  readonly config: ListenerConfig
+  readonly backlog: number
+  readonly onSocket: (handle: RawHandle) => void
+  /** An accept failed, with libuv's negative error number. */
+  readonly onFault: (status: number) => void
+}
+
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #server: Server = createServer()
+
+  constructor(options: ListenerOptions) {
+    this.#options = options
+  }
+
+  /** Binds and listens. @throws the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL ...) */
+  async listen(): Promise<void> {
+    const { config, backlog, onSocket, onFault } = this.#options
+    const { host, port } = config
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ host, port, backlog, exclusive: true }, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    takeRawConnections(this.#server, onSocket, onFault)
+  }
+
+  /** Where it listens: the port that port 0 became. */
+  get bound(): AddressInfo {
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error(`${this.#options.config.address} is not bound`)
+    return address
+  }
+
+  /** Accepts what the kernel has queued already (closing would reset it), then closes. */
+  async stop(): Promise<void> {
+    await nextTurn()
+    await nextTurn()
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+  }
+}
+
+/** After the loop has polled once: all that waited to be accepted has been. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

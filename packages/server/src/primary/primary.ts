@@ -1,0 +1,204 @@
+/**
+ * Owns the life of the daemon: start, placement of what is accepted, drain, exit code.
+ * Must not know: what a frame is, the terminal, environment variables.
+ * Invariant: no byte of a client is read here. `stopped` resolves once, when no worker and no listening socket is left.
+ */
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '@shardwire/protocol'
+import { closeReasonName } from '../close-reason.ts'
+import type { Config } from '../config/load-config.ts'
+import type { Logger } from '../log.ts'
+import type { RawHandle } from '../raw-handle.ts'
+import { createCounters } from '../worker/counters.ts'
+import { Handoff } from './handoff.ts'
+import { explainListenError } from './listen-error.ts'
+import { Listener } from './listener.ts'
+import { Supervisor } from './supervisor.ts'
+import type { WorkerObserver, WorkerProcess } from './worker-process.ts'
+
+/** How often sockets on their way are looked at. */
+const SWEEP_INTERVAL_MS = 100
+/** What a worker gets beyond the drain deadline before it is killed. */
+const KILL_GRACE_MS = 2000
+/** A failing accept is said at most this often. */
+const FAULT_REPORT_INTERVAL_MS = 1000
+
+export interface PrimaryOptions {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Logger
+  readonly workerModule: string
+}
+
+export interface Started {
+  readonly addresses: readonly BoundAddress[]
+  readonly workers: readonly { readonly slot: number; readonly pid: number }[]
+}
+
+export interface BoundAddress extends AddressInfo {
+  /** As it was configured. */
+  readonly configured: string
+}
+
+/** A start that cannot succeed; the message is for the person who started. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+export class Primary {
+  readonly #options: PrimaryOptions
+  readonly #listeners: Listener[]
+  readonly #handoff: Handoff
+  readonly #supervisor: Supervisor
+  readonly #started = Promise.withResolvers<void>()
+  readonly #stopped = Promise.withResolvers<void>()
+  /** Resolves when no worker is left. */
+  readonly stopped: Promise<void> = this.#stopped.promise
+  #stopping = false
+  #forced = 0
+  #stopBeganMs = 0
+  #lastFaultMs = -Infinity
+  /** What workers that are gone had counted. */
+  readonly #totals = createCounters()
+
+  constructor(options: PrimaryOptions) {
+    const { config, clock, log, workerModule } = options
+    this.#options = options
+    this.#handoff = new Handoff({ clock, queueMax: config.handoffQueue, waitMsMax: config.handshakeTimeoutMs })
+    this.#listeners = config.listen.map((address, index) => this.#createListener(address, index))
+    const nextEpoch = epochs(clock)
+    this.#supervisor = new Supervisor({ config, clock, log, workerModule, nextEpoch, observer: this.#observer() })
+  }
+
+  /** Binds, starts the workers and waits for all of them. @throws StartError */
+  async start(): Promise<Started> {
+    for (const [index, listener] of this.#listeners.entries()) await this.#listen(listener, index)
+    this.#supervisor.start()
+    // The sweep runs behind the poll of its turn: an answer that is in a channel is read before it is missed.
+    this.#options.clock.every(SWEEP_INTERVAL_MS, () => setImmediate(() => this.#handoff.sweep()))
+    await this.#started.promise
+    const addresses = this.#listeners.map((listener, index) => {
+      return { ...listener.bound, configured: this.#options.config.listen[index]?.address ?? '' }
+    })
+    return { addresses, workers: this.#supervisor.workers.map(({ slot, pid }) => ({ slot, pid })) }
+  }
+
+  /** Stops accepting, drains the workers, and lets them go. Calling it again changes nothing. */
+  async stop(reason: string): Promise<void> {
+    if (this.#stopping) return this.stopped
+    this.#stopping = true
+    const { clock, log, config } = this.#options
+    this.#stopBeganMs = clock.nowMs()
+    log.info({ event: 'draining', reason, deadlineMs: config.drainTimeoutMs }, `${reason}: draining`)
+    this.#supervisor.stop()
+    await Promise.all(this.#listeners.map((listener) => listener.stop()))
+    const { workers } = this.#supervisor
+    for (const worker of workers) worker.tell({ type: 'drain', deadlineMs: config.drainTimeoutMs })
+    const cancel = clock.after(config.drainTimeoutMs + KILL_GRACE_MS, () => this.#killAll())
+    if (workers.length === 0) this.#finish()
+    await this.stopped
+    cancel()
+  }
+
+  #createListener(address: Config['listen'][number], index: number): Listener {
+    return new Listener({
+      config: address,
+      backlog: this.#options.config.backlog,
+      onSocket: (handle: RawHandle) => this.#handoff.offer(handle, index),
+      onFault: (status) => this.#acceptFailed(address.address, status),
+    })
+  }
+
+  async #listen(listener: Listener, index: number): Promise<void> {
+    const address = this.#options.config.listen[index]
+    try {
+      await listener.listen()
+    } catch (error) {
+      await Promise.all(this.#listeners.slice(0, index).map((bound) => bound.stop()))
+      throw new StartError(explainListenError(address?.address ?? '', address?.port ?? 0, error), { cause: error })
+    }
+  }
+
+  #observer(): WorkerObserver {
+    const handoff = this.#handoff
+    return {
+      onReady: (worker) => this.#ready(worker),
+      onFailed: (worker, message) => this.#failed(worker, message),
+      onAccepted: (worker, sequence) => handoff.acknowledge(worker, sequence),
+      onRefused: (worker, sequence) => handoff.decline(worker, sequence),
+      onDrained: (worker, forced) => {
+        this.#forced += forced
+        worker.release()
+      },
+      onExit: (worker) => this.#exited(worker),
+    }
+  }
+
+  #ready(worker: WorkerProcess): void {
+    if (this.#stopping) {
+      worker.tell({ type: 'drain', deadlineMs: this.#options.config.drainTimeoutMs })
+      return
+    }
+    this.#handoff.addTarget(worker)
+    this.#options.log.debug({ event: 'worker-ready', slot: worker.slot, worker: worker.pid }, 'worker ready')
+    const { workers } = this.#supervisor
+    if (workers.length === this.#options.config.workers && workers.every(({ ready }) => ready)) this.#started.resolve()
+  }
+
+  #failed(worker: WorkerProcess, message: string): void {
+    this.#options.log.error({ event: 'worker-failed', slot: worker.slot }, message)
+    this.#started.reject(new StartError(message))
+  }
+
+  #exited(worker: WorkerProcess): void {
+    this.#handoff.removeTarget(worker)
+    for (const [code, count] of worker.counters.closes.entries()) {
+      this.#totals.closes[code] = (this.#totals.closes[code] ?? 0) + count
+    }
+    this.#totals.connectionsTotal += worker.counters.connectionsTotal
+    this.#totals.framesIn += worker.counters.framesIn
+    if (this.#stopping && this.#supervisor.workers.length === 0) this.#finish()
+  }
+
+  #finish(): void {
+    this.#handoff.refuseAll()
+    const { clock, log } = this.#options
+    const { connectionsTotal, framesIn, closes } = this.#totals
+    const named = closes.map((count, code): [string, number] => [closeReasonName(code), count])
+    log.info(
+      {
+        event: 'stopped',
+        tookMs: Math.round(clock.nowMs() - this.#stopBeganMs),
+        forced: this.#forced,
+        refused: this.#handoff.refused,
+        connectionsTotal,
+        framesIn,
+        closes: Object.fromEntries(named.filter(([, count]) => count > 0)),
+      },
+      this.#forced === 0 ? 'stopped' : `stopped; ${this.#forced} connections were still busy at the deadline`,
+    )
+    this.#stopped.resolve()
+  }
+
+  #killAll(): void {
+    for (const worker of this.#supervisor.workers) {
+      this.#options.log.error({ event: 'worker-killed', slot: worker.slot }, 'a worker did not finish its drain; killed')
+      worker.kill()
+    }
+  }
+
+  #acceptFailed(address: string, status: number): void {
+    const nowMs = this.#options.clock.nowMs()
+    if (nowMs - this.#lastFaultMs < FAULT_REPORT_INTERVAL_MS) return
+    this.#lastFaultMs = nowMs
+    this.#options.log.error({ event: 'accept-failed', address, status }, `an accept on ${address} failed`)
+  }
+}
+
+/** Names for the lives of workers: unique over restarts of the daemon, short enough for every connection's id. */
+function epochs(clock: Clock): () => string {
+  const boot = clock.wallMs().toString(36) + randomBytes(2).toString('hex')
+  let life = 0
+  return () => `${boot}-${(life++).toString(36)}`
+}

@@ -1,0 +1,100 @@
+/**
+ * Owns the primary's side of one worker process: its channel, its messages, its end.
+ * Must not know: other workers, which slot is started again.
+ * Invariant: each event is told to the observer at most once per life; after `onExit` nothing more comes.
+ */
+import type { Worker } from 'node:cluster'
+import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
+import type { Counters } from '../worker/counters.ts'
+import { createCounters } from '../worker/counters.ts'
+import type { HandoffTarget, Ticket } from './handoff.ts'
+
+export interface WorkerObserver {
+  onReady(worker: WorkerProcess): void
+  /** The worker says that it cannot start, and why. */
+  onFailed(worker: WorkerProcess, message: string): void
+  onAccepted(worker: WorkerProcess, sequence: number): void
+  onRefused(worker: WorkerProcess, sequence: number): void
+  onDrained(worker: WorkerProcess, forced: number): void
+  onExit(worker: WorkerProcess, code: number | null, signal: string | null): void
+}
+
+export class WorkerProcess implements HandoffTarget {
+  readonly slot: number
+  readonly startedAtMs: number
+  /** As of the last snapshot. */
+  counters: Counters = createCounters()
+  ready = false
+  readonly #process: Worker
+  readonly #observer: WorkerObserver
+
+  constructor(process: Worker, slot: number, startedAtMs: number, observer: WorkerObserver) {
+    this.#process = process
+    this.slot = slot
+    this.startedAtMs = startedAtMs
+    this.#observer = observer
+    process.on('message', (message: unknown) => {
+      if (isMessage(message)) this.#receive(message as ToPrimary)
+    })
+    process.on('exit', (code: number | null, signal: string | null) => observer.onExit(this, code, signal))
+    // A channel that breaks shows as 'exit'; the error of a send to it says nothing more.
+    process.on('error', () => undefined)
+  }
+
+  get pid(): number {
+    return this.#process.process.pid ?? -1
+  }
+
+  tell(message: ToWorker): boolean {
+    if (!this.#process.isConnected()) return false
+    this.#process.process.send(message, ignoreSendError)
+    return true
+  }
+
+  sendSocket({ sequence, listener, handle, expiresAtMs }: Ticket): boolean {
+    if (!this.#process.isConnected()) return false
+    const message: ToWorker = { type: 'socket', sequence, listener, expiresAtMs }
+    // The type of a handle knows only what is documented; a raw one has travelled this way since Node's first cluster.
+    this.#process.process.send(message, handle as never, { keepOpen: true }, ignoreSendError)
+    return true
+  }
+
+  disown(sequence: number): void {
+    this.tell({ type: 'disown', sequence })
+  }
+
+  /** Lets a drained worker go: it exits when its channel closes. */
+  release(): void {
+    if (this.#process.isConnected()) this.#process.process.disconnect()
+  }
+
+  kill(): void {
+    this.#process.process.kill('SIGKILL')
+  }
+
+  #receive(message: ToPrimary): void {
+    const observer = this.#observer
+    switch (message.type) {
+      case 'ready':
+        this.ready = true
+        return observer.onReady(this)
+      case 'failed':
+        return observer.onFailed(this, message.message)
+      case 'accepted':
+        return observer.onAccepted(this, message.sequence)
+      case 'refused':
+        return observer.onRefused(this, message.sequence)
+      case 'snapshot':
+        this.counters = message.counters
+        return
+      case 'drained':
+        this.counters = message.counters
+        return observer.onDrained(this, message.forced)
+    }
+  }
+}
+
+/** What could not be sent is seen by its effect: the worker exits, or the ticket goes unanswered. */
+function ignoreSendError(): void {
+  return undefined
+}

@@ -1,0 +1,63 @@
+/**
+ * Owns the daemon as a command: configuration in, signals to the primary, exit code out.
+ * Must not know: how the primary does its work.
+ * Invariant: exit codes are 0 stopped as asked, 1 could not start, 2 configuration, 128 + n forced by signal n.
+ */
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from './clock.ts'
+import { formatProblems } from './config/format.ts'
+import { type Config, loadConfig, type Sources } from './config/load-config.ts'
+import { readMachine } from './config/machine.ts'
+import { createLogger, isPretty, type Logger } from './log.ts'
+import { Primary, type Started, StartError } from './primary/primary.ts'
+import { startBanner } from './start-banner.ts'
+import { VERSION } from './version.ts'
+
+export const EXIT_START = 1
+export const EXIT_CONFIG = 2
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+/** A second signal sooner than this is the same key press, seen twice: through the terminal and through a parent. */
+const SAME_SIGNAL_MS = 1000
+
+/** Runs the daemon until it is told to stop. @returns the exit code */
+export async function serve(write: (text: string) => void, writeError: (text: string) => void): Promise<number> {
+  const loaded = loadConfig(process.env, readMachine(), (path) => readFileSync(path, 'utf8'))
+  if (!loaded.ok) {
+    writeError(`shardwire cannot start: ${formatProblems(loaded.problems)}\n`)
+    return EXIT_CONFIG
+  }
+  const { config, sources } = loaded
+  const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'primary' } })
+  const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
+  const primary = new Primary({ config, clock: systemClock, log, workerModule })
+  obeySignals(primary)
+  try {
+    const started = await primary.start()
+    announce(started, config, sources, log, write)
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    writeError(`shardwire cannot start: ${error.message}\n`)
+    return EXIT_START
+  }
+  await primary.stopped
+  return 0
+}
+
+function announce(started: Started, config: Config, sources: Sources, log: Logger, write: (text: string) => void): void {
+  if (isPretty(config.logFormat)) write(startBanner(started, config, sources))
+  else log.info({ event: 'listening', version: VERSION, ...started, config }, 'listening')
+}
+
+function obeySignals(primary: Primary): void {
+  let firstAtMs: number | undefined
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => {
+      const nowMs = systemClock.nowMs()
+      if (firstAtMs !== undefined && nowMs - firstAtMs >= SAME_SIGNAL_MS) process.exit(128 + constants.signals[signal])
+      firstAtMs ??= nowMs
+      void primary.stop(signal)
+    })
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Owns what a person at a terminal sees when the daemon has started.
+ * Must not know: how it was started.
+ */
+import type { Config, Sources } from './config/load-config.ts'
+import { formatEffective } from './config/format.ts'
+import type { BoundAddress, Started } from './primary/primary.ts'
+import { VERSION } from './version.ts'
+
+/** The echo of "x": MESSAGE to route 1, one byte, CRC; docs/protocol.md takes it apart. */
+const FIRST_FRAME = '0001000000017811f5c494'
+
+export function startBanner({ addresses, workers }: Started, config: Config, sources: Sources): string {
+  const [first] = addresses
+  const lines = [
+    '',
+    `  shardwire ${VERSION}  pid ${process.pid}, ${workers.length} ${workers.length === 1 ? 'worker' : 'workers'} (${workers.map(({ pid }) => pid).join(', ')})`,
+    ...addresses.map((address) => `  listening on tcp://${hostAndPort(address)}`),
+    '',
+    indent(formatEffective(config, sources)),
+    '',
+    ...(first === undefined ? [] : firstFrameLines(first)),
+    '',
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function firstFrameLines(address: BoundAddress): string[] {
+  const host = dialable(address)
+  return [
+    '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
+    `    node -e "require('net').connect(${address.port}, '${host}').once('data', (d) => { console.log(d); process.exit() })` +
+      `.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
+    '  Load it:  npm run bench -- run',
+    '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
+  ]
+}
+
+/** An address that one can connect to: 0.0.0.0 and :: are every address of this machine. */
+function dialable({ address }: BoundAddress): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  return address === '::' ? '::1' : address
+}
+
+function hostAndPort({ address, port, family }: BoundAddress): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '  ').trimEnd()
+}

@@ -1,0 +1,87 @@
+/**
+ * Owns how what a handler returned or threw becomes a frame.
+ * Must not know: when a handler runs, whether it was quick.
+ * Invariant: every REQUEST gets exactly one frame from here; the text of an exception never leaves the server.
+ */
+import {
+  encodeBody,
+  HANDLER_FAILED,
+  ID_BYTES,
+  KIND_MESSAGE,
+  KIND_REQUEST,
+  KIND_RESPONSE,
+  ShardwireError,
+} from '@shardwire/protocol'
+import { FORWARD, type RequestContext } from '../service/request.ts'
+import type { Route } from '../service/service.ts'
+import type { Closing } from './closing.ts'
+import type { Connection } from './connection.ts'
+import type { Outbound } from './outbound.ts'
+
+const NO_BYTES = new Uint8Array(0)
+
+/** Where failures of handlers are reported; rate-limiting is the reporter's business. */
+export type ReportFailure = (route: string, connection: Connection, error: unknown) => void
+
+export class Answers {
+  readonly #outbound: Outbound
+  readonly #closing: Closing
+  readonly #report: ReportFailure
+
+  constructor(outbound: Outbound, closing: Closing, report: ReportFailure) {
+    this.#outbound = outbound
+    this.#closing = closing
+    this.#report = report
+  }
+
+  /** Answers with what the handler returned. */
+  result(connection: Connection, kind: number, id: number, route: Route, context: RequestContext, value: unknown): void {
+    if (value === FORWARD && context.memory !== null) {
+      return this.#send(connection, kind, id, route, context.memory, context.start, context.end)
+    }
+    if (value === undefined) {
+      if (kind === KIND_REQUEST) this.#send(connection, kind, id, route, NO_BYTES, 0, 0)
+      return
+    }
+    const body = this.#encode(connection, kind, id, route, value)
+    if (body !== undefined) this.#send(connection, kind, id, route, body, 0, body.length)
+  }
+
+  /** Answers with what the handler threw. */
+  failure(connection: Connection, kind: number, id: number, route: Route, thrown: unknown): void {
+    if (thrown instanceof ShardwireError) return this.error(connection, kind, id, route.number, thrown)
+    this.#report(route.name, connection, thrown)
+    this.error(connection, kind, id, route.number, new ShardwireError(HANDLER_FAILED, `the handler of ${route.name} failed`))
+  }
+
+  /** Answers with an error: to the id of a REQUEST, or with id 0 to the route of a MESSAGE. */
+  error(connection: Connection, kind: number, id: number, route: number, error: ShardwireError): void {
+    this.#closing.sendError(connection, route, kind === KIND_REQUEST ? id : 0, error)
+  }
+
+  #encode(connection: Connection, kind: number, id: number, route: Route, value: unknown): Uint8Array | undefined {
+    try {
+      return encodeAnswer(route, value)
+    } catch (error) {
+      this.failure(connection, kind, id, route, new Error(`the answer of ${route.name} cannot be sent`, { cause: error }))
+      return undefined
+    }
+  }
+
+  #send(connection: Connection, kind: number, id: number, route: Route, memory: Uint8Array, start: number, end: number): void {
+    const limit = connection.listener.decoder.frameBytesMax
+    const isRequest = kind === KIND_REQUEST
+    const payloadBytes = end - start + (isRequest ? ID_BYTES : 0)
+    if (payloadBytes > limit) {
+      const text = `the answer of ${route.name} has a payload of ${payloadBytes} bytes, the limit is ${limit}`
+      return this.failure(connection, kind, id, route, new Error(text))
+    }
+    this.#outbound.send(connection, isRequest ? KIND_RESPONSE : KIND_MESSAGE, route.number, id, memory, start, end)
+  }
+}
+
+function encodeAnswer(route: Route, value: unknown): Uint8Array {
+  if (route.answer === 'msgpack') return encodeBody(value)
+  if (value instanceof Uint8Array) return value
+  throw new TypeError(`a route that answers bytes returned ${value === null ? 'null' : typeof value}`)
+}

@@ -1,0 +1,135 @@
+/**
+ * Owns handlers that have not answered yet: each with its deadline, its caller and its promise.
+ * Must not know: how a frame is decoded.
+ * Invariant: a call is answered exactly once, by its handler, its deadline or its cancellation, whichever is first; from
+ * then on it is in no table and on no wheel, and what its handler returns later is dropped.
+ */
+import {
+  CANCELLED,
+  DEADLINE_EXCEEDED,
+  KIND_REQUEST,
+  ShardwireError,
+  type TimingWheel,
+} from '@shardwire/protocol'
+import type { RequestContext } from '../service/request.ts'
+import type { Route } from '../service/service.ts'
+import type { Answers } from './answers.ts'
+import type { Closing } from './closing.ts'
+import type { Connection, InFlight } from './connection.ts'
+import type { Counters } from './counters.ts'
+import { Deadline } from './deadline.ts'
+import type { Outbound } from './outbound.ts'
+
+export interface CallsParts {
+  readonly answers: Answers
+  readonly outbound: Outbound
+  readonly closing: Closing
+  readonly wheel: TimingWheel<Deadline>
+  readonly counters: Counters
+  readonly nowMs: () => number
+}
+
+/** What a call answers to. */
+interface Caller {
+  readonly connection: Connection
+  readonly kind: number
+  /** Key in the connection's table: the id of a REQUEST, a negative number of a MESSAGE. */
+  readonly key: number
+  readonly route: Route
+}
+
+class Call extends Deadline implements InFlight {
+  readonly caller: Caller
+  readonly context: RequestContext
+  readonly #calls: Calls
+  settled = false
+
+  constructor(calls: Calls, caller: Caller, context: RequestContext) {
+    super()
+    this.#calls = calls
+    this.caller = caller
+    this.context = context
+  }
+
+  override expired(): void {
+    this.#calls.expire(this)
+  }
+
+  abandon(reason: Error): void {
+    this.#calls.abandon(this, reason)
+  }
+}
+
+export class Calls {
+  readonly #parts: CallsParts
+  #messageKey = 0
+
+  constructor(parts: CallsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Takes over a handler that returned a promise.
+   * @param id of the REQUEST; for a MESSAGE anything
+   * @param deadlineMs from now
+   */
+  start(connection: Connection, kind: number, id: number, route: Route, context: RequestContext, promise: PromiseLike<unknown>, deadlineMs: number): void {
+    const key = kind === KIND_REQUEST ? id : --this.#messageKey
+    const call = new Call(this, { connection, kind, key, route }, context)
+    connection.calls ??= new Map()
+    connection.calls.set(key, call)
+    this.#parts.counters.callsInFlight++
+    this.#parts.wheel.schedule(call, this.#parts.nowMs() + deadlineMs)
+    promise.then(
+      (value) => this.#answer(call, () => this.#parts.answers.result(connection, kind, id, route, context, value)),
+      (error: unknown) => this.#answer(call, () => this.#parts.answers.failure(connection, kind, id, route, error)),
+    )
+  }
+
+  /** CANCEL came: the caller is told at once, the handler may take longer to see it. */
+  cancel(connection: Connection, id: number): void {
+    const call = connection.calls?.get(id)
+    if (call === undefined) {
+      this.#parts.counters.unknownIds++
+      return
+    }
+    this.#endEarly(call as Call, new ShardwireError(CANCELLED, 'cancelled by the caller'))
+  }
+
+  /** For calls only: the deadline has passed. */
+  expire(call: Call): void {
+    const error = new ShardwireError(DEADLINE_EXCEEDED, 'the deadline passed before the handler answered')
+    if (call.caller.kind !== KIND_REQUEST) this.#parts.counters.messagesExpired++
+    this.#endEarly(call, error)
+  }
+
+  /** For calls only: the connection can take no answer any more. */
+  abandon(call: Call, reason: Error): void {
+    if (this.#settle(call)) call.context.abort(reason)
+  }
+
+  #endEarly(call: Call, error: ShardwireError): void {
+    const { connection, kind, key, route } = call.caller
+    this.#answer(call, () => {
+      // A MESSAGE has nobody who waits: its end is silent.
+      if (kind === KIND_REQUEST) this.#parts.answers.error(connection, kind, key, route.number, error)
+    })
+    call.context.abort(error)
+  }
+
+  #answer(call: Call, send: () => void): void {
+    if (!this.#settle(call)) return
+    send()
+    this.#parts.outbound.flush()
+    this.#parts.closing.settle(call.caller.connection)
+  }
+
+  #settle(call: Call): boolean {
+    if (call.settled) return false
+    call.settled = true
+    this.#parts.wheel.cancel(call)
+    this.#parts.counters.callsInFlight--
+    call.caller.connection.calls?.delete(call.caller.key)
+    return true
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Owns how a connection ends: who decides the reason, what is still sent, when the socket goes.
+ * Must not know: frames beyond the ERROR that says goodbye.
+ * Invariant: the first reason decided is the one counted, and it is counted once, when the socket is closed; by then the
+ * connection holds no ring, no block, no call and no place on the wheel.
+ */
+import { encodeErrorBody, KIND_ERROR, ShardwireError, type TimingWheel } from '@shardwire/protocol'
+import { CloseReason } from '../close-reason.ts'
+import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED, STATE_OPEN } from './connection.ts'
+import { type Counters, countAt } from './counters.ts'
+import type { Deadline } from './deadline.ts'
+import type { Outbound } from './outbound.ts'
+import type { Rings } from './rings.ts'
+
+/** How long a connection that sent its FIN waits for the peer's before the socket is destroyed. */
+export const LINGER_MS = 1000
+
+export interface ClosingParts {
+  readonly outbound: Outbound
+  readonly rings: Rings
+  readonly wheel: TimingWheel<Deadline>
+  readonly counters: Counters
+  readonly nowMs: () => number
+  /** Called once per connection, after everything is given back. */
+  readonly onClosed: (connection: Connection) => void
+}
+
+export class Closing {
+  readonly #parts: ClosingParts
+
+  constructor(parts: ClosingParts) {
+    this.#parts = parts
+  }
+
+  /** Sends an ERROR that concerns a frame or, with id 0 and route 0, the connection. */
+  sendError(connection: Connection, route: number, id: number, error: ShardwireError): void {
+    countAt(this.#parts.counters.errors, error.code)
+    this.#parts.outbound.send(connection, KIND_ERROR, route, id, encodeErrorBody(error))
+  }
+
+  /** Ends a connection that cannot go on: calls are aborted, the ERROR goes out behind what was answered, then FIN. */
+  failWith(connection: Connection, reason: number, error: ShardwireError, route = 0, id = 0): void {
+    if (connection.state >= STATE_FINISHED) return
+    this.#decide(connection, reason)
+    this.#abandonCalls(connection, error)
+    this.sendError(connection, route, id, error)
+    this.#finish(connection)
+  }
+
+  /** The peer will send no more: what is in flight is answered, then our FIN follows. */
+  endAfterAnswers(connection: Connection, reason: number): void {
+    if (connection.state >= STATE_FINISHED) return
+    this.#decide(connection, reason)
+    connection.state = STATE_ENDING
+    this.settle(connection)
+  }
+
+  /** To be called when a call has been answered: an ending connection may be done. */
+  settle(connection: Connection): void {
+    if (connection.state === STATE_ENDING && connection.callsInFlight === 0) this.#finish(connection)
+  }
+
+  /** Ends a connection at once, and so that the kernel keeps nothing of it. */
+  reset(connection: Connection, reason: number): void {
+    if (connection.state === STATE_CLOSED) return
+    this.#decide(connection, reason)
+    this.#abandonCalls(connection, new Error(`connection closed: ${reason}`))
+    connection.state = STATE_FINISHED
+    connection.socket.resetAndDestroy()
+  }
+
+  /** The socket is gone: gives everything back and counts the reason. */
+  closed(connection: Connection, fallbackReason: number): void {
+    if (connection.state === STATE_CLOSED) return
+    const { outbound, rings, wheel, counters, onClosed } = this.#parts
+    this.#decide(connection, fallbackReason)
+    connection.state = STATE_CLOSED
+    this.#abandonCalls(connection, new Error('the connection closed'))
+    rings.release(connection)
+    outbound.reclaim(connection)
+    wheel.cancel(connection)
+    counters.connectionsOpen--
+    countAt(counters.closes, connection.closeReason)
+    onClosed(connection)
+  }
+
+  #decide(connection: Connection, reason: number): void {
+    if (connection.closeReason === CloseReason.OPEN) connection.closeReason = reason
+  }
+
+  /** Everything that will be sent has been: FIN, and a moment for the peer to send its own. */
+  #finish(connection: Connection): void {
+    const { outbound, wheel, nowMs } = this.#parts
+    outbound.flush()
+    connection.state = STATE_FINISHED
+    // A ring stays until the next read or the end: libuv may already point at it.
+    connection.socket.end()
+    // What still comes must be read, or closing would turn it into a reset that overtakes our last answer.
+    connection.hold = 0
+    if (!connection.peerEnded) connection.socket.resume()
+    connection.endByMs = nowMs() + LINGER_MS
+    wheel.schedule(connection, connection.endByMs)
+  }
+
+  #abandonCalls(connection: Connection, reason: Error): void {
+    const { calls } = connection
+    if (calls === null) return
+    connection.calls = null
+    for (const call of calls.values()) call.abandon(reason)
+  }
+}
+
+/** Whether a connection takes frames: open, or being drained. */
+export function takesFrames(connection: Connection): boolean {
+  return connection.state === STATE_OPEN
+}

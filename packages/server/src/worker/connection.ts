@@ -1,0 +1,123 @@
+/**
+ * Owns the state of one connection: plain numbers and a few references, small because there are many.
+ * Must not know: how bytes are read or written, what a handler is.
+ * Invariant: every field exists from the constructor on, so that all connections share one shape; what concerns the
+ * socket is in `socket`, all else could be written down and carried to another worker.
+ */
+import type { Socket } from 'node:net'
+import type { DecodedStream, FrameDecoder, RingBuffer } from '@shardwire/protocol'
+import type { ConnectionInfo } from '../service/request.ts'
+import { Deadline } from './deadline.ts'
+
+/** Reads, dispatches, answers. */
+export const STATE_OPEN = 0
+/** Takes no new work; what is in flight is still answered, then our FIN goes out. */
+export const STATE_ENDING = 1
+/** Our FIN is on its way; what still comes is thrown away until the peer's FIN. */
+export const STATE_FINISHED = 2
+export const STATE_CLOSED = 3
+
+/** Reading is paused because too much is unsent. */
+export const HOLD_WRITE = 1
+/** Reading is paused until the next turn of the loop: the connection had its share of this one. */
+export const HOLD_TURN = 2
+
+/** What all connections of one listener share. */
+export interface Listener {
+  readonly index: number
+  readonly decoder: FrameDecoder
+  readonly heartbeatMs: number
+  readonly heartbeatMisses: number
+  readonly idleTimeoutMs: number
+  readonly frameTimeoutMs: number
+}
+
+/** A handler that has not answered yet, as its connection knows it. */
+export interface InFlight {
+  /** Nobody waits any more: the handler is told, and what it returns is dropped. */
+  abandon(reason: Error): void
+}
+
+/** Who the worker is: the same for all of its connections. */
+export interface ShardIdentity {
+  /** Slot of the worker, from 0, kept when it is replaced. */
+  readonly slot: number
+  /** Names this life of the worker; no two lives of any worker share one. */
+  readonly epoch: string
+}
+
+export class Connection extends Deadline implements DecodedStream, ConnectionInfo {
+  brokenCode = 0
+  state = STATE_OPEN
+  /** One of CloseReason; 0 until it is decided. */
+  closeReason = 0
+  /** HOLD_ bits: while any is set nothing is read and nothing dispatched. */
+  hold = 0
+  /** The peer sent FIN. */
+  peerEnded = false
+  /** GOAWAY was sent: a REQUEST is answered DRAINING. */
+  draining = false
+  /** Whether a frame was received: HELLO may only be the first. */
+  greeted = false
+  /** PINGs sent since the last byte came. */
+  pingsUnanswered = 0
+  lastReadMs: number
+  lastMessageMs: number
+  /** When the frame that is cut began; 0 while none is. */
+  frameStartedMs = 0
+  /** Since when more is unsent than allowed; 0 while it is not. */
+  aboveMarkSinceMs = 0
+  /** Bytes handed to the kernel when we last looked, and when that was: for the write deadline. */
+  flushedBytes = 0
+  flushedAtMs = 0
+  /** Moment at which a connection that is drained, or FINISHED, ends whatever it does; 0 for none. */
+  endByMs = 0
+  /** Holds the bytes of a cut frame; null while none is. */
+  ring: RingBuffer | null = null
+  /** Handlers in flight: by id for REQUESTs, by a negative number for MESSAGEs. */
+  calls: Map<number, InFlight> | null = null
+  /** Blocks that an unfinished write still reads from. */
+  parked: Uint8Array[] | null = null
+  readonly sequence: number
+  readonly listener: Listener
+  readonly socket: Socket
+  readonly #shard: ShardIdentity
+  readonly #onExpired: (connection: Connection, nowMs: number) => void
+
+  constructor(
+    shard: ShardIdentity,
+    sequence: number,
+    listener: Listener,
+    socket: Socket,
+    nowMs: number,
+    onExpired: (connection: Connection, nowMs: number) => void,
+  ) {
+    super()
+    this.#shard = shard
+    this.sequence = sequence
+    this.listener = listener
+    this.socket = socket
+    this.lastReadMs = this.lastMessageMs = nowMs
+    this.#onExpired = onExpired
+  }
+
+  get id(): string {
+    return `${this.#shard.epoch}-${this.sequence.toString(36)}`
+  }
+  get shard(): number {
+    return this.#shard.slot
+  }
+  get remoteAddress(): string | undefined {
+    return this.socket.remoteAddress
+  }
+  get remotePort(): number | undefined {
+    return this.socket.remotePort
+  }
+  get callsInFlight(): number {
+    return this.calls === null ? 0 : this.calls.size
+  }
+
+  override expired(nowMs: number): void {
+    this.#onExpired(this, nowMs)
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Owns CONTROL frames: PING and PONG, HELLO and WELCOME, GOAWAY, and what is not known.
+ * Must not know: routes.
+ * Invariant: HELLO is answered only as the first frame; opcodes that only a server sends break the connection.
+ */
+import {
+  BAD_FRAME,
+  encodeWelcome,
+  type FrameDecoder,
+  KIND_CONTROL,
+  NOT_IMPLEMENTED,
+  OPCODE_GOAWAY,
+  OPCODE_HELLO,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_WELCOME,
+  parseHello,
+  PROTOCOL_VERSION,
+  ShardwireError,
+} from '@shardwire/protocol'
+import { CloseReason } from '../close-reason.ts'
+import type { Closing } from './closing.ts'
+import type { Connection } from './connection.ts'
+import type { Outbound } from './outbound.ts'
+
+export class ControlFrames {
+  readonly #outbound: Outbound
+  readonly #closing: Closing
+  readonly #serverName: string
+
+  /** @param serverName what WELCOME says of the server, e.g. `shardwire/0.1.0` */
+  constructor(outbound: Outbound, closing: Closing, serverName: string) {
+    this.#outbound = outbound
+    this.#closing = closing
+    this.#serverName = serverName
+  }
+
+  frame(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
+    switch (decoder.route) {
+      case OPCODE_PING:
+        this.#outbound.send(connection, KIND_CONTROL, OPCODE_PONG, 0, memory, decoder.bodyStart, decoder.bodyEnd)
+        return
+      case OPCODE_PONG:
+        // That it came is all it says.
+        return
+      case OPCODE_HELLO:
+        this.#hello(connection, decoder, memory)
+        return
+      case OPCODE_WELCOME:
+      case OPCODE_GOAWAY:
+        this.#broken(connection, 'only a server sends WELCOME and GOAWAY')
+        return
+      default:
+        this.#unknown(connection, decoder.route)
+    }
+  }
+
+  #hello(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
+    if (connection.greeted) return this.#broken(connection, 'HELLO must be the first frame')
+    const hello = parseHello(memory, decoder.bodyStart, decoder.bodyEnd)
+    if (hello === undefined) return this.#broken(connection, 'HELLO must carry a map with an integer `protocol`')
+    if (hello.protocol !== PROTOCOL_VERSION) return this.#wrongVersion(connection, hello.protocol)
+    const welcome = encodeWelcome({
+      protocol: PROTOCOL_VERSION,
+      server: this.#serverName,
+      connection: connection.id,
+      shard: connection.shard,
+      maxFrameBytes: decoder.frameBytesMax,
+      heartbeatMs: connection.listener.heartbeatMs,
+    })
+    this.#outbound.sendEncoded(connection, welcome)
+  }
+
+  #wrongVersion(connection: Connection, asked: number): void {
+    const text = `protocol version ${asked} is not spoken here`
+    const error = new ShardwireError(NOT_IMPLEMENTED, text, { details: { supported: [PROTOCOL_VERSION] } })
+    this.#closing.failWith(connection, CloseReason.BAD_PROTOCOL_VERSION, error)
+  }
+
+  #unknown(connection: Connection, opcode: number): void {
+    const error = new ShardwireError(NOT_IMPLEMENTED, `control opcode ${opcode} is not known here`, { details: { opcode } })
+    this.#closing.sendError(connection, 0, 0, error)
+  }
+
+  #broken(connection: Connection, text: string): void {
+    this.#closing.failWith(connection, CloseReason.BAD_FRAME, new ShardwireError(BAD_FRAME, text))
+  }
+}

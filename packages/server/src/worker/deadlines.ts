@@ -1,0 +1,208 @@
+/**
+ * Owns what a connection's one wheel entry wakes up for: silence, an unfinished frame, idleness, bytes that do not leave,
+ * and the end of lingering.
+ * Must not know: frames beyond the PING it sends.
+ * Invariant: the entry of a connection stands at the nearest of its deadlines or earlier; what is really due is looked up
+ * when it wakes. Reading a byte costs two stores. While we ourselves pause a connection its clocks stand still.
+ */
+import {
+  encodeFrame,
+  KIND_CONTROL,
+  OPCODE_PING,
+  ShardwireError,
+  TIMEOUT,
+  type TimingWheel,
+} from '@shardwire/protocol'
+import { CloseReason } from '../close-reason.ts'
+import type { Closing } from './closing.ts'
+import { type Connection, HOLD_WRITE, STATE_CLOSED, STATE_FINISHED } from './connection.ts'
+import type { Deadline } from './deadline.ts'
+import type { Outbound } from './outbound.ts'
+
+const PING = encodeFrame({ kind: KIND_CONTROL, route: OPCODE_PING })
+
+export interface DeadlinesParts {
+  readonly wheel: TimingWheel<Deadline>
+  readonly outbound: Outbound
+  readonly closing: Closing
+  readonly slowConsumerMs: number
+  readonly writeTimeoutMs: number
+  /** The time as of this tick: it is not asked for anew with every read. */
+  readonly nowMs: () => number
+}
+
+export class Deadlines {
+  readonly #parts: DeadlinesParts
+
+  constructor(parts: DeadlinesParts) {
+    this.#parts = parts
+  }
+
+  /** A connection opens: its first deadline is set. */
+  begin(connection: Connection): void {
+    this.#scheduleNext(connection)
+  }
+
+  /** Any byte is life. */
+  heard(connection: Connection): void {
+    connection.lastReadMs = this.#parts.nowMs()
+    connection.pingsUnanswered = 0
+  }
+
+  /** A whole frame came. */
+  frameEnded(connection: Connection): void {
+    connection.frameStartedMs = 0
+  }
+
+  /** A frame is cut: from now on its end is waited for. */
+  frameBegan(connection: Connection): void {
+    if (connection.frameStartedMs !== 0) return
+    connection.frameStartedMs = this.#parts.nowMs()
+    this.#wakeBy(connection, connection.frameStartedMs + connection.listener.frameTimeoutMs)
+  }
+
+  /** A write left bytes pending. */
+  unsent(connection: Connection, aboveMark: boolean): void {
+    const nowMs = this.#parts.nowMs()
+    if (connection.flushedAtMs === 0) {
+      connection.flushedAtMs = nowMs
+      connection.flushedBytes = flushedBytes(connection)
+      this.#wakeBy(connection, nowMs + this.#parts.writeTimeoutMs)
+    }
+    if (!aboveMark || connection.aboveMarkSinceMs !== 0) return
+    connection.aboveMarkSinceMs = nowMs
+    this.#wakeBy(connection, nowMs + this.#parts.slowConsumerMs)
+  }
+
+  /** Everything has left. */
+  sent(connection: Connection): void {
+    connection.flushedAtMs = 0
+    connection.aboveMarkSinceMs = 0
+  }
+
+  /** Ends a drained connection at `endByMs`, whatever it does. */
+  endBy(connection: Connection, endByMs: number): void {
+    connection.endByMs = endByMs
+    this.#wakeBy(connection, endByMs)
+  }
+
+  /** After a pause of our own making: the peer's clocks begin anew. */
+  clockRuns(connection: Connection): void {
+    this.heard(connection)
+    connection.lastMessageMs = connection.lastReadMs
+    if (connection.frameStartedMs !== 0) connection.frameStartedMs = connection.lastReadMs
+  }
+
+  /** The wheel's call. */
+  expired(connection: Connection, nowMs: number): void {
+    if (connection.state === STATE_CLOSED) return
+    if (connection.state === STATE_FINISHED) this.#lingered(connection, nowMs)
+    else if (connection.endByMs !== 0 && nowMs >= connection.endByMs) this.#drained(connection)
+    else if (!this.#writeDue(connection, nowMs) && connection.hold === 0) this.#readDue(connection, nowMs)
+    if (connection.state !== STATE_CLOSED) this.#scheduleNext(connection)
+  }
+
+  /** Deadlines of what we send. @returns whether the connection ended by one */
+  #writeDue(connection: Connection, nowMs: number): boolean {
+    const { closing, slowConsumerMs, writeTimeoutMs } = this.#parts
+    const above = connection.aboveMarkSinceMs
+    if (above !== 0 && nowMs - above >= slowConsumerMs) {
+      closing.reset(connection, CloseReason.SLOW_CONSUMER)
+      return true
+    }
+    if (connection.flushedAtMs === 0 || nowMs - connection.flushedAtMs < writeTimeoutMs) return false
+    if (flushedBytes(connection) === connection.flushedBytes) {
+      closing.reset(connection, CloseReason.WRITE_TIMEOUT)
+      return true
+    }
+    connection.flushedBytes = flushedBytes(connection)
+    connection.flushedAtMs = nowMs
+    return false
+  }
+
+  /** Deadlines of what the peer sends. */
+  #readDue(connection: Connection, nowMs: number): void {
+    const { frameTimeoutMs, idleTimeoutMs } = connection.listener
+    const { closing } = this.#parts
+    if (connection.frameStartedMs !== 0 && nowMs - connection.frameStartedMs >= frameTimeoutMs) {
+      const text = `a frame was not finished within ${frameTimeoutMs} ms`
+      closing.failWith(connection, CloseReason.FRAME_TIMEOUT, new ShardwireError(TIMEOUT, text))
+    } else if (idleTimeoutMs > 0 && nowMs - connection.lastMessageMs >= idleTimeoutMs) {
+      this.#idle(connection, nowMs)
+    } else {
+      this.#heartbeat(connection, nowMs)
+    }
+  }
+
+  #idle(connection: Connection, nowMs: number): void {
+    if (connection.callsInFlight > 0) {
+      // Whoever waits for an answer is not idle.
+      connection.lastMessageMs = nowMs
+      return
+    }
+    const text = `no message within ${connection.listener.idleTimeoutMs} ms`
+    this.#parts.closing.failWith(connection, CloseReason.IDLE_TIMEOUT, new ShardwireError(TIMEOUT, text))
+  }
+
+  /** The moment that a drain gave this connection: what is in flight is still answered. */
+  #drained(connection: Connection): void {
+    connection.endByMs = 0
+    this.#parts.closing.endAfterAnswers(connection, CloseReason.DRAINED)
+  }
+
+  #heartbeat(connection: Connection, nowMs: number): void {
+    const { heartbeatMs, heartbeatMisses } = connection.listener
+    if (heartbeatMs === 0 || nowMs < pingDueMs(connection)) return
+    if (connection.pingsUnanswered >= heartbeatMisses) {
+      // A peer held dead is reset, so that the kernel keeps no orphan.
+      this.#parts.closing.reset(connection, CloseReason.HEARTBEAT_TIMEOUT)
+      return
+    }
+    connection.pingsUnanswered++
+    this.#parts.outbound.sendEncoded(connection, PING)
+    this.#parts.outbound.flush()
+  }
+
+  #lingered(connection: Connection, nowMs: number): void {
+    if (nowMs < connection.endByMs) return
+    // Unsent bytes get the write timeout, as on an open connection; else the peer had its time to say goodbye.
+    const unsent = connection.socket.writableLength > 0
+    if (unsent && !this.#writeDue(connection, nowMs)) connection.endByMs = nowMs + this.#parts.writeTimeoutMs
+    else this.#parts.closing.reset(connection, connection.closeReason)
+  }
+
+  #wakeBy(connection: Connection, dueMs: number): void {
+    const due = this.#parts.wheel.dueMs(connection)
+    if (due === undefined || due > dueMs) this.#parts.wheel.schedule(connection, dueMs)
+  }
+
+  #scheduleNext(connection: Connection): void {
+    const dueMs = this.#nextDueMs(connection)
+    if (dueMs !== Infinity) this.#parts.wheel.schedule(connection, dueMs)
+  }
+
+  #nextDueMs(connection: Connection): number {
+    if (connection.state === STATE_FINISHED) return connection.endByMs
+    const { frameTimeoutMs, idleTimeoutMs, heartbeatMs } = connection.listener
+    const { slowConsumerMs, writeTimeoutMs, nowMs } = this.#parts
+    let due = Infinity
+    if (connection.flushedAtMs !== 0) due = Math.min(due, connection.flushedAtMs + writeTimeoutMs)
+    if (connection.aboveMarkSinceMs !== 0) due = Math.min(due, connection.aboveMarkSinceMs + slowConsumerMs)
+    if (connection.endByMs !== 0) due = Math.min(due, connection.endByMs)
+    // On hold the peer's clocks stand still; they are looked at again an interval later.
+    if ((connection.hold & HOLD_WRITE) !== 0) return Math.min(due, nowMs() + slowConsumerMs)
+    if (connection.frameStartedMs !== 0) due = Math.min(due, connection.frameStartedMs + frameTimeoutMs)
+    if (idleTimeoutMs > 0) due = Math.min(due, connection.lastMessageMs + idleTimeoutMs)
+    if (heartbeatMs > 0) due = Math.min(due, pingDueMs(connection))
+    return due
+  }
+}
+
+function pingDueMs(connection: Connection): number {
+  return connection.lastReadMs + connection.listener.heartbeatMs * (connection.pingsUnanswered + 1)
+}
+
+/** Bytes of this socket that the kernel has taken. */
+function flushedBytes(connection: Connection): number {
+  return connection.socket.bytesWritten - connection.socket.writableLength
+}

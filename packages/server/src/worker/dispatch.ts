@@ -1,0 +1,192 @@
+/**
+ * Owns what happens with one whole frame: by kind, then by route, to the handler and back.
+ * Must not know: where the bytes were read, how answers reach the socket.
+ * Invariant: for a handler that returns at once nothing is allocated here but what the handler asks for.
+ */
+import {
+  BAD_FRAME,
+  DEADLINE_EXCEEDED,
+  decodeBody,
+  DRAINING,
+  type FrameDecoder,
+  KIND_CANCEL,
+  KIND_CONTROL,
+  KIND_MESSAGE,
+  KIND_REQUEST,
+  type Metadata,
+  OVERLOADED,
+  parseMetadata,
+  ShardwireError,
+  UNKNOWN_ROUTE,
+} from '@shardwire/protocol'
+import { CloseReason } from '../close-reason.ts'
+import { FORWARD, RequestContext } from '../service/request.ts'
+import type { Route } from '../service/service.ts'
+import type { Answers } from './answers.ts'
+import type { Calls } from './calls.ts'
+import type { Closing } from './closing.ts'
+import type { Connection } from './connection.ts'
+import type { ControlFrames } from './control-frames.ts'
+import type { Counters } from './counters.ts'
+import type { Outbound } from './outbound.ts'
+import type { Router } from './router.ts'
+
+/** When a caller that was refused for load may try again, in milliseconds. */
+const OVERLOADED_RETRY_MS = 100
+const DRAINING_RETRY_MS = 1000
+
+export interface DispatchLimits {
+  /** Calls in flight on one connection. */
+  readonly maxInFlight: number
+  /** Calls in flight in the worker. */
+  readonly maxHandlers: number
+  readonly requestTimeoutMs: number
+}
+
+export interface DispatchParts {
+  readonly router: Router
+  readonly control: ControlFrames
+  readonly answers: Answers
+  readonly calls: Calls
+  readonly closing: Closing
+  readonly outbound: Outbound
+  readonly counters: Counters
+  readonly limits: DispatchLimits
+}
+
+export class Dispatch {
+  readonly #parts: DispatchParts
+  #context = new RequestContext()
+
+  constructor(parts: DispatchParts) {
+    this.#parts = parts
+  }
+
+  /** Serves the frame that the decoder holds, over the memory it was decoded from. */
+  frame(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
+    const { kind } = decoder
+    this.#parts.counters.framesIn++
+    if (kind !== KIND_CONTROL) connection.lastMessageMs = connection.lastReadMs
+    if (kind === KIND_MESSAGE || kind === KIND_REQUEST) this.#toRoute(connection, decoder, memory)
+    else if (kind === KIND_CONTROL) this.#parts.control.frame(connection, decoder, memory)
+    else if (kind === KIND_CANCEL) this.#parts.calls.cancel(connection, decoder.id)
+    else this.#parts.counters.unknownIds++
+    connection.greeted = true
+  }
+
+  #toRoute(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
+    const { kind, id } = decoder
+    if (kind === KIND_REQUEST && connection.calls?.has(id) === true) return this.#repeatedId(connection, id)
+    const route = this.#parts.router.routes[decoder.route]
+    const refusal = this.#refusal(connection, kind, route)
+    if (route === undefined || refusal !== undefined) {
+      const error = refusal ?? new ShardwireError(UNKNOWN_ROUTE, `there is no route ${decoder.route}`)
+      return this.#parts.answers.error(connection, kind, id, decoder.route, error)
+    }
+    const context = this.#context
+    context.route = route.name
+    context.connection = connection
+    context.wantsAnswer = kind === KIND_REQUEST
+    context.metadata = undefined
+    context.memory = null
+    if (decoder.metaStart !== decoder.metaEnd && !this.#readMetadata(connection, decoder, memory, context)) return
+    if (this.#readBody(connection, decoder, memory, route, context)) this.#run(connection, decoder, memory, route, context)
+  }
+
+  /** Why a frame is not handed to its route; undefined when it is. */
+  #refusal(connection: Connection, kind: number, route: Route | undefined): ShardwireError | undefined {
+    if (kind === KIND_REQUEST && connection.draining) {
+      return new ShardwireError(DRAINING, 'this server is stopping', { retryAfterMs: DRAINING_RETRY_MS })
+    }
+    if (route === undefined || connection.calls === null) return undefined
+    const { limits, counters, router } = this.#parts
+    const extras = { retryAfterMs: OVERLOADED_RETRY_MS }
+    if (connection.callsInFlight >= limits.maxInFlight) {
+      const text = `${limits.maxInFlight} requests of this connection are in flight, which is the limit`
+      return new ShardwireError(OVERLOADED, text, extras)
+    }
+    if (counters.callsInFlight >= limits.maxHandlers && router.isAsynchronous(route)) {
+      return new ShardwireError(OVERLOADED, 'too many handlers are running', extras)
+    }
+    return undefined
+  }
+
+  #repeatedId(connection: Connection, id: number): void {
+    const error = new ShardwireError(BAD_FRAME, `REQUEST with id ${id}, which is still in flight`)
+    this.#parts.closing.failWith(connection, CloseReason.BAD_FRAME, error)
+  }
+
+  /** @returns false when the frame has been answered: its deadline is 0 */
+  #readMetadata(connection: Connection, decoder: FrameDecoder, memory: Uint8Array, context: RequestContext): boolean {
+    const metadata: Metadata = parseMetadata(memory, decoder.metaStart, decoder.metaEnd)
+    context.metadata = metadata
+    if (metadata.deadlineMs !== 0) return true
+    const { kind, id, route } = decoder
+    if (kind === KIND_MESSAGE) this.#parts.counters.messagesExpired++
+    else {
+      const error = new ShardwireError(DEADLINE_EXCEEDED, 'the deadline had passed when the frame came')
+      this.#parts.answers.error(connection, kind, id, route, error)
+    }
+    return false
+  }
+
+  /** @returns false when the frame has been answered: its body is bad */
+  #readBody(connection: Connection, decoder: FrameDecoder, memory: Uint8Array, route: Route, context: RequestContext): boolean {
+    if (route.body === 'bytes') {
+      context.memory = memory
+      context.start = decoder.bodyStart
+      context.end = decoder.bodyEnd
+      return true
+    }
+    context.value = undefined
+    if (route.body === 'none') return true
+    try {
+      context.value = decodeBody(memory, decoder.bodyStart, decoder.bodyEnd)
+      return true
+    } catch (error) {
+      this.#parts.answers.failure(connection, decoder.kind, decoder.id, route, error)
+      return false
+    }
+  }
+
+  #run(connection: Connection, decoder: FrameDecoder, memory: Uint8Array, route: Route, context: RequestContext): void {
+    const { kind, id } = decoder
+    const { answers, outbound } = this.#parts
+    let result: unknown
+    try {
+      result = route.handler(context)
+    } catch (error) {
+      answers.failure(connection, kind, id, route, error)
+      return this.#afterRun(context)
+    }
+    if (result === FORWARD && kind === KIND_MESSAGE && decoder.metaStart === decoder.metaEnd) {
+      outbound.forward(connection, memory, decoder.frameStart, decoder.frameEnd)
+    } else if (isPromise(result)) {
+      return this.#runsOn(connection, kind, id, route, context, result)
+    } else {
+      answers.result(connection, kind, id, route, context, result)
+    }
+    this.#afterRun(context)
+  }
+
+  /** The handler is asynchronous: its context is its own from now on. */
+  #runsOn(connection: Connection, kind: number, id: number, route: Route, context: RequestContext, promise: PromiseLike<unknown>): void {
+    const { router, calls, limits } = this.#parts
+    this.#context = new RequestContext()
+    context.keepBody()
+    router.markAsynchronous(route)
+    const own = route.timeoutMs ?? limits.requestTimeoutMs
+    const asked = context.metadata?.deadlineMs ?? own
+    calls.start(connection, kind, id, route, context, promise, Math.min(own, asked))
+  }
+
+  #afterRun(context: RequestContext): void {
+    context.value = undefined
+    if (context.signalTaken) this.#context = new RequestContext()
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  if (value instanceof Promise) return true
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

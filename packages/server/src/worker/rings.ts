@@ -1,0 +1,60 @@
+/**
+ * Owns the rings of a worker: who has one, how large it is, and when it goes back.
+ * Must not know: frames, why bytes wait.
+ * Invariant: libuv already points behind a ring's last byte when a read callback returns. So a ring is taken, moved, grown
+ * and given back only inside a read callback of its own connection (or after the socket is closed); outside, its bytes
+ * may be consumed and nothing else. A ring grows by doubling with the bytes
+ * that have come, never with what a header announces, so a peer holds at most twice what it really sent, or the smallest
+ * block.
+ */
+import { type BufferPool, RingBuffer } from '@shardwire/protocol'
+import type { Connection } from './connection.ts'
+import type { Counters } from './counters.ts'
+
+/** The smallest ring, in bytes. */
+export const RING_BYTES_MIN = 4096
+
+export class Rings {
+  readonly #pool: BufferPool
+  readonly #counters: Counters
+
+  constructor(pool: BufferPool, counters: Counters) {
+    this.#pool = pool
+    this.#counters = counters
+  }
+
+  /**
+   * Keeps memory[start, end), which could not be decoded yet, in a ring with room for more.
+   * @returns false when the pool allows none
+   */
+  keep(connection: Connection, memory: Uint8Array, start: number, end: number): boolean {
+    const block = this.#pool.lease(Math.max(RING_BYTES_MIN, (end - start) * 2))
+    if (block === undefined) return false
+    this.#counters.ringsLeased++
+    const ring = new RingBuffer(block)
+    ring.append(memory, start, end)
+    connection.ring = ring
+    return true
+  }
+
+  /**
+   * Makes room behind the waiting bytes of a frame that has `frameBytes` in all (6 until that is known).
+   * @returns false when the pool allows no larger ring
+   */
+  makeRoom(ring: RingBuffer, frameBytes: number): boolean {
+    if (ring.writableBytes > 0 && ring.head + frameBytes <= ring.memory.length) return true
+    if (ring.makeRoom(Math.min(frameBytes, ring.memory.length)) && ring.writableBytes > 0) return true
+    const larger = this.#pool.lease(Math.min(this.#pool.blockBytesMax, ring.memory.length * 2))
+    if (larger === undefined) return false
+    this.#pool.release(ring.moveTo(larger))
+    return true
+  }
+
+  /** Gives the ring back, if the connection has one. */
+  release(connection: Connection): void {
+    const { ring } = connection
+    if (ring === null) return
+    connection.ring = null
+    this.#pool.release(ring.memory)
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Owns the parts of a shard worker and their wiring: one of each, made once.
+ * Must not know: the channel to the primary, signals.
+ * Invariant: what happens to a connection happens in one of the parts; here is only who knows whom.
+ */
+import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES, TimingWheel } from '@shardwire/protocol'
+import type { Config } from '../config/load-config.ts'
+import type { RawHandle } from '../raw-handle.ts'
+import type { Service } from '../service/service.ts'
+import { Adopt } from './adopt.ts'
+import { Answers, type ReportFailure } from './answers.ts'
+import { Calls } from './calls.ts'
+import { Closing } from './closing.ts'
+import type { Connection, ShardIdentity } from './connection.ts'
+import { ControlFrames } from './control-frames.ts'
+import { type Counters, createCounters } from './counters.ts'
+import type { Deadline } from './deadline.ts'
+import { Deadlines } from './deadlines.ts'
+import { Dispatch } from './dispatch.ts'
+import { Drain } from './drain.ts'
+import { createListeners } from './listeners.ts'
+import { Outbound } from './outbound.ts'
+import { ReadPath } from './read-path.ts'
+import { Rings, RING_BYTES_MIN } from './rings.ts'
+import { Router } from './router.ts'
+import { TurnBudget } from './turn-budget.ts'
+import { WheelClock } from './wheel-clock.ts'
+import { WriteLimits } from './write-limits.ts'
+
+/** How late a deadline may be, in milliseconds. */
+const TICK_MS = 20
+/** One lap is 41 s: longer than the default heartbeat, so that an idle connection is looked at once an interval. */
+const WHEEL_SLOTS = 2048
+/** What the pool keeps free after a burst. */
+const FREE_BYTES_MAX = 4 * 1024 * 1024
+
+export interface ShardOptions {
+  readonly identity: ShardIdentity
+  readonly config: Config
+  readonly service: Service
+  readonly clock: Clock
+  /** [0, 1) */
+  readonly random: () => number
+  readonly serverName: string
+  readonly report: ReportFailure
+  /** A fault of this server in the middle of a connection. */
+  readonly onFault: (error: unknown) => void
+}
+
+export class Shard {
+  readonly counters: Counters = createCounters()
+  readonly connections = new Set<Connection>()
+  readonly #options: ShardOptions
+  readonly #listeners: ReturnType<typeof createListeners>
+  readonly #adopt: Adopt
+  readonly #closing: Closing
+  readonly #deadlines: Deadlines
+  readonly #outbound: Outbound
+  readonly #wheelClock: WheelClock
+  #drain: Drain | undefined
+
+  constructor(options: ShardOptions) {
+    const { config, clock, identity } = options
+    const { counters } = this
+    this.#options = options
+    this.#listeners = createListeners(config)
+    const pool = createPool(config)
+    const wheel = new TimingWheel<Deadline>({ tickMs: TICK_MS, slots: WHEEL_SLOTS, nowMs: clock.nowMs() })
+    const time = new WheelClock(wheel, clock, TICK_MS)
+    const nowMs = (): number => time.nowMs
+    const rings = new Rings(pool, counters)
+    const limits = new WriteLimits(config.writeBufferBytes)
+    const outbound = new Outbound(pool, counters, limits)
+    const onClosed = (connection: Connection): void => this.#closed(connection)
+    const closing = new Closing({ outbound, rings, wheel, counters, nowMs, onClosed })
+    const { slowConsumerMs, writeTimeoutMs } = config
+    const deadlines = new Deadlines({ wheel, outbound, closing, slowConsumerMs, writeTimeoutMs, nowMs })
+    limits.connect(deadlines, closing)
+    const answers = new Answers(outbound, closing, options.report)
+    const calls = new Calls({ answers, outbound, closing, wheel, counters, nowMs })
+    const control = new ControlFrames(outbound, closing, options.serverName)
+    const router = new Router(options.service)
+    const dispatch = new Dispatch({ router, control, answers, calls, closing, outbound, counters, limits: config })
+    const budget = new TurnBudget(() => clock.nowMs())
+    const readPath = new ReadPath({ dispatch, outbound, closing, rings, deadlines, budget, counters, onFault: options.onFault })
+    this.#adopt = new Adopt({ identity, readPath, outbound, closing, deadlines, counters, settings: config, nowMs })
+    this.#closing = closing
+    this.#deadlines = deadlines
+    this.#outbound = outbound
+    this.#wheelClock = time
+  }
+
+  /** Takes a socket that nobody has read from; `open` begins to read it. */
+  adopt(handle: RawHandle, listenerIndex: number): Connection {
+    const listener = this.#listeners[listenerIndex]
+    if (listener === undefined) throw new RangeError(`there is no listener ${listenerIndex}`)
+    const connection = this.#adopt.adopt(handle, listener)
+    this.connections.add(connection)
+    return connection
+  }
+
+  open(connection: Connection): void {
+    this.#adopt.open(connection)
+    this.#drain?.joined(connection)
+  }
+
+  /** Ends a connection at once. */
+  reset(connection: Connection, reason: number): void {
+    this.#closing.reset(connection, reason)
+  }
+
+  /** Tells everyone to leave; `onDrained` gets the number of connections that had to be cut off. */
+  drain(deadlineMs: number, onDrained: (forced: number) => void): void {
+    if (this.#drain !== undefined) return
+    const { clock, random } = this.#options
+    this.#drain = new Drain({
+      connections: this.connections,
+      outbound: this.#outbound,
+      closing: this.#closing,
+      deadlines: this.#deadlines,
+      clock,
+      random,
+      onDrained: (forced) => {
+        this.#wheelClock.stop()
+        onDrained(forced)
+      },
+    })
+    this.#drain.begin(deadlineMs)
+  }
+
+  #closed(connection: Connection): void {
+    this.connections.delete(connection)
+    this.#drain?.closed()
+  }
+}
+
+function createPool(config: Config): BufferPool {
+  const frameBytesMax = Math.max(...config.listen.map((listener) => listener.maxFrameBytes)) + FRAME_OVERHEAD_BYTES
+  return new BufferPool({
+    bytesMax: config.maxBufferBytes,
+    blockBytesMin: RING_BYTES_MIN,
+    // A ring that holds one frame of the largest size, and a read's worth of the next.
+    blockBytesMax: Math.max(frameBytesMax, 2 * 65_536),
+    freeBytesMax: Math.min(FREE_BYTES_MAX, config.maxBufferBytes),
+  })
+}

@@ -1,0 +1,134 @@
+/** Owns the tests of SHARDWIRE_LISTEN: addresses, their parameters, and what this version does not have. */
+import { describe, expect, it } from 'vitest'
+import { configOf, problemsOf } from './machines.ts'
+
+function listen(text: string) {
+  return configOf({ SHARDWIRE_LISTEN: text }).listen
+}
+
+function complaints(text: string): readonly string[] {
+  return problemsOf({ SHARDWIRE_LISTEN: text }).map((problem) => problem.message.replace(/^.*?", which /, ''))
+}
+
+describe('accepted', () => {
+  it('one address, completed by the options it does not set', () => {
+    expect(listen('tcp://127.0.0.1:7400')).toEqual([
+      {
+        scheme: 'tcp',
+        host: '127.0.0.1',
+        port: 7400,
+        codec: 'frame',
+        address: 'tcp://127.0.0.1:7400',
+        heartbeatMs: 30_000,
+        idleTimeoutMs: 0,
+        maxFrameBytes: 1_048_576,
+      },
+    ])
+  })
+
+  it('several, with blanks around the commas', () => {
+    expect(listen('tcp://127.0.0.1:1 , tcp://[::1]:2').map(({ address }) => address)).toEqual([
+      'tcp://127.0.0.1:1',
+      'tcp://[::1]:2',
+    ])
+  })
+
+  it('an IPv6 address in brackets, which its host has no longer', () => {
+    expect(listen('tcp://[::1]:7400')[0]?.host).toBe('::1')
+  })
+
+  it('limits of its own, and the options for the rest', () => {
+    const env = { SHARDWIRE_LISTEN: 'tcp://h:1?heartbeat-ms=5000,tcp://h:2', SHARDWIRE_IDLE_TIMEOUT_MS: '60000' }
+    expect(configOf(env).listen.map(({ heartbeatMs, idleTimeoutMs }) => [heartbeatMs, idleTimeoutMs])).toEqual([
+      [5000, 60_000],
+      [30_000, 60_000],
+    ])
+  })
+
+  it('all parameters together, and 0 to turn a limit off', () => {
+    const [listener] = listen('tcp://h:1?codec=frame&heartbeat-ms=0&idle-timeout-ms=5000&max-frame-bytes=4096')
+    expect(listener).toMatchObject({ codec: 'frame', heartbeatMs: 0, idleTimeoutMs: 5000, maxFrameBytes: 4096 })
+  })
+
+  it('a scheme in capitals', () => {
+    expect(listen('TCP://h:1')[0]?.scheme).toBe('tcp')
+  })
+
+  it('port 0 more than once, for every listener gets a port of its own', () => {
+    expect(listen('tcp://127.0.0.1:0,tcp://127.0.0.1:0')).toHaveLength(2)
+  })
+})
+
+describe('not in this version', () => {
+  it.each([
+    ['tls://h:1', 'tls'],
+    ['unix:/run/shardwire.sock', 'unix'],
+    ['unix:/run/shardwire.sock&mode=0660', 'unix'],
+    ['fd://3', 'fd'],
+  ])('%s', (text, scheme) => {
+    expect(complaints(text)).toEqual([`asks for ${scheme}, which this version does not have yet: it has tcp only`])
+  })
+
+  it.each(['json', 'line', 'raw'])('codec=%s', (codec) => {
+    expect(complaints(`tcp://h:1?codec=${codec}`)).toEqual([
+      `asks for the codec ${codec}, which this version does not have yet: it has frame only`,
+    ])
+  })
+})
+
+describe('refused', () => {
+  it.each([
+    ['http://h:1', 'does not begin with tcp://'],
+    ['udp://h:1', 'does not begin with tcp://'],
+    ['tcp:h:1', 'does not begin with tcp://'],
+    ['7400', 'does not begin with tcp://'],
+    ['127.0.0.1:7400', 'has no scheme: write tcp://127.0.0.1:7400'],
+    ['localhost:7400', 'has no scheme: write tcp://localhost:7400'],
+    ['tcp://h', 'has no port after its host'],
+    ['tcp://h:1?codec=msgpack', 'has an unknown codec "msgpack": write codec=frame'],
+    ['tcp://h:1?hartbeat-ms=1', 'has an unknown parameter "hartbeat-ms": did you mean heartbeat-ms?'],
+    ['tcp://h:1?color=red', 'has an unknown parameter "color"'],
+    ['tcp://h:1?heartbeat-ms=5000&heartbeat-ms=6000', 'sets heartbeat-ms twice'],
+    ['tcp://h:1?heartbeat-ms=5', 'has heartbeat-ms="5", which is less than 10'],
+    ['tcp://h:1?heartbeat-ms=', 'has heartbeat-ms="", which is not a plain whole number of milliseconds'],
+    [
+      'tcp://h:1?max-frame-bytes=1KiB',
+      'has max-frame-bytes="1KiB", which is not a plain whole number of bytes: write 1024',
+    ],
+  ])('%s %s', (text, complaint) => {
+    expect(complaints(text)).toEqual([complaint])
+  })
+
+  it('a comma too many', () => {
+    expect(complaints('tcp://h:1,')).toEqual(['is empty: there is a comma too many'])
+  })
+
+  it.each(['tcp://h:1,tcp://h:1', 'tcp://[::1]:1,tcp://[0:0::1]:1', 'tcp://h:1,tcp://H:1?heartbeat-ms=5000'])(
+    'the same address twice: %s',
+    (text) => {
+      expect(complaints(text)).toEqual(['is listed twice'])
+    },
+  )
+
+  it('more addresses than anybody listens on', () => {
+    const many = Array.from({ length: 65 }, (_, index) => `tcp://h:${index + 1}`)
+    expect(complaints(many.join())).toEqual(['has more than 64 addresses'])
+    expect(complaints(many.slice(1).join())).toEqual([])
+  })
+
+  it('everything at once, each with the address it is in', () => {
+    const problems = problemsOf({ SHARDWIRE_LISTEN: 'tls://a:1,tcp://b:99999?codec=json&x=1,tcp://c:1' })
+    expect(problems.map(({ value }) => value)).toEqual([
+      '"tls://a:1"',
+      '"tcp://b:99999?codec=json&x=1"',
+      '"tcp://b:99999?codec=json&x=1"',
+      '"tcp://b:99999?codec=json&x=1"',
+    ])
+  })
+
+  it('without showing the password in it', () => {
+    const problems = problemsOf({ SHARDWIRE_LISTEN: 'http://me:hunter2@h:1,tcp://me:hunter2@h:1' })
+    expect(problems).toHaveLength(2)
+    expect(JSON.stringify(problems)).not.toContain('hunter2')
+  })
+})

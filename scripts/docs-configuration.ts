@@ -1,0 +1,80 @@
+/**
+ * Owns docs/configuration.md: the page made from the option table and the rules between options. Run it after changing a
+ * row (a test fails until then):
+ *
+ *     node --conditions=source scripts/docs-configuration.ts
+ *
+ * Invariant: every row and every rule is on the page, in the words that the daemon itself uses.
+ */
+import { writeFileSync } from 'node:fs'
+import type { Option } from '../packages/server/src/config/option.ts'
+import { OPTIONS } from '../packages/server/src/config/options.ts'
+import { PAIR_CHECKS } from '../packages/server/src/config/pair-checks.ts'
+
+const PAGE = new URL('../docs/configuration.md', import.meta.url)
+
+const HEAD = `# Configuration
+
+<!-- Written by scripts/docs-configuration.ts from the option table; change the table and run it again. -->
+
+shardwire is configured through environment variables. All of them are read once, when it starts; a bad value stops
+the start with every problem listed at once. \`shardwire config\` prints what is in effect and where it came from.
+`
+
+const RULES_HEAD = `## Between options
+
+Each of these is checked when one of the two is set; defaults alone never stop a start.
+`
+
+const LISTEN = `## Listen addresses
+
+\`SHARDWIRE_LISTEN\` is a list of addresses with commas between:
+
+\`\`\`
+tcp://127.0.0.1:7400                         one IPv4 address
+tcp://[::1]:7400                             IPv6 goes in brackets
+tcp://[::]:7400                              every address of the machine, IPv6 and IPv4
+tcp://0.0.0.0:7400                           every IPv4 address
+tcp://localhost:0                            a name; port 0 takes a free port
+tcp://10.0.0.1:7400?heartbeat-ms=5000&idle-timeout-ms=20000&max-frame-bytes=65536
+\`\`\`
+
+The parameters \`heartbeat-ms\`, \`idle-timeout-ms\` and \`max-frame-bytes\` stand in for the options of the same name on
+that address. \`codec\` can be \`frame\`, which is the default. A host of \`*\`, or none, is refused: write which family
+is meant. The same address twice is refused; port 0 may come as often as you like.
+`
+
+const CONVENTIONS = `## Conventions
+
+- A variable that is empty, or only blanks, counts as not set. Blanks around a value are dropped.
+- Durations are plain milliseconds and sizes plain bytes: \`10000\`, not \`10s\`; \`1048576\`, not \`1MiB\`. Somebody who
+  writes the latter is told the number.
+- Switches are \`true\` or \`false\`; words are in lower case.
+- A variable that begins with \`SHARDWIRE_\` and is not listed here stops the start, with the nearest name, and its value
+  is not printed.
+- What Kubernetes injects for a Service called shardwire (\`SHARDWIRE_SERVICE_HOST\`, \`SHARDWIRE_SERVICE_PORT\`,
+  \`SHARDWIRE_SERVICE_PORT_<NAME>\`, \`SHARDWIRE_PORT=tcp://…\`, \`SHARDWIRE_PORT_<n>_TCP…\`, and the same for a Service
+  called shardwire-x) is ignored, and so is what a container link under the alias shardwire sets.
+- Cores and memory are those of the container where there is one.
+`
+
+/** The whole page. */
+export function toMarkdown(): string {
+  const rows = Object.values<Option<unknown>>(OPTIONS)
+  return [HEAD, ...tableOf(rows), '', RULES_HEAD, ...rulesOf(), '', LISTEN, CONVENTIONS].join('\n')
+}
+
+function tableOf(rows: readonly Option<unknown>[]): readonly string[] {
+  const lines = rows.map(({ name, fallback, kind, meaning, example }) => {
+    const standard =
+      fallback.source === 'default' && !fallback.text.includes(' ') ? `\`${fallback.text}\`` : fallback.text
+    return `| \`${name}\` | ${standard} | ${kind.expected} | ${meaning} | \`${example}\` |`
+  })
+  return ['| name | default | accepted | meaning | example |', '|---|---|---|---|---|', ...lines]
+}
+
+function rulesOf(): readonly string[] {
+  return PAIR_CHECKS.map(({ change, rule, why }) => `- \`${OPTIONS[change].name}\` is ${rule}; else ${why}.`)
+}
+
+if (import.meta.main) writeFileSync(PAGE, toMarkdown())

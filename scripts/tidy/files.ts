@@ -1,0 +1,34 @@
+/**
+ * Owns which files the tidy rules see: all text of the repository, committed or about to be, and nothing generated.
+ * Walks the tree rather than asking git, so that it sees the same in a clone, in an export and before the first commit.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface SourceFile {
+  /** From the root, with forward slashes. */
+  readonly path: string
+  readonly text: string
+}
+
+/** What .gitignore keeps out. */
+const SKIPPED_DIRECTORIES = new Set(['.git', 'node_modules', 'dist', '.cache', 'coverage'])
+const SKIPPED_FILE = /\.(log|tsbuildinfo)$/
+
+export function readRepository(root: string): SourceFile[] {
+  return [...paths(root, '')]
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+    .filter(({ text }) => !text.includes('\0'))
+}
+
+function* paths(root: string, directory: string): Generator<string> {
+  for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
+    const path = directory === '' ? entry.name : `${directory}/${entry.name}`
+    if (entry.isDirectory()) {
+      if (!SKIPPED_DIRECTORIES.has(entry.name)) yield* paths(root, path)
+    } else if (entry.isFile() && !SKIPPED_FILE.test(entry.name)) {
+      yield path
+    }
+  }
+}
