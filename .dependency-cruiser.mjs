@@ -34,7 +34,7 @@ function entryPoints() {
 function direction(name, allowed) {
   const others = [name, ...allowed].join('|')
   return {
-    name: `${name}-imports-${allowed.join('-') || 'no-package'}`,
+    name: `${name}-imports-only-${allowed.join('-and-') || 'itself'}`,
     comment: `packages/${name}/src may import ${allowed.join(' and ') || 'no other package of the workspace'}.`,
     severity: 'error',
     from: { path: `^packages/${name}/src/` },

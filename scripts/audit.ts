@@ -52,7 +52,7 @@ switch (verdict.kind) {
   case 'vulnerable':
     for (const line of verdict.advisories) process.stdout.write(`${line}\n`)
     process.stdout.write(
-      `audit failed: ${verdict.advisories.length} known vulnerabilities; move to a version that is not affected, ` +
+      `audit failed, known vulnerabilities: ${verdict.advisories.length}; move to a version that is not affected, ` +
         'or replace the dependency\n',
     )
     process.exitCode = 1

@@ -3,6 +3,8 @@
  * Owns the order of steps: install what is missing, build what is stale, then run the command under the pinned Node.
  * Plain JavaScript, because the machine's own Node runs it, any from 18 on; what it starts runs on the pinned one.
  * Its own lines go to stderr, so that stdout belongs to what it runs.
+ * package.json calls it by `exec`: npm signals the shell that it started, and a shell that is still there dies of a
+ * SIGTERM, tells nobody, and leaves the daemon behind.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * Owns docs/configuration.md: the page made from the option table and the rules between options. Run it after changing a
- * row (a test fails until then):
+ * Owns docs/configuration.md: the page made from the option table and the rules between options. Run it after
+ * changing a row (a test fails until then):
  *
  *     node --conditions=source scripts/docs-configuration.ts
  *
@@ -39,22 +39,22 @@ tcp://localhost:0                            a name; port 0 takes a free port
 tcp://10.0.0.1:7400?heartbeat-ms=5000&idle-timeout-ms=20000&max-frame-bytes=65536
 \`\`\`
 
-The parameters \`heartbeat-ms\`, \`idle-timeout-ms\` and \`max-frame-bytes\` stand in for the options of the same name on
-that address. \`codec\` can be \`frame\`, which is the default. A host of \`*\`, or none, is refused: write which family
-is meant. The same address twice is refused; port 0 may come as often as you like.
+The parameters \`heartbeat-ms\`, \`idle-timeout-ms\` and \`max-frame-bytes\` stand in for the options of the same name
+on that address. \`codec\` can be \`frame\`, which is the default. A host of \`*\`, or none, is refused: write which
+family is meant. The same address twice is refused; port 0 may come as often as you like.
 `
 
 const CONVENTIONS = `## Conventions
 
 - A variable that is empty, or only blanks, counts as not set. Blanks around a value are dropped.
-- Durations are plain milliseconds and sizes plain bytes: \`10000\`, not \`10s\`; \`1048576\`, not \`1MiB\`. Somebody who
-  writes the latter is told the number.
+- Durations are plain milliseconds and sizes plain bytes: \`10000\`, not \`10s\`; \`1048576\`, not \`1MiB\`.
+  Somebody who writes the latter is told the number.
 - Switches are \`true\` or \`false\`; words are in lower case.
-- A variable that begins with \`SHARDWIRE_\` and is not listed here stops the start, with the nearest name, and its value
-  is not printed.
+- A variable that begins with \`SHARDWIRE_\` and is not listed here stops the start, with the nearest name, and its
+  value is not printed.
 - What Kubernetes injects for a Service called shardwire (\`SHARDWIRE_SERVICE_HOST\`, \`SHARDWIRE_SERVICE_PORT\`,
-  \`SHARDWIRE_SERVICE_PORT_<NAME>\`, \`SHARDWIRE_PORT=tcp://…\`, \`SHARDWIRE_PORT_<n>_TCP…\`, and the same for a Service
-  called shardwire-x) is ignored, and so is what a container link under the alias shardwire sets.
+  \`SHARDWIRE_SERVICE_PORT_<NAME>\`, \`SHARDWIRE_PORT=tcp://…\`, \`SHARDWIRE_PORT_<n>_TCP…\`, and the same for a
+  Service called shardwire-x) is ignored, and so is what a container link under the alias shardwire sets.
 - Cores and memory are those of the container where there is one.
 `
 

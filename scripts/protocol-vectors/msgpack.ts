@@ -47,7 +47,7 @@ const SHORTEST: readonly (readonly [string, string, unknown])[] = [
   ['fixmap, empty', '80', {}],
   ['fixmap', '82a16101a162c0', { a: 1, b: null }],
   ['timestamp 32', 'd6ff00000001', new Date(1000)],
-  ['timestamp 64', 'd7ff77359400665b2f80', new Date(1_717_252_992_500)],
+  ['timestamp 64', 'd7ff77359400665b2f80', new Date(1_717_251_968_500)],
   ['timestamp 96, before 1970', 'c70cff00000000ffffffffffffffff', new Date(-1000)],
   ['depth 32', `${'91'.repeat(31)}90`, nested(32)],
 ]

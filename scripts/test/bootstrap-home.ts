@@ -68,6 +68,12 @@ export class BootstrapHome extends WorkspaceDirectory {
     const bootstrap = join(this.root, 'scripts/bootstrap.mjs')
     return new BootstrapRun(spawn(process.execPath, [bootstrap, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
   }
+
+  /** Runs a script of package.json the way npm does: by a shell. */
+  runByShell(script: string): BootstrapRun {
+    const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` }
+    return new BootstrapRun(spawn('sh', ['-c', script], { cwd: this.root, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+  }
 }
 
 /** What the fixture child says of itself in its first line. */

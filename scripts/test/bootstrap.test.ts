@@ -1,7 +1,7 @@
 /**
  * The bootstrap as its users meet it: what reaches the daemon, what comes back, and what is said when it cannot start.
  */
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BootstrapHome } from './bootstrap-home.ts'
@@ -58,6 +58,23 @@ describe('start', () => {
     expect(await run.exitCode()).toBe(1)
     expect(run.stderr).toContain('packages/server/dist/main.js is missing after the build')
     expect(run.stderr).toContain('packages/server/src/main.ts')
+  })
+})
+
+describe('the scripts of package.json', () => {
+  const manifest = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
+  const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> }
+
+  it('leave no shell between npm and the bootstrap, so that a SIGTERM to npm ends the daemon', async () => {
+    using home = new BootstrapHome()
+    const run = home.runByShell(`${scripts['start']} stay`)
+    expect((await run.childStarted()).parentPid).toBe(run.pid)
+    run.signal('SIGTERM')
+    expect(await run.exitCode()).toBe(42)
+  })
+
+  it.each(Object.entries(scripts))('%s is the command of that name', (name, script) => {
+    expect(script).toBe(`exec node scripts/bootstrap.mjs ${name}`)
   })
 })
 

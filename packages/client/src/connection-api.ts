@@ -23,11 +23,11 @@ export type ConnectionEnd = 'closed' | 'goaway' | 'ended' | 'lost' | 'violation'
 
 export interface CloseInfo {
   readonly end: ConnectionEnd
-  /** What requests in flight failed with; undefined where it ended in good order. */
+  /** What requests in flight failed with; undefined for `closed` and `goaway`. */
   readonly error: ClientError | undefined
   /** Requests that failed with it. */
   readonly requestsInFlight: number
-  /** Bytes that were never handed to the kernel. */
+  /** Bytes that the kernel had not taken by then. */
   readonly bytesUnsent: number
 }
 

@@ -1,77 +1,252 @@
 /**
- * Owns one connection: its state, and what its verbs and the server's frames do to it.
- * Must not know: how a socket came to be connected, how bytes and frames are laid out.
- * Invariant: the state only moves on (open, draining, closing, finishing, dead); from `dead` on nothing is pending;
- * `closed` settles once, when the socket is gone.
+ * Owns the verbs of one connection, and puts its parts together.
+ * Must not know: how a socket came to be connected, how bytes and frames are laid out, when a connection ends.
+ * Invariant: a call that throws or rejects before a frame was written has changed nothing.
  */
 import {
+  BAD_FRAME,
   decodeBody,
   encodeBody,
   encodeMetadata,
-  frameBytesOf,
   FRAME_OVERHEAD_BYTES,
+  ID_BYTES,
   KIND_CANCEL,
   KIND_MESSAGE,
   KIND_REQUEST,
   META_LENGTH_BYTES,
+  PROTOCOL_VERSION,
   ROUTE_MAX,
+  ShardwireError,
 } from '@shardwire/protocol'
-import type { CancelTimer, Goaway, ShardwireError, Welcome } from '@shardwire/protocol'
+import type { MetadataFields, Welcome } from '@shardwire/protocol'
 import type { Socket } from 'node:net'
-import { briefly, ClientError } from './client-error.ts'
-import type { ClientErrorCode } from './client-error.ts'
-import type {
-  CloseInfo,
-  Connection,
-  ConnectionEnd,
-  ConnectionStats,
-  Message,
-  RequestOptions,
-  SendOptions,
-} from './connection-api.ts'
+import { ClientError } from './client-error.ts'
+import type { CloseInfo, Connection, ConnectionStats, Message, RequestOptions, SendOptions } from './connection-api.ts'
 import { Inbound } from './inbound.ts'
+import { Lifecycle } from './lifecycle.ts'
 import { checkDelayMs, integer } from './options.ts'
 import type { CompleteOptions } from './options.ts'
 import { Outbound } from './outbound.ts'
 import { PendingRequests } from './pending-requests.ts'
 import { ServerFrames } from './server-frames.ts'
+import type { ServerEvents } from './server-frames.ts'
 
-/** Takes everything. */
-const OPEN = 0
-/** GOAWAY came: no new requests, MESSAGEs still. */
-const DRAINING = 1
-/** close() was called: waits for the answers in flight. */
-const CLOSING = 2
-/** FIN was sent, or is behind what waits to be sent. */
-const FINISHING = 3
-/** Nothing is pending; the socket is gone, or about to be. */
-const DEAD = 4
-
-const NO_BYTES = new Uint8Array(0)
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NO_OPTIONS: RequestOptions = Object.freeze({})
 
 export class ClientConnection implements Connection {
-  readonly closed: Promise<CloseInfo>
   onMessage: ((message: Message) => void) | undefined
   readonly #options: CompleteOptions
-  readonly #socket: Socket
   readonly #pending: PendingRequests
   readonly #outbound: Outbound
-  readonly #inbound: Inbound
-  #state = OPEN
-  #end: ConnectionEnd = 'closed'
-  #closeInfo: CloseInfo | undefined
+  readonly #life: Lifecycle
   #welcome: Welcome | undefined
-  #goaway: Goaway | undefined
-  /** Present while HELLO waits for its WELCOME. */
-  #greeting: PromiseWithResolvers<Welcome> | undefined
-  /** What the server said about the connection last: most likely why it then ended it. */
-  #serverError: ShardwireError | undefined
-  #cancelCloseTimer: CancelTimer | undefined
+  /** Present while HELLO waits for its WELCOME: until then nobody but `greet` is told anything. */
+  #greeting: PromiseWithResolvers<void> | undefined
   #messagesUnheard = 0
-  /** Largest payload that may be sent. */
+  /** Largest payload that both ends allow. */
   #frameBytesMax: number
-  /** The metadata block of the last deadline alone, as most requests have the same. */
+  /** The metadata block of the last deadline, as most requests have the same and nothing else. */
   #deadlineBlock: Uint8Array = NO_BYTES
   #deadlineBlockMs = 0
+
+  /** @param socket connected, allowHalfOpen, nothing read yet; belongs to the connection from here on */
+  constructor(socket: Socket, options: CompleteOptions) {
+    this.#options = options
+    this.#frameBytesMax = options.maxFrameBytes
+    this.onMessage = options.listeners.onMessage
+    this.#outbound = new Outbound(socket, options)
+    this.#pending = new PendingRequests(options, {
+      onCancel: (id, route) => {
+        this.#outbound.frame(KIND_CANCEL, route, id, NO_BYTES, NO_BYTES)
+      },
+      onIdle: () => {
+        this.#life.onIdle()
+      },
+    })
+    const frames = new ServerFrames(this.#pending, this.#outbound, this.#serverEvents())
+    const inbound = new Inbound(options.maxFrameBytes, frames)
+    this.#life = new Lifecycle(socket, options, { pending: this.#pending, outbound: this.#outbound, inbound })
+    void this.#life.closed.then((info) => {
+      this.#onClosed(info)
+    })
+    socket.on('data', (chunk: Uint8Array) => {
+      inbound.feed(chunk)
+    })
+  }
+
+  get target(): string {
+    return this.#options.target
+  }
+  get welcome(): Welcome | undefined {
+    return this.#welcome
+  }
+  get goaway(): Connection['goaway'] {
+    return this.#life.goaway
+  }
+  get isOpen(): boolean {
+    return this.#life.isOpen
+  }
+  get closed(): Promise<CloseInfo> {
+    return this.#life.closed
+  }
+
+  get stats(): ConnectionStats {
+    return {
+      requestsInFlight: this.#pending.waiting,
+      requestsCancelled: this.#pending.cancelled,
+      answersLate: this.#pending.answersLate,
+      answersUnknown: this.#pending.answersUnknown,
+      messagesUnheard: this.#messagesUnheard,
+      bytesUnsent: this.#outbound.bytesUnsent,
+    }
+  }
+
+  /**
+   * Says HELLO and waits for WELCOME. For `connect` alone, and before anything else.
+   * Rejects with the ShardwireError that the server answers instead, or a ClientError.
+   */
+  async greet(helloFrame: Uint8Array): Promise<void> {
+    const greeting = Promise.withResolvers<void>()
+    this.#greeting = greeting
+    this.#outbound.bytes(helloFrame)
+    await greeting.promise
+  }
+
+  request(route: number, body = NO_BYTES, options = NO_OPTIONS): Promise<Uint8Array> {
+    // What is thrown in here rejects the promise.
+    return new Promise((resolve, reject) => {
+      const { signal, timeoutMs = this.#options.requestTimeoutMs } = options
+      this.#life.assertTakesRequests()
+      integer('route', route, 1, ROUTE_MAX)
+      const meta = this.#requestMeta(checkDelayMs('timeoutMs', timeoutMs), options.meta)
+      this.#assertFits(ID_BYTES, meta, body)
+      const id = this.#pending.add({ route, timeoutMs, signal, resolve, reject })
+      this.#outbound.frame(KIND_REQUEST, route, id, meta, body)
+    })
+  }
+
+  async requestMsgpack(route: number, value: unknown, options?: RequestOptions): Promise<unknown> {
+    const answer = await this.request(route, encodeBody(value), options)
+    if (answer.length === 0) return undefined
+    try {
+      return decodeBody(answer, 0, answer.length)
+    } catch (cause) {
+      throw new ClientError('BAD_ANSWER', `the answer of route ${route} is not msgpack`, { cause })
+    }
+  }
+
+  send(route: number, body = NO_BYTES, options: SendOptions = NO_OPTIONS): boolean {
+    this.#life.assertTakesMessages()
+    integer('route', route, 1, ROUTE_MAX)
+    const meta = options.meta === undefined ? NO_BYTES : encodeMetadata(options.meta)
+    this.#assertFits(0, meta, body)
+    this.#outbound.frame(KIND_MESSAGE, route, 0, meta, body)
+    return this.#outbound.isBelowHighWater
+  }
+
+  sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean {
+    return this.send(route, encodeBody(value), options)
+  }
+
+  async drained(): Promise<void> {
+    await this.#outbound.drained()
+  }
+
+  async close(): Promise<void> {
+    this.#life.close()
+    await this.#life.closed
+  }
+
+  destroy(error?: unknown): void {
+    this.#life.fail('destroyed', 'CONNECTION_DESTROYED', 'destroyed', error)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #requestMeta(deadlineMs: number, meta: MetadataFields | undefined): Uint8Array {
+    if (meta !== undefined) return encodeMetadata({ ...meta, deadlineMs })
+    if (deadlineMs !== this.#deadlineBlockMs) {
+      this.#deadlineBlock = encodeMetadata({ deadlineMs })
+      this.#deadlineBlockMs = deadlineMs
+    }
+    return this.#deadlineBlock
+  }
+
+  #assertFits(idBytes: number, meta: Uint8Array, body: Uint8Array): void {
+    const bytes = idBytes + (meta.length > 0 ? META_LENGTH_BYTES + meta.length : 0) + body.length
+    if (bytes > this.#frameBytesMax) {
+      throw new ClientError('FRAME_TOO_LARGE', `payload of ${bytes} bytes, at most ${this.#frameBytesMax} are allowed`)
+    }
+    if (!this.#outbound.hasRoom(bytes + FRAME_OVERHEAD_BYTES)) {
+      const { bytesUnsent } = this.#outbound
+      throw new ClientError('BACKLOG_FULL', `${bytesUnsent} bytes wait for ${this.target} to read`)
+    }
+  }
+
+  #serverEvents(): ServerEvents {
+    const { listeners } = this.#options
+    return {
+      onMessage: (message) => {
+        if (this.onMessage === undefined) this.#messagesUnheard++
+        else tell(this.onMessage, message)
+      },
+      onServerError: (error, route) => {
+        if (route === 0) this.#life.serverError = error
+        if (this.#greeting === undefined) tell(listeners.onError, error, route)
+        else this.#greeting.reject(error)
+      },
+      onWelcome: (welcome) => {
+        this.#onWelcome(welcome)
+      },
+      onGoaway: (goaway) => {
+        tell(listeners.onGoaway, goaway)
+        this.#life.drain(goaway)
+      },
+      onViolation: (error) => {
+        const why = `the server sent no valid frame: ${error.name}: ${error.message}`
+        this.#life.fail('violation', 'PROTOCOL_VIOLATION', why, error)
+      },
+      onFlooded: () => {
+        this.#life.fail('lost', 'CONNECTION_LOST', 'the server asks, but does not read the answers')
+      },
+    }
+  }
+
+  /** One that nobody waits for changes nothing. */
+  #onWelcome(welcome: Welcome): void {
+    const { protocol, maxFrameBytes } = welcome
+    if (protocol !== PROTOCOL_VERSION) {
+      const why = `the server speaks protocol ${protocol}`
+      this.#life.fail('violation', 'PROTOCOL_VIOLATION', why, new ShardwireError(BAD_FRAME, why))
+    } else if (this.#greeting !== undefined) {
+      this.#welcome = welcome
+      this.#frameBytesMax = Math.min(this.#options.maxFrameBytes, maxFrameBytes)
+      this.#greeting.resolve()
+      this.#greeting = undefined
+    }
+  }
+
+  #onClosed(info: CloseInfo): void {
+    if (this.#greeting === undefined) tell(this.#options.listeners.onClose, info)
+    else this.#greeting.reject(info.error ?? new ClientError('CONNECTION_LOST', `${this.target} ended before WELCOME`))
+  }
+}
+
+/** Calls a listener of the application's. What it throws is thrown again where none of our frames is half done. */
+function tell<Arguments extends unknown[]>(
+  listener: ((...args: Arguments) => void) | undefined,
+  ...args: Arguments
+): void {
+  try {
+    listener?.(...args)
+  } catch (error) {
+    process.nextTick(rethrow, error)
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }

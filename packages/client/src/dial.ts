@@ -74,14 +74,15 @@ export async function dial<T>(
   attempt.onFailure = (error) => {
     socket.destroy(error)
   }
-  socket.on('lookup', (error: Error | null) => {
+  const onLookup = (error: Error | null): void => {
     if (error === null) attempt.phase = 'connect'
-  })
-  socket.on('error', (error) => {
+  }
+  const onError = (error: Error): void => {
     reject(attempt.failedBy(error))
-  })
-  socket.on('connect', () => {
-    socket.removeAllListeners('lookup').removeAllListeners('error').removeAllListeners('connect')
+  }
+  socket.on('lookup', onLookup).on('error', onError)
+  socket.once('connect', () => {
+    socket.off('lookup', onLookup).off('error', onError)
     resolve(take(socket))
   })
   return await promise

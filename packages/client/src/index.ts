@@ -1,1 +1,17 @@
-export {}
+/** The public names of the client package; no logic. */
+export { CLIENT_ERROR_TABLE, ClientError } from './client-error.ts'
+export type { ClientErrorCode, ClientErrorExtras, ClientErrorRow, ConnectPhase } from './client-error.ts'
+export { systemClock } from './clock.ts'
+export { connect } from './connect.ts'
+export type {
+  CloseInfo,
+  Connection,
+  ConnectionEnd,
+  ConnectionListeners,
+  ConnectionStats,
+  Message,
+  RequestOptions,
+  SendOptions,
+} from './connection-api.ts'
+export type { ConnectOptions } from './options.ts'
+export { ShardwireError } from '@shardwire/protocol'

@@ -14,7 +14,7 @@ import {
   sealFrame,
   writeU16,
 } from '@shardwire/protocol'
-import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 
 export interface OutboundOptions {
   /** From this many bytes on, callers are asked to wait. */
@@ -23,13 +23,13 @@ export interface OutboundOptions {
   readonly maxBufferedBytes: number
 }
 
-const NO_BYTES = new Uint8Array(0)
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 /** A connection that sends little keeps little; one that sends much doubles up to where a write costs least. */
 const SLAB_BYTES_MIN = 2048
 const SLAB_BYTES_MAX = 65_536
 
 export class Outbound {
-  readonly #socket: Socket
+  readonly #socket: Writable
   readonly #options: OutboundOptions
   /** Slabs that are full, waiting for the next write. */
   #filled: Uint8Array[] = []
@@ -42,7 +42,7 @@ export class Outbound {
   #drained: PromiseWithResolvers<void> | undefined
   readonly #onWritten: (error?: Error | null) => void
 
-  constructor(socket: Socket, options: OutboundOptions) {
+  constructor(socket: Writable, options: OutboundOptions) {
     this.#socket = socket
     this.#options = options
     // One function for all writes of the connection. An error is told by the socket's own event.
@@ -66,8 +66,12 @@ export class Outbound {
     return this.bytesUnsent + bytes <= this.#options.maxBufferedBytes
   }
 
-  /** Writes one frame; all is copied. @param meta an encoded metadata map, or no bytes for none */
+  /**
+   * Writes one frame; all is copied. Behind `end` or `fail` it is dropped.
+   * @param meta an encoded metadata map, or no bytes for none
+   */
   frame(kind: number, route: number, id: number, meta: Uint8Array, body: Uint8Array): void {
+    if (this.#isEnded) return
     const metaBytes = meta.length === 0 ? 0 : META_LENGTH_BYTES + meta.length
     const start = this.#reserve(frameBytesOf(kind, metaBytes + body.length))
     const slab = this.#slab
@@ -85,6 +89,7 @@ export class Outbound {
 
   /** Writes frames that are encoded already. */
   bytes(frames: Uint8Array): void {
+    if (this.#isEnded) return
     const start = this.#reserve(frames.length)
     copyBytes(frames, 0, frames.length, this.#slab, start)
     this.#slabUsed = start + frames.length

@@ -12,8 +12,9 @@ export interface PendingOptions {
   readonly clock: Clock
   /** Ids in use at once, cancelled ones included. */
   readonly maxInFlight: number
-  /** For tests of the wrap-around; 1. */
+  /** For tests of the wrap-around: where ids begin, and after which they begin at 1 again; 1 and 4294967295. */
   readonly firstId?: number
+  readonly idMax?: number
 }
 
 export interface PendingListener {
@@ -132,11 +133,6 @@ export class PendingRequests {
     return this.#afterAnswer(pending)
   }
 
-  /** Whether somebody waits for the answer of `id`: whether it is worth reading. */
-  has(id: number): boolean {
-    return this.#byId.get(id) instanceof PendingRequest
-  }
-
   /** The connection is gone: all fail, nothing is owed any more. Tells the listener nothing. */
   failAll(error: Error): void {
     this.#cancelTimer?.()
@@ -191,10 +187,14 @@ export class PendingRequests {
 
   /** The next id that is not in flight; there is one, as maxInFlight is far below the number of ids. */
   #takeId(): number {
-    while (this.#byId.has(this.#nextId)) this.#nextId = after(this.#nextId)
+    while (this.#byId.has(this.#nextId)) this.#nextId = this.#idAfter(this.#nextId)
     const id = this.#nextId
-    this.#nextId = after(id)
+    this.#nextId = this.#idAfter(id)
     return id
+  }
+
+  #idAfter(id: number): number {
+    return id === (this.#options.idMax ?? ID_MAX) ? 1 : id + 1
   }
 
   #startWheel(): TimingWheel<PendingRequest> {
@@ -222,8 +222,4 @@ export class PendingRequests {
 
 function expire(pending: PendingRequest): void {
   pending.expire()
-}
-
-function after(id: number): number {
-  return id === ID_MAX ? 1 : id + 1
 }

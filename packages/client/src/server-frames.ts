@@ -109,10 +109,6 @@ export class ServerFrames implements FrameSink {
   }
 
   #request({ id, route }: FrameDecoder): void {
-    if (id === 0) {
-      this.#violation('REQUEST with id 0')
-      return
-    }
     const error = new ShardwireError(UNKNOWN_ROUTE, `this client serves no route ${route}`)
     this.#reply(KIND_ERROR, route, id, encodeErrorBody(error))
   }

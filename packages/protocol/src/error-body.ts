@@ -71,7 +71,10 @@ function readMap(memory: Uint8Array, start: number, end: number): Record<string,
 /** What the sender says about a code that this version does not know. */
 function strangerOf(code: number, map: Record<string, unknown>): { name: string; retryable: boolean } {
   const name = map['name']
-  return { name: typeof name === 'string' && name !== '' ? name : errorName(code), retryable: map['retryable'] === true }
+  return {
+    name: typeof name === 'string' && name !== '' ? name : errorName(code),
+    retryable: map['retryable'] === true,
+  }
 }
 
 function isCode(value: unknown): value is number {

@@ -150,7 +150,11 @@ export class FrameDecoder {
   }
 
   #tooShort(stream: DecodedStream, kind: number, length: number): DecodeStatus {
-    return this.#broken(stream, BAD_FRAME, `${KIND_NAMES[kind]} with a payload of ${length} bytes has no room for its id`)
+    return this.#broken(
+      stream,
+      BAD_FRAME,
+      `${KIND_NAMES[kind]} with a payload of ${length} bytes has no room for its id`,
+    )
   }
 
   #badCrc(stream: DecodedStream, memory: Uint8Array, start: number, payloadEnd: number): DecodeStatus {

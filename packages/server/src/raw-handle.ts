@@ -1,14 +1,16 @@
 /**
  * Owns every use of what Node does not document: the raw TCP handle behind a listening server and a socket.
  * Must not know: what is done with the sockets.
- * Invariant: no other file reads `_handle` or builds a Socket over a handle; `checkRawHandles` says at start whether this
- * Node still has what is used here. Node's own cluster module hands connections over in the same way.
+ * Invariant: no other file reads `_handle` or builds a Socket over a handle; a Node that hides what is
+ * used here is told so at the start. Node's own cluster module hands connections over in the same way.
  */
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
 declare const handleBrand: unique symbol
 
-/** A TCP connection below `net.Socket`: sent between processes as it is, read by nobody until a socket is built over it. */
+/**
+ * A TCP connection below `net.Socket`: sent between processes as it is, read by nobody until a socket is built over it.
+ */
 export interface RawHandle {
   readonly [handleBrand]: true
   close(): void

@@ -45,7 +45,13 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   return 0
 }
 
-function announce(started: Started, config: Config, sources: Sources, log: Logger, write: (text: string) => void): void {
+function announce(
+  started: Started,
+  config: Config,
+  sources: Sources,
+  log: Logger,
+  write: (text: string) => void,
+): void {
   if (isPretty(config.logFormat)) write(startBanner(started, config, sources))
   else log.info({ event: 'listening', version: VERSION, ...started, config }, 'listening')
 }

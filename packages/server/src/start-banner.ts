@@ -14,7 +14,7 @@ export function startBanner({ addresses, workers }: Started, config: Config, sou
   const [first] = addresses
   const lines = [
     '',
-    `  shardwire ${VERSION}  pid ${process.pid}, ${workers.length} ${workers.length === 1 ? 'worker' : 'workers'} (${workers.map(({ pid }) => pid).join(', ')})`,
+    `  shardwire ${VERSION}  pid ${process.pid}, ${workersText(workers)}`,
     ...addresses.map((address) => `  listening on tcp://${hostAndPort(address)}`),
     '',
     indent(formatEffective(config, sources)),
@@ -25,12 +25,17 @@ export function startBanner({ addresses, workers }: Started, config: Config, sou
   return `${lines.join('\n')}\n`
 }
 
+function workersText(workers: Started['workers']): string {
+  const pids = workers.map(({ pid }) => pid).join(', ')
+  return `${workers.length} ${workers.length === 1 ? 'worker' : 'workers'} (pid ${pids})`
+}
+
 function firstFrameLines(address: BoundAddress): string[] {
-  const host = dialable(address)
+  const dial = `require('net').connect(${address.port}, '${dialable(address)}')`
+  const print = `.once('data', (d) => { console.log(d); process.exit() })`
   return [
     '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
-    `    node -e "require('net').connect(${address.port}, '${host}').once('data', (d) => { console.log(d); process.exit() })` +
-      `.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
+    `    node -e "${dial}${print}.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
     '  Load it:  npm run bench -- run',
     '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
   ]

@@ -3,7 +3,7 @@
  * Must not know: sockets, counts.
  * Invariant: offsets are offsets in the frame, from its header's first byte.
  */
-import { ERROR_TABLE, KIND_NAMES } from '@shardwire/protocol'
+import { KIND_NAMES } from '@shardwire/protocol'
 import type { FrameDecoder } from '@shardwire/protocol'
 
 import type { ErrorExample } from '../messages.ts'
@@ -45,10 +45,4 @@ export function plainExample(connection: number, sequence: number, sentence: str
 export function frameInWords(decoder: FrameDecoder): string {
   const id = decoder.id === 0 ? '' : `, id ${decoder.id}`
   return `${KIND_NAMES[decoder.kind] ?? 'frame'} on route ${decoder.route}${id}, ${decoder.bodyEnd - decoder.bodyStart} bytes`
-}
-
-/** The name of the error that an ERROR body speaks of: the names stand in it as they are. */
-export function errorNameIn(memory: Uint8Array, start: number, end: number): string {
-  const text = Buffer.from(memory.buffer, memory.byteOffset + start, end - start).toString('latin1')
-  return ERROR_TABLE.find((row) => text.includes(row.name))?.name ?? 'an unknown error'
 }

@@ -7,6 +7,7 @@
  */
 import {
   BAD_CRC,
+  decodeErrorBody,
   encodeFrame,
   errorName,
   KIND_CONTROL,
@@ -16,7 +17,7 @@ import {
   OPCODE_PONG,
 } from '@shardwire/protocol'
 
-import { differentAnswer, errorNameIn, frameInWords, plainExample } from './error-examples.ts'
+import { differentAnswer, frameInWords, plainExample } from './error-examples.ts'
 import type { LoadShared } from './load-shared.ts'
 
 /** What the judge needs of a connection. */
@@ -84,10 +85,11 @@ function judgeError(connection: JudgedConnection, memory: Uint8Array, slot: numb
   const { decoder, errors } = connection.shared
   const { number } = connection
   errors.note('error-frame', 1, () => {
-    const name = errorNameIn(memory, decoder.bodyStart, decoder.bodyEnd)
+    const error = decodeErrorBody(memory, decoder.bodyStart, decoder.bodyEnd)
+    const said = error.message === '' ? error.name : `${error.name} (${error.message})`
     const sequence = slot === NO_SLOT ? 0 : connection.sequenceOf(slot)
     const answers = sequence === 0 ? 'no frame in flight' : `frame ${sequence}`
-    return plainExample(number, sequence, `connection ${number}: the server answered ${answers} with ${name}`)
+    return plainExample(number, sequence, `connection ${number}: the server answered ${answers} with ${said}`)
   })
   // Route 0 and id 0: it concerns the connection, and no frame.
   if (slot !== NO_SLOT && (decoder.route !== 0 || decoder.id !== 0)) connection.answered(slot)

@@ -18,3 +18,19 @@ export function megabytes(bytes: number): string {
 export function seconds(us: number): string {
   return `${(us / 1_000_000).toFixed(2)} s`
 }
+
+const TEXT_COLUMNS = 100
+
+/** Breaks a paragraph into lines of up to TEXT_COLUMNS, at its spaces. */
+export function wrapped(paragraph: string, indent = ''): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of paragraph.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > TEXT_COLUMNS) {
+      lines.push(line)
+      line = ''
+    }
+    line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].join(`\n${indent}`)
+}

@@ -5,7 +5,7 @@
  */
 import type { ErrorKind } from '../messages.ts'
 import { targetUrl } from '../run/diagnosis.ts'
-import { grouped, megabytes, seconds } from './numbers.ts'
+import { grouped, megabytes, seconds, wrapped } from './numbers.ts'
 import type { LatencyReport, RunReport } from './run-report.ts'
 
 /** A percentile with fewer samples above it than this is marked: it is little more than the maximum. */
@@ -77,8 +77,8 @@ function verdict({ errors, verdict: { state, reasons }, notes }: RunReport): str
   return [
     `${label('errors')}${list === '' ? 'none' : list}`,
     `${label('verdict')}${state}`,
-    ...reasons.map((reason) => `  - ${reason}`),
-    ...notes.map((note) => `\n${note}`),
+    ...reasons.map((reason) => `  - ${wrapped(reason, '    ')}`),
+    ...notes.map((note) => `\n${wrapped(note)}`),
   ].join('\n')
 }
 

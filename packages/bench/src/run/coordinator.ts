@@ -52,7 +52,7 @@ export class Coordinator implements LoadChildEvents {
     this.#clock = clock
     this.#progress = progress
     this.#totals = new RunTotals(plans.length)
-    this.#summaries = new Array<LoadSummary | undefined>(plans.length)
+    this.#summaries = plans.map(() => undefined)
     this.#connected = plans.map(() => 0)
   }
 
@@ -164,10 +164,10 @@ export class Coordinator implements LoadChildEvents {
 
   #show(): void {
     const totals = this.#totals
-    const started = this.#startedMs > 0
+    const connected = this.#connected.reduce((sum, count) => sum + count, 0)
     this.#progress.show({
-      phase: started ? totals.phase : 'connecting',
-      connections: started ? totals.connectionsNow : this.#connected.reduce((sum, count) => sum + count, 0),
+      phase: this.#startedMs > 0 ? totals.phase : 'connecting',
+      connections: totals.allReported ? totals.connectionsNow : connected,
       connectionsWanted: this.#options.connections,
       messagesPerSecond: totals.messagesPerSecondNow,
       p50Us: totals.latency.percentileUs(50),

@@ -66,7 +66,7 @@ export class RunTotals {
   readonly #points: SeriesPoint[] = []
 
   constructor(processes: number) {
-    this.#latest = new Array<IntervalReport | undefined>(processes)
+    this.#latest = Array.from({ length: processes }, () => undefined)
     this.#counts = Array.from({ length: processes }, () => ({ 'warm-up': 0, measured: 0, drain: 0 }))
   }
 
@@ -81,6 +81,10 @@ export class RunTotals {
     this.#addToSeries(processIndex, interval)
   }
 
+  /** Whether every process has reported under load. */
+  get allReported(): boolean {
+    return this.#latest.every((interval) => interval !== undefined)
+  }
   /** Over all processes, as each last reported. */
   get messagesPerSecondNow(): number {
     return this.#sumLatest(messagesPerSecond)

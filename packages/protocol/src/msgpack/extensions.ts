@@ -16,7 +16,8 @@ export class BodyExtensions extends ExtensionCodec {
       for (const item of value) assertScalar(item)
       return null
     }
-    if (typeof value !== 'object' || value === null) throw new TypeError(`cannot encode a value of type ${typeof value}`)
+    if (typeof value !== 'object' || value === null)
+      throw new TypeError(`cannot encode a value of type ${typeof value}`)
     if (ArrayBuffer.isView(value)) return null
     if (value instanceof Date) return this.#timestamp(value, context)
     assertPlain(value)

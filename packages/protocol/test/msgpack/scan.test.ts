@@ -67,7 +67,10 @@ describe('vectors', () => {
 describe('limits', () => {
   test('depth counts maps and arrays; a scalar has none', () => {
     for (const depthMax of [0, 1, 4, 32, MSGPACK_DEPTH_MAX]) {
-      for (const [open, inner] of [['91', '90'], ['81a161', '80']] as const) {
+      for (const [open, inner] of [
+        ['91', '90'],
+        ['81a161', '80'],
+      ] as const) {
         const fits = depthMax === 0 ? 'c0' : open.repeat(depthMax - 1) + inner
         expect(scan(fromHex(fits), { depthMax }), `depth ${depthMax}`).toBe(MSGPACK_OK)
         expect(scan(fromHex(open.repeat(depthMax) + inner), { depthMax })).toBe(MSGPACK_TOO_DEEP)
@@ -130,10 +133,17 @@ describe('limits', () => {
 
 describe('strings and keys', () => {
   test('every code point in its shortest form passes, and no other sequence of its length', () => {
-    for (const [first, second] of [[0xc0, 0xdf], [0xe0, 0xff]] as const) {
+    for (const [first, second] of [
+      [0xc0, 0xdf],
+      [0xe0, 0xff],
+    ] as const) {
       for (let one = first; one <= second; one++) {
         for (let two = 0; two < 256; two++) {
-          for (const bytes of [[one, two], [one, two, 0x80], [one, two, 0xbf, 0x80]]) {
+          for (const bytes of [
+            [one, two],
+            [one, two, 0x80],
+            [one, two, 0xbf, 0x80],
+          ]) {
             const value = Uint8Array.of(0xa0 + bytes.length, ...bytes)
             expect(scan(value) === MSGPACK_OK, toHex(value)).toBe(isValid(value.subarray(1)))
           }
@@ -178,10 +188,14 @@ describe('against the library', () => {
   })
 
   test('any cut of an encoded value is refused', () => {
-    const cut = fc.property(bodyValues(), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (value, part) => {
-      const bytes = encode(value)
-      expect(scan(bytes.subarray(0, Math.floor(part * bytes.length)))).not.toBe(MSGPACK_OK)
-    })
+    const cut = fc.property(
+      bodyValues(),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (value, part) => {
+        const bytes = encode(value)
+        expect(scan(bytes.subarray(0, Math.floor(part * bytes.length)))).not.toBe(MSGPACK_OK)
+      },
+    )
     fc.assert(cut, propertyRuns('scan of cut values', 3000))
   })
 

@@ -21,7 +21,7 @@ export function decodeParts(parts: readonly Uint8Array[], frameBytesMax: number)
   const ring = new RingBuffer(new Uint8Array(frameBytes(frameBytesMax)))
   const frames: OracleFrame[] = []
   for (const part of parts) {
-    for (let at = 0; at < part.length && stream.brokenCode === 0; ) {
+    for (let at = 0; at < part.length && stream.brokenCode === 0;) {
       ring.makeRoom(Math.min(decoder.bytesNeeded, ring.memory.length))
       const end = Math.min(part.length, at + ring.writableBytes)
       ring.append(part, at, end)

@@ -4,7 +4,7 @@
  * Invariant: takes the stream at once and keeps nothing, so that no state can hide a fault.
  */
 import { crc32 } from 'node:zlib'
-import { decode } from '@msgpack/msgpack'
+import { isOneValue } from './oracle-msgpack.ts'
 
 export interface OracleFrame {
   readonly kind: number
@@ -65,17 +65,8 @@ function splitPayload(payload: Buffer, kind: number, route: number, hasMeta: boo
 }
 
 function isMetadata(block: Buffer): boolean {
-  if (block.length > 4096) return false
-  try {
-    const value = decode(block)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) && depthOf(value) <= 4
-  } catch (error) {
-    // The library has refused it.
-    return !(error instanceof Error)
-  }
-}
-
-function depthOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  return 1 + Math.max(0, ...Object.values(value).map(depthOf))
+  if (block.length === 0 || block.length > 4096) return false
+  const first = block.readUInt8(0)
+  const isMap = (first >= 0x80 && first <= 0x8f) || first === 0xde || first === 0xdf
+  return isMap && isOneValue(block, { depthMax: 4, elementsMax: Infinity, bigint: false })
 }

@@ -26,7 +26,11 @@ export function bodyValues(): fc.Arbitrary<unknown> {
       fc.date({ noInvalidDate: true, max: new Date(8.64e15 - 1000) }),
     ),
     list: fc.array(tie('value'), { maxLength: 20 }),
-    map: fc.dictionary(text.filter((key) => key !== '__proto__'), tie('value'), { maxKeys: 20, noNullPrototype: true }),
+    map: fc.dictionary(
+      text.filter((key) => key !== '__proto__'),
+      tie('value'),
+      { maxKeys: 20, noNullPrototype: true },
+    ),
   }))
   return value
 }

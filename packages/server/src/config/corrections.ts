@@ -43,7 +43,7 @@ export function correctNumber(text: string, units: Units = {}): string | undefin
   if (digits === undefined || unit === undefined) return undefined
   const factor = unit === '' ? 1 : units[unit.toLowerCase()]
   if (factor === undefined) return undefined
-  // Rounded where the product is off by the representation alone: 1.1 s is 1100.0000000000002.
+  // Rounded where the product is off by the representation alone: 1.005 s is 1004.9999999999999 ms.
   const value = Math.round(Number(digits) * factor * 1000) / 1000
   return Number.isSafeInteger(value) ? String(value) : undefined
 }

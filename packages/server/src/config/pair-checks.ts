@@ -172,7 +172,7 @@ function pairProblem(check: PairCheck, mended: number, change: Setting, others: 
   return {
     name: change.name,
     value: String(change.value),
-    expected: `${change.label} ${check.rule}`,
+    expected: `${change.label} to be ${check.rule}`,
     example: `${change.text}${mended}`,
     message: `${states.join(' and ')}: ${check.why}`,
   }

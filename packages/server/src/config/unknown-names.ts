@@ -1,5 +1,5 @@
 /**
- * Owns what becomes of variables with our prefix that no row has: a problem, unless a container platform put them there.
+ * Owns what becomes of variables with our prefix that no row has: a problem, unless a container platform set them.
  * Must not know: how values are parsed.
  * Invariant: the value of an unknown variable is never shown, since it may be a misspelled secret.
  */

@@ -1,6 +1,6 @@
 /**
- * Owns the kinds of values: durations, sizes, counts, switches, choices, paths. Each is a schema together with the words
- * for what it accepts, so that the two cannot part.
+ * Owns the kinds of values: durations, sizes, counts, switches, choices, paths. Each is a schema together with the
+ * words for what it accepts, so that the two cannot part.
  * Must not know: which options there are.
  * Invariant: a kind accepts exactly what its `expected` says, in one notation: what it prints it also reads.
  */

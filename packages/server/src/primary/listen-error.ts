@@ -19,6 +19,7 @@ export function explainListenError(address: string, port: number, error: unknown
 function holdersOf(port: number): string {
   const advice = 'Stop it, or set SHARDWIRE_LISTEN to another port (port 0 takes a free one).'
   const holders = findPortHolders(port).map(({ pid, command }) => `process ${pid} (${command})`)
-  if (holders.length === 0) return `, by a process of another user or container (\`ss -ltnp sport = :${port}\`). ${advice}`
+  if (holders.length === 0)
+    return `, by a process of another user or container (\`ss -ltnp sport = :${port}\`). ${advice}`
   return ` by ${holders.join(' and ')}. ${advice}`
 }

@@ -31,7 +31,9 @@ export function findPortHolders(port: number): PortHolder[] {
 export function listeningInodes(table: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = table.split('\n').map((line) => line.trim().split(/\s+/))
-  const matching = rows.filter((row) => row[COLUMN_LOCAL]?.endsWith(suffix) === true && row[COLUMN_STATE] === STATE_LISTEN)
+  const matching = rows.filter(
+    (row) => row[COLUMN_LOCAL]?.endsWith(suffix) === true && row[COLUMN_STATE] === STATE_LISTEN,
+  )
   return matching.flatMap((row) => row[COLUMN_INODE] ?? [])
 }
 

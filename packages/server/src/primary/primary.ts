@@ -183,7 +183,10 @@ export class Primary {
 
   #killAll(): void {
     for (const worker of this.#supervisor.workers) {
-      this.#options.log.error({ event: 'worker-killed', slot: worker.slot }, 'a worker did not finish its drain; killed')
+      this.#options.log.error(
+        { event: 'worker-killed', slot: worker.slot },
+        'a worker did not finish its drain; killed',
+      )
       worker.kill()
     }
   }

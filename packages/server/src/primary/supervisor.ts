@@ -72,10 +72,16 @@ export class Supervisor {
     this.#backoffs.set(slot, backoff)
     const waitMs = backoff.next(clock.nowMs() - worker.startedAtMs)
     const lost = worker.counters.connectionsOpen
-    log.error({ event: 'worker-exited', slot, worker: worker.pid, code, signal, lost, restartMs: waitMs }, 'a worker ended; its slot is started again')
-    this.#restarts.set(slot, clock.after(waitMs, () => {
-      this.#restarts.delete(slot)
-      this.#startSlot(slot)
-    }))
+    log.error(
+      { event: 'worker-exited', slot, worker: worker.pid, code, signal, lost, restartMs: waitMs },
+      'a worker ended; its slot is started again',
+    )
+    this.#restarts.set(
+      slot,
+      clock.after(waitMs, () => {
+        this.#restarts.delete(slot)
+        this.#startSlot(slot)
+      }),
+    )
   }
 }

@@ -18,7 +18,9 @@ export async function loadService(path: string | null, clock: Clock): Promise<Se
   const file = resolve(path)
   const service = defaultExportOf(await importModule(file, path))
   if (isService(service)) return service
-  throw new Error(`SHARDWIRE_SERVICE=${path}: ${file} must have a default export made by defineService({ name, routes })`)
+  throw new Error(
+    `SHARDWIRE_SERVICE=${path}: ${file} must have a default export made by defineService({ name, routes })`,
+  )
 }
 
 async function importModule(file: string, path: string): Promise<unknown> {

@@ -6,7 +6,9 @@
  */
 import type { Metadata } from '@shardwire/protocol'
 
-/** Returned by a handler to answer with the very bytes of the body: the cheapest answer, copied once and not encoded. */
+/**
+ * Returned by a handler to answer with the very bytes of the body: the cheapest answer, copied once and not encoded.
+ */
 export const FORWARD: unique symbol = Symbol('forward')
 
 /** What a handler may know of the connection. */

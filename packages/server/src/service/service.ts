@@ -1,7 +1,8 @@
 /**
  * Owns what a service is: routes by number and name, each with the kind of its body and a handler.
  * Must not know: connections, frames, processes.
- * Invariant: a service that `defineService` returned is whole: numbers in range, no number twice, every handler a function.
+ * Invariant: a service that `defineService` returned is whole: numbers in range, no number twice, every handler a
+ * function.
  */
 import { ROUTE_MAX } from '@shardwire/protocol'
 import type { Request } from './request.ts'
@@ -10,8 +11,8 @@ import type { Request } from './request.ts'
 export type BodyKind = 'bytes' | 'msgpack' | 'none'
 
 /**
- * What runs for a frame. It returns the answer, or a promise of it; undefined answers a REQUEST with an empty body and a
- * MESSAGE not at all. What it throws becomes an ERROR frame: a ShardwireError as it is, anything else HANDLER_FAILED,
+ * What runs for a frame. It returns the answer, or a promise of it; undefined answers a REQUEST with an empty body and
+ * a MESSAGE not at all. What it throws becomes an ERROR frame: a ShardwireError as it is, anything else HANDLER_FAILED,
  * whose text never leaves the server.
  */
 export type Handler = (request: Request) => unknown

@@ -35,7 +35,14 @@ export class Answers {
   }
 
   /** Answers with what the handler returned. */
-  result(connection: Connection, kind: number, id: number, route: Route, context: RequestContext, value: unknown): void {
+  result(
+    connection: Connection,
+    kind: number,
+    id: number,
+    route: Route,
+    context: RequestContext,
+    value: unknown,
+  ): void {
     if (value === FORWARD && context.memory !== null) {
       return this.#send(connection, kind, id, route, context.memory, context.start, context.end)
     }
@@ -51,7 +58,13 @@ export class Answers {
   failure(connection: Connection, kind: number, id: number, route: Route, thrown: unknown): void {
     if (thrown instanceof ShardwireError) return this.error(connection, kind, id, route.number, thrown)
     this.#report(route.name, connection, thrown)
-    this.error(connection, kind, id, route.number, new ShardwireError(HANDLER_FAILED, `the handler of ${route.name} failed`))
+    this.error(
+      connection,
+      kind,
+      id,
+      route.number,
+      new ShardwireError(HANDLER_FAILED, `the handler of ${route.name} failed`),
+    )
   }
 
   /** Answers with an error: to the id of a REQUEST, or with id 0 to the route of a MESSAGE. */
@@ -63,12 +76,26 @@ export class Answers {
     try {
       return encodeAnswer(route, value)
     } catch (error) {
-      this.failure(connection, kind, id, route, new Error(`the answer of ${route.name} cannot be sent`, { cause: error }))
+      this.failure(
+        connection,
+        kind,
+        id,
+        route,
+        new Error(`the answer of ${route.name} cannot be sent`, { cause: error }),
+      )
       return undefined
     }
   }
 
-  #send(connection: Connection, kind: number, id: number, route: Route, memory: Uint8Array, start: number, end: number): void {
+  #send(
+    connection: Connection,
+    kind: number,
+    id: number,
+    route: Route,
+    memory: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const limit = connection.listener.decoder.frameBytesMax
     const isRequest = kind === KIND_REQUEST
     const payloadBytes = end - start + (isRequest ? ID_BYTES : 0)

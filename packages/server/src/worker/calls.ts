@@ -1,16 +1,10 @@
 /**
  * Owns handlers that have not answered yet: each with its deadline, its caller and its promise.
  * Must not know: how a frame is decoded.
- * Invariant: a call is answered exactly once, by its handler, its deadline or its cancellation, whichever is first; from
- * then on it is in no table and on no wheel, and what its handler returns later is dropped.
+ * Invariant: a call is answered exactly once, by its handler, its deadline or its cancellation, whichever is first;
+ * from then on it is in no table and on no wheel, and what its handler returns later is dropped.
  */
-import {
-  CANCELLED,
-  DEADLINE_EXCEEDED,
-  KIND_REQUEST,
-  ShardwireError,
-  type TimingWheel,
-} from '@shardwire/protocol'
+import { CANCELLED, DEADLINE_EXCEEDED, KIND_REQUEST, ShardwireError, type TimingWheel } from '@shardwire/protocol'
 import type { RequestContext } from '../service/request.ts'
 import type { Route } from '../service/service.ts'
 import type { Answers } from './answers.ts'
@@ -73,7 +67,15 @@ export class Calls {
    * @param id of the REQUEST; for a MESSAGE anything
    * @param deadlineMs from now
    */
-  start(connection: Connection, kind: number, id: number, route: Route, context: RequestContext, promise: PromiseLike<unknown>, deadlineMs: number): void {
+  start(
+    connection: Connection,
+    kind: number,
+    id: number,
+    route: Route,
+    context: RequestContext,
+    promise: PromiseLike<unknown>,
+    deadlineMs: number,
+  ): void {
     const key = kind === KIND_REQUEST ? id : --this.#messageKey
     const call = new Call(this, { connection, kind, key, route }, context)
     connection.calls ??= new Map()
@@ -119,6 +121,8 @@ export class Calls {
 
   #answer(call: Call, send: () => void): void {
     if (!this.#settle(call)) return
+    // An answer is a message: idleness counts from here.
+    call.caller.connection.lastMessageMs = this.#parts.nowMs()
     send()
     this.#parts.outbound.flush()
     this.#parts.closing.settle(call.caller.connection)

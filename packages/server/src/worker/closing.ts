@@ -1,12 +1,12 @@
 /**
  * Owns how a connection ends: who decides the reason, what is still sent, when the socket goes.
  * Must not know: frames beyond the ERROR that says goodbye.
- * Invariant: the first reason decided is the one counted, and it is counted once, when the socket is closed; by then the
- * connection holds no ring, no block, no call and no place on the wheel.
+ * Invariant: the first reason decided is the one counted, and it is counted once, when the socket is closed; by then
+ * the connection holds no ring, no block, no call and no place on the wheel.
  */
 import { encodeErrorBody, KIND_ERROR, ShardwireError, type TimingWheel } from '@shardwire/protocol'
-import { CloseReason } from '../close-reason.ts'
-import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED, STATE_OPEN } from './connection.ts'
+import { CloseReason, closeReasonName } from '../close-reason.ts'
+import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED } from './connection.ts'
 import { type Counters, countAt } from './counters.ts'
 import type { Deadline } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
@@ -63,8 +63,10 @@ export class Closing {
   /** Ends a connection at once, and so that the kernel keeps nothing of it. */
   reset(connection: Connection, reason: number): void {
     if (connection.state === STATE_CLOSED) return
+    // A drain that had to be cut off did not end well.
+    if (connection.closeReason === CloseReason.DRAINED) connection.closeReason = reason
     this.#decide(connection, reason)
-    this.#abandonCalls(connection, new Error(`connection closed: ${reason}`))
+    this.#abandonCalls(connection, new Error(`the connection was cut off: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
     connection.socket.resetAndDestroy()
   }
@@ -108,9 +110,4 @@ export class Closing {
     connection.calls = null
     for (const call of calls.values()) call.abandon(reason)
   }
-}
-
-/** Whether a connection takes frames: open, or being drained. */
-export function takesFrames(connection: Connection): boolean {
-  return connection.state === STATE_OPEN
 }

@@ -78,7 +78,9 @@ export class ControlFrames {
   }
 
   #unknown(connection: Connection, opcode: number): void {
-    const error = new ShardwireError(NOT_IMPLEMENTED, `control opcode ${opcode} is not known here`, { details: { opcode } })
+    const error = new ShardwireError(NOT_IMPLEMENTED, `control opcode ${opcode} is not known here`, {
+      details: { opcode },
+    })
     this.#closing.sendError(connection, 0, 0, error)
   }
 

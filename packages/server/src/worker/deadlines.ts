@@ -1,18 +1,11 @@
 /**
- * Owns what a connection's one wheel entry wakes up for: silence, an unfinished frame, idleness, bytes that do not leave,
- * and the end of lingering.
+ * Owns what a connection's one wheel entry wakes up for: silence, an unfinished frame, idleness, bytes that do not
+ * leave, and the end of lingering.
  * Must not know: frames beyond the PING it sends.
- * Invariant: the entry of a connection stands at the nearest of its deadlines or earlier; what is really due is looked up
- * when it wakes. Reading a byte costs two stores. While we ourselves pause a connection its clocks stand still.
+ * Invariant: the entry of a connection stands at the nearest of its deadlines or earlier; what is really due is looked
+ * up when it wakes. Reading a byte costs two stores. While we ourselves pause a connection its clocks stand still.
  */
-import {
-  encodeFrame,
-  KIND_CONTROL,
-  OPCODE_PING,
-  ShardwireError,
-  TIMEOUT,
-  type TimingWheel,
-} from '@shardwire/protocol'
+import { encodeFrame, KIND_CONTROL, OPCODE_PING, ShardwireError, TIMEOUT, type TimingWheel } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, HOLD_WRITE, STATE_CLOSED, STATE_FINISHED } from './connection.ts'

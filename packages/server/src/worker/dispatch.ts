@@ -90,7 +90,8 @@ export class Dispatch {
     context.metadata = undefined
     context.memory = null
     if (decoder.metaStart !== decoder.metaEnd && !this.#readMetadata(connection, decoder, memory, context)) return
-    if (this.#readBody(connection, decoder, memory, route, context)) this.#run(connection, decoder, memory, route, context)
+    if (this.#readBody(connection, decoder, memory, route, context))
+      this.#run(connection, decoder, memory, route, context)
   }
 
   /** Why a frame is not handed to its route; undefined when it is. */
@@ -131,7 +132,13 @@ export class Dispatch {
   }
 
   /** @returns false when the frame has been answered: its body is bad */
-  #readBody(connection: Connection, decoder: FrameDecoder, memory: Uint8Array, route: Route, context: RequestContext): boolean {
+  #readBody(
+    connection: Connection,
+    decoder: FrameDecoder,
+    memory: Uint8Array,
+    route: Route,
+    context: RequestContext,
+  ): boolean {
     if (route.body === 'bytes') {
       context.memory = memory
       context.start = decoder.bodyStart
@@ -170,7 +177,14 @@ export class Dispatch {
   }
 
   /** The handler is asynchronous: its context is its own from now on. */
-  #runsOn(connection: Connection, kind: number, id: number, route: Route, context: RequestContext, promise: PromiseLike<unknown>): void {
+  #runsOn(
+    connection: Connection,
+    kind: number,
+    id: number,
+    route: Route,
+    context: RequestContext,
+    promise: PromiseLike<unknown>,
+  ): void {
     const { router, calls, limits } = this.#parts
     this.#context = new RequestContext()
     context.keepBody()

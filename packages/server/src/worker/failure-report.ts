@@ -20,7 +20,10 @@ export function createFailureReport(log: Logger, clock: Clock): ReportFailure {
     const count = (counts.get(route) ?? 0) + 1
     counts.set(route, count)
     if (count > REPORTS_MAX) return
-    log.error({ event: 'handler-failed', route, connection: connection.id, err: error }, `the handler of ${route} failed`)
+    log.error(
+      { event: 'handler-failed', route, connection: connection.id, err: error },
+      `the handler of ${route} failed`,
+    )
   }
 }
 

@@ -8,6 +8,7 @@ import { CloseReason, closeReasonName } from '../close-reason.ts'
 import { systemClock } from '../clock.ts'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
+import { systemRandom } from '../random.ts'
 import { isRawHandle, type RawHandle } from '../raw-handle.ts'
 import { loadService } from '../service/load-service.ts'
 import { SERVER_NAME } from '../version.ts'
@@ -44,10 +45,11 @@ async function start({ slot, epoch, config }: Extract<ToWorker, { type: 'start' 
       config,
       service,
       clock: systemClock,
-      random: Math.random,
+      random: systemRandom,
       serverName: SERVER_NAME,
       report: createFailureReport(log, systemClock),
-      onFault: (error) => log.error({ event: 'internal-fault', err: error }, 'a fault of this server ended a connection'),
+      onFault: (error) =>
+        log.error({ event: 'internal-fault', err: error }, 'a fault of this server ended a connection'),
     })
     worker = new Worker(shard, log)
     tell({ type: 'ready' })

@@ -1,9 +1,9 @@
 /**
  * Owns the way out: answers are encoded into the write slab and leave in one write per batch.
  * Must not know: what the frames mean.
- * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the socket has sent
- * everything ('drain') or is closed; the slab is reused only after a write that left nothing pending. The read slab is
- * never written: a run of frames that is forwarded is copied here first.
+ * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the socket has
+ * sent everything ('drain') or is closed; the slab is reused only after a write that left nothing pending. The read
+ * slab is never written: a run of frames that is forwarded is copied here first.
  */
 import { type BufferPool, copyBytes, frameBytesOf, openFrame, sealFrame, writeFrame } from '@shardwire/protocol'
 import { type Connection, STATE_CLOSED } from './connection.ts'
@@ -43,7 +43,15 @@ export class Outbound {
   }
 
   /** Sends one frame, its body copied from source[start, end). */
-  send(connection: Connection, kind: number, route: number, id: number, source: Uint8Array, start = 0, end = source.length): void {
+  send(
+    connection: Connection,
+    kind: number,
+    route: number,
+    id: number,
+    source: Uint8Array,
+    start = 0,
+    end = source.length,
+  ): void {
     const bytes = frameBytesOf(kind, end - start)
     if (!this.#open(connection, bytes)) return
     if (bytes > WRITE_SLAB_BYTES) return this.#sendLarge(connection, kind, route, id, source, start, end, bytes)
@@ -136,7 +144,16 @@ export class Outbound {
     this.#write(connection, block, end - start)
   }
 
-  #sendLarge(connection: Connection, kind: number, route: number, id: number, source: Uint8Array, start: number, end: number, bytes: number): void {
+  #sendLarge(
+    connection: Connection,
+    kind: number,
+    route: number,
+    id: number,
+    source: Uint8Array,
+    start: number,
+    end: number,
+    bytes: number,
+  ): void {
     this.#writeOut()
     const block = this.#leaseLarge(connection, bytes)
     if (block === undefined) return

@@ -1,11 +1,10 @@
 /**
  * Owns the rings of a worker: who has one, how large it is, and when it goes back.
  * Must not know: frames, why bytes wait.
- * Invariant: libuv already points behind a ring's last byte when a read callback returns. So a ring is taken, moved, grown
- * and given back only inside a read callback of its own connection (or after the socket is closed); outside, its bytes
- * may be consumed and nothing else. A ring grows by doubling with the bytes
- * that have come, never with what a header announces, so a peer holds at most twice what it really sent, or the smallest
- * block.
+ * Invariant: libuv already points behind a ring's last byte when a read callback returns. So a ring is taken, moved,
+ * grown and given back only inside a read callback of its own connection (or after the socket is closed); outside, its
+ * bytes may be consumed and nothing else. A ring grows by doubling with the bytes that have come, never with what a
+ * header announces, so a peer holds at most twice what it really sent, or the smallest block.
  */
 import { type BufferPool, RingBuffer } from '@shardwire/protocol'
 import type { Connection } from './connection.ts'

@@ -82,7 +82,16 @@ export class Shard {
     const router = new Router(options.service)
     const dispatch = new Dispatch({ router, control, answers, calls, closing, outbound, counters, limits: config })
     const budget = new TurnBudget(() => clock.nowMs())
-    const readPath = new ReadPath({ dispatch, outbound, closing, rings, deadlines, budget, counters, onFault: options.onFault })
+    const readPath = new ReadPath({
+      dispatch,
+      outbound,
+      closing,
+      rings,
+      deadlines,
+      budget,
+      counters,
+      onFault: options.onFault,
+    })
     this.#adopt = new Adopt({ identity, readPath, outbound, closing, deadlines, counters, settings: config, nowMs })
     this.#closing = closing
     this.#deadlines = deadlines

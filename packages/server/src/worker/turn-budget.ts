@@ -2,8 +2,8 @@
  * Owns the share of a loop turn that one connection may take: libuv reads a busy socket up to 32 times before the next.
  * Must not know: frames, sockets.
  * Invariant: a connection that is served again without another in between keeps counting on; the clock is asked after
- * the 1st, 2nd, 4th, 8th and then every 16th frame of a batch, so that a slow handler is noticed at once and a quick one
- * pays nothing.
+ * the 1st, 2nd, 4th, 8th and then every 16th frame of a batch, so that a slow handler is noticed at once and a quick
+ * one pays nothing.
  */
 
 /** Bytes of one connection in a turn. */

@@ -1,8 +1,8 @@
 /**
  * Owns the ticking of a worker's wheel, and the time as of the last tick.
  * Must not know: what is on the wheel.
- * Invariant: deadlines are judged after the loop has had a chance to read: when a handler (or the machine) held the loop
- * for long, what peers sent meanwhile is read first, so that nobody is closed for our own slowness.
+ * Invariant: deadlines are judged after the loop has had a chance to read: when a handler (or the machine) held the
+ * loop for long, what peers sent meanwhile is read first, so that nobody is closed for our own slowness.
  */
 import type { CancelTimer, Clock, TimingWheel } from '@shardwire/protocol'
 import type { Deadline } from './deadline.ts'

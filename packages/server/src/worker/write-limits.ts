@@ -1,6 +1,6 @@
 /**
- * Owns what follows when bytes of a connection cannot be sent at once: pausing its reading, and its end when there is no
- * memory for them.
+ * Owns what follows when bytes of a connection cannot be sent at once: pausing its reading, and its end when there is
+ * no memory for them.
  * Must not know: what the bytes are.
  * Invariant: a connection whose unsent bytes are above the mark is not read from: its peer pays, nobody else.
  */

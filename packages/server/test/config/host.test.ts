@@ -60,6 +60,7 @@ describe('refused', () => {
     ['-host:1', 'has no valid host name'],
     ['ho st:1', 'has no valid host name'],
     [`${'a'.repeat(64)}:1`, 'has no valid host name'],
+    [`${'a.'.repeat(127)}:1`, 'has no valid host name'],
   ])('%s %s', (text, complaint) => {
     expect(parseHostAndPort(text)).toBe(complaint)
   })

@@ -127,6 +127,13 @@ describe('problems', () => {
     )
   })
 
+  it('carry no control characters in their advice either', () => {
+    const [problem] = problemsOf({ SHARDWIRE_SERVICE: 'file:///\u001b[2J' })
+    expect(problem?.message).toBe(
+      String.raw`SHARDWIRE_SERVICE is "file:///\u001b[2J", which is not a path: write /\u001b[2J`,
+    )
+  })
+
   it('leave no configuration', () => {
     expect(loadConfig({ SHARDWIRE_BACKLOG: 'x' }, MACHINE)).not.toHaveProperty('config')
   })

@@ -98,7 +98,7 @@ describe('the limits of a listener', () => {
     expect(problem).toEqual({
       name: 'SHARDWIRE_LISTEN',
       value: '9000',
-      expected: 'heartbeat-ms of tcp://h:2 0 (off), or at most SHARDWIRE_IDLE_TIMEOUT_MS while that is on',
+      expected: 'heartbeat-ms of tcp://h:2 to be 0 (off), or at most SHARDWIRE_IDLE_TIMEOUT_MS while that is on',
       example: 'SHARDWIRE_LISTEN=tcp://h:2?heartbeat-ms=2000',
       message:
         'heartbeat-ms of tcp://h:2 is 9000 and idle-timeout-ms of tcp://h:2 is 6000: ' +

@@ -102,7 +102,7 @@ describe('unknown names', () => {
 
   it('never show their value, which may be a misspelled secret', () => {
     const problems = problemsOf({ SHARDWIRE_ADMIN_TOKEN: 'hunter2' })
-    expect(problems).toHaveLength(1)
+    expect(problems.map(({ value }) => value)).toEqual(['(not shown)'])
     expect(JSON.stringify(problems)).not.toContain('hunter2')
   })
 

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+
+import { ProgressLine, progressText } from '../../src/report/progress.ts'
+import type { ProgressState } from '../../src/report/progress.ts'
+
+const STATE: ProgressState = {
+  phase: 'measured',
+  connections: 64,
+  connectionsWanted: 64,
+  messagesPerSecond: 1_234_567.4,
+  p50Us: 480,
+  p99Us: 1910,
+  errors: 0,
+  secondsLeft: 6.2,
+}
+
+function linesOn(terminal: boolean): string[] {
+  const written: string[] = []
+  const progress = new ProgressLine({ terminal, write: (text) => void written.push(text) })
+  progress.show(STATE)
+  progress.show({ ...STATE, phase: 'drain' })
+  progress.end()
+  return written
+}
+
+test('a terminal has one line, which is rewritten and cleared in the end', () => {
+  const clear = '\r\u001b[2K'
+  const written = linesOn(true)
+  expect(written.every((text) => text.startsWith(clear) && !text.includes('\n'))).toBe(true)
+  expect(written.at(-1)).toBe(clear)
+})
+
+test('elsewhere every state is a line of its own, without escapes', () => {
+  const written = linesOn(false)
+  expect(written).toHaveLength(2)
+  expect(written.every((text) => text.endsWith('\n') && !text.includes('\u001b'))).toBe(true)
+})
+
+test('says what is going on', () => {
+  expect(progressText(STATE)).toBe(
+    'measured  64 connections  1,234,567 messages/s  p50 480 us  p99 1,910 us  0 errors  7 s left',
+  )
+  expect(progressText({ ...STATE, phase: 'connecting', connections: 12 })).toBe('connecting  12 of 64 connections')
+  expect(progressText({ ...STATE, phase: 'warm-up' })).not.toContain('p50')
+  expect(progressText({ ...STATE, secondsLeft: -3 })).toContain('0 s left')
+})

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+
+import { noErrors } from '../../src/load/error-ledger.ts'
+import { ERROR_KINDS } from '../../src/messages.ts'
+import type { SelfReport } from '../../src/messages.ts'
+import { judgeRun } from '../../src/run/verdict.ts'
+import type { RunEvidence } from '../../src/run/verdict.ts'
+
+const CALM: SelfReport = {
+  lengthUs: 10_000_000,
+  threadCpuUs: 5_000_000,
+  processCpuUs: 6_000_000,
+  loopBusy: 0.5,
+  loopDelayP50Us: 50,
+  loopDelayP99Us: 400,
+  loopDelayMaxUs: 3000,
+}
+const GOOD: RunEvidence = {
+  samples: 1000,
+  aboveRange: 0,
+  p99Us: 600,
+  errors: noErrors(),
+  example: null,
+  selves: [CALM],
+  breaks: [],
+}
+
+test('a run without a fault is VALID and has no reasons', () => {
+  expect(judgeRun(GOOD)).toEqual({ state: 'VALID', reasons: [] })
+})
+
+test.each(ERROR_KINDS)('one error of the kind %s makes it INVALID', (kind) => {
+  const { state, reasons } = judgeRun({ ...GOOD, errors: { ...noErrors(), [kind]: 1 } })
+  expect(state).toBe('INVALID')
+  expect(reasons[0]).toMatch(/^1 /)
+})
+
+test('the first error is told', () => {
+  const example = { kind: 'wrong-answer', connection: 3, sequence: 9, offset: 6, expected: '61', got: '62' } as const
+  const errors = { ...noErrors(), 'wrong-answer': 2 }
+  const { reasons } = judgeRun({ ...GOOD, errors, example: { ...example, sentence: 'connection 3 lied' } })
+  expect(reasons).toEqual(['2 wrong answers.', 'The first: connection 3 lied.'])
+})
+
+test.each<[string, Partial<RunEvidence>, RegExp]>([
+  ['a run that did not go to its end', { breaks: ['The run was cut short.'] }, /cut short/],
+  ['a run without an answer', { samples: 0 }, /No frame was answered/],
+  ['a generator that stood still', { selves: [CALM, { ...CALM, loopDelayMaxUs: 1_200_000 }] }, /process 1 stood still/],
+])('%s is INVALID', (_name, change, reason) => {
+  const verdict = judgeRun({ ...GOOD, ...change })
+  expect(verdict.state).toBe('INVALID')
+  expect(verdict.reasons[0]).toMatch(reason)
+})
+
+test.each<[string, Partial<RunEvidence>, RegExp]>([
+  ['more than 90 % of a core', { selves: [{ ...CALM, threadCpuUs: 9_100_000 }] }, /used 91 % of a core/],
+  ['a loop that is always busy', { selves: [{ ...CALM, loopBusy: 0.97 }] }, /busy 97 % of the time/],
+  ['a loop as late as the latency', { selves: [{ ...CALM, loopDelayP99Us: 1100 }] }, /1.10 ms late at p99/],
+  ['latencies above the range', { aboveRange: 2 }, /^2 answers took more than 600 s/],
+])('%s makes it SUSPECT', (_name, change, reason) => {
+  const verdict = judgeRun({ ...GOOD, ...change })
+  expect(verdict.state).toBe('SUSPECT')
+  expect(verdict.reasons[0]).toMatch(reason)
+})
+
+test('a loop that is late only little against the latency is no reason', () => {
+  expect(judgeRun({ ...GOOD, p99Us: 50_000, selves: [{ ...CALM, loopDelayP99Us: 20_000 }] }).state).toBe('VALID')
+})
+
+test('INVALID outweighs SUSPECT and keeps its reasons too', () => {
+  const { state, reasons } = judgeRun({ ...GOOD, aboveRange: 1, samples: 0 })
+  expect(state).toBe('INVALID')
+  expect(reasons).toHaveLength(2)
+})

@@ -1,0 +1,186 @@
+/**
+ * Owns when a connection ends, in which order, and what becomes of all that is in flight then.
+ * Must not know: what frames mean, what requests ask.
+ * Invariant: the state only moves on: open, draining, closing, finishing, dead. From `dead` on nothing is pending.
+ * `closed` settles once, when the socket is gone, and no timer is left by then.
+ */
+import type { CancelTimer, Goaway, ShardwireError } from '@shardwire/protocol'
+import type { Socket } from 'node:net'
+import { briefly, ClientError } from './client-error.ts'
+import type { ClientErrorCode } from './client-error.ts'
+import type { CloseInfo, ConnectionEnd } from './connection-api.ts'
+import type { Inbound } from './inbound.ts'
+import type { CompleteOptions } from './options.ts'
+import type { Outbound } from './outbound.ts'
+import type { PendingRequests } from './pending-requests.ts'
+
+/** Takes everything. */
+const OPEN = 0
+/** GOAWAY came: no new requests, MESSAGEs still. */
+const DRAINING = 1
+/** close() was called: waits for the answers in flight. */
+const CLOSING = 2
+/** FIN is sent, or stands behind what waits to be sent. */
+const FINISHING = 3
+/** All that was pending has failed; the socket is gone, or about to be. */
+const DEAD = 4
+
+/** What ends with the connection. */
+export interface LifecycleParts {
+  readonly pending: PendingRequests
+  readonly outbound: Outbound
+  readonly inbound: Inbound
+}
+
+export class Lifecycle {
+  readonly closed: Promise<CloseInfo>
+  goaway: Goaway | undefined
+  /** What the server said about the connection last: most likely why it then ends it. */
+  serverError: ShardwireError | undefined
+  readonly #socket: Socket
+  readonly #options: CompleteOptions
+  readonly #parts: LifecycleParts
+  readonly #settleClosed: (info: CloseInfo) => void
+  #state = OPEN
+  /** How it ends if nothing goes wrong any more. */
+  #end: ConnectionEnd = 'closed'
+  /** Set once it is known that it does not end in good order. */
+  #failure: CloseInfo | undefined
+  #cancelTimer: CancelTimer | undefined
+
+  constructor(socket: Socket, options: CompleteOptions, parts: LifecycleParts) {
+    this.#socket = socket
+    this.#options = options
+    this.#parts = parts
+    const { promise, resolve } = Promise.withResolvers<CloseInfo>()
+    this.closed = promise
+    this.#settleClosed = resolve
+    socket.on('end', () => {
+      this.#onEnd()
+    })
+    socket.on('error', (error) => {
+      this.#lose(briefly(error), error)
+    })
+    socket.on('close', () => {
+      this.#onClose()
+    })
+  }
+
+  /** Whether new requests are taken. */
+  get isOpen(): boolean {
+    return this.#state === OPEN
+  }
+
+  /** Throws CONNECTION_DRAINING or CONNECTION_CLOSED unless new requests are taken. */
+  assertTakesRequests(): void {
+    if (this.#state !== OPEN) throw this.#refusal()
+  }
+
+  /** Throws CONNECTION_CLOSED unless MESSAGEs are taken; they are after a GOAWAY. */
+  assertTakesMessages(): void {
+    if (this.#state !== OPEN && this.#state !== DRAINING) throw this.#refusal()
+  }
+
+  /** No new requests; FIN after the last answer. */
+  close(): void {
+    if (this.#state < CLOSING) this.#moveTo(CLOSING, 'closed')
+  }
+
+  /** The server asked for no new requests; FIN after the last answer. */
+  drain(goaway: Goaway): void {
+    this.goaway = goaway
+    if (this.#state < DRAINING) this.#moveTo(DRAINING, 'goaway')
+  }
+
+  /** The last request in flight has settled. */
+  onIdle(): void {
+    if (this.#state === DRAINING || this.#state === CLOSING) this.#finish()
+  }
+
+  /** Ends now and in no good order: all that is in flight fails. Only the first call counts. */
+  fail(end: ConnectionEnd, code: ClientErrorCode, why: string, cause?: unknown): void {
+    this.#die(end, code, why, cause)
+    this.#socket.destroy()
+  }
+
+  #moveTo(state: number, end: ConnectionEnd): void {
+    this.#state = state
+    this.#end = end
+    if (this.#parts.pending.waiting === 0) this.#finish()
+  }
+
+  #finish(): void {
+    this.#state = FINISHING
+    this.#endSocket()
+  }
+
+  /** FIN behind what waits to be sent; a server that does not take it, or sends none back, has its time. */
+  #endSocket(): void {
+    const { clock, closeTimeoutMs } = this.#options
+    this.#parts.outbound.end()
+    this.#cancelTimer ??= clock.after(closeTimeoutMs, () => {
+      if (this.#parts.outbound.bytesUnsent > 0) this.#lose(`not all was taken within ${closeTimeoutMs} ms of closing`)
+      this.#socket.destroy()
+    })
+  }
+
+  #lose(why: string, cause?: unknown): void {
+    this.fail('lost', 'CONNECTION_LOST', why, cause ?? this.serverError)
+  }
+
+  /** FIN came: the server answers nothing any more, but may still read what waits to be sent. */
+  #onEnd(): void {
+    if (this.#state === FINISHING) return
+    const { bytesCut } = this.#parts.inbound
+    const how = bytesCut > 0 ? `the server ended in the middle of a frame, after ${bytesCut} bytes of it` : undefined
+    this.#die('ended', 'CONNECTION_LOST', how ?? this.#reasonOfEnd(), this.serverError)
+    this.#endSocket()
+  }
+
+  #reasonOfEnd(): string {
+    const { serverError } = this
+    return serverError === undefined ? 'the server ended it' : `the server ended it (${serverError.name})`
+  }
+
+  #onClose(): void {
+    if (this.#state < FINISHING) this.#lose('the socket was closed')
+    this.#state = DEAD
+    this.#cancelTimer?.()
+    const info = this.#failure ?? { end: this.#end, error: undefined, requestsInFlight: 0, bytesUnsent: 0 }
+    this.#settleClosed(info)
+    // Also after an end in good order: answers still owed, the timer, and who waits for `drained`.
+    const { pending, inbound, outbound } = this.#parts
+    const error = info.error ?? this.#refusal()
+    inbound.stop()
+    pending.failAll(error)
+    outbound.fail(error)
+  }
+
+  #die(end: ConnectionEnd, code: ClientErrorCode, why: string, cause: unknown): void {
+    if (this.#state === DEAD) return
+    this.#state = DEAD
+    const { pending, inbound, outbound } = this.#parts
+    const { target } = this.#options
+    const [requestsInFlight, bytesUnsent] = [pending.waiting, outbound.bytesUnsent]
+    const text = this.#say(`${why}; ${requestsInFlight} requests in flight, ${bytesUnsent} bytes unsent`)
+    const error = new ClientError(code, text, { cause, target, requestsInFlight, bytesUnsent })
+    this.#failure = { end, error, requestsInFlight, bytesUnsent }
+    inbound.stop()
+    pending.failAll(error)
+    outbound.fail(error)
+  }
+
+  #refusal(): ClientError {
+    const { goaway } = this
+    const { target } = this.#options
+    if (goaway !== undefined && this.#end === 'goaway' && this.#state !== DEAD) {
+      const text = this.#say(`is draining (${goaway.reason}), retry ${goaway.retry}`)
+      return new ClientError('CONNECTION_DRAINING', text, { target })
+    }
+    return new ClientError('CONNECTION_CLOSED', this.#say('is closed'), { target, cause: this.#failure?.error })
+  }
+
+  #say(text: string): string {
+    return `connection to ${this.#options.target}: ${text}`
+  }
+}

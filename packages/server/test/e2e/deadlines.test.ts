@@ -1,0 +1,156 @@
+import { encodeFrame, KIND_CONTROL, OPCODE_PING, OPCODE_PONG } from '@shardwire/protocol'
+import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
+import { describe, expect, it } from 'vitest'
+import * as frames from './frames.ts'
+
+/** The close reasons that the daemon counted, from the record of its stop. */
+async function closesAtStop(daemon: Daemon): Promise<unknown> {
+  expect(await daemon.stop()).toBe(0)
+  return daemon.records.find(({ event }) => event === 'stopped')?.['closes']
+}
+
+describe('heartbeat', () => {
+  const HEARTBEAT = { SHARDWIRE_WORKERS: '1', SHARDWIRE_HEARTBEAT_MS: '40', SHARDWIRE_HEARTBEAT_MISSES: '2' }
+
+  it('a peer that answers is pinged again and again, and stays', async () => {
+    await using daemon = await startDaemon(HEARTBEAT)
+    await using client = await RawClient.connect(daemon.port)
+    for (let beat = 0; beat < 6; beat++) {
+      expect(await client.nextFrame()).toMatchObject({ kind: KIND_CONTROL, route: OPCODE_PING })
+      await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PONG })
+    }
+    client.destroy()
+    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
+  })
+
+  it('a silent peer gets as many PINGs as may be missed, then a reset', async () => {
+    await using daemon = await startDaemon(HEARTBEAT)
+    await using client = await RawClient.connect(daemon.port)
+    expect((await client.gone).how).toBe('reset')
+    expect(client.received.map(({ route }) => route)).toEqual([OPCODE_PING, OPCODE_PING])
+    expect(await closesAtStop(daemon)).toEqual({ HEARTBEAT_TIMEOUT: 1 })
+  })
+
+  it('bytes of a frame that is not finished are life too', async () => {
+    await using daemon = await startDaemon({ ...HEARTBEAT, SHARDWIRE_HEARTBEAT_MISSES: '1' })
+    await using client = await RawClient.connect(daemon.port)
+    const frame = encodeFrame(frames.message(1, 'drop by drop'))
+    for (const byte of frame.subarray(0, 6)) {
+      await client.write(Uint8Array.of(byte))
+      await client.nextFrame()
+    }
+    await client.write(frame.subarray(6))
+    const answers = [await client.nextFrame()]
+    while (answers.at(-1)?.kind !== 0) answers.push(await client.nextFrame())
+    client.destroy()
+    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
+  })
+})
+
+describe('frame timeout', () => {
+  it('a frame that is begun and not finished: TIMEOUT, FIN', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_FRAME_TIMEOUT_MS: '60' })
+    await using client = await RawClient.connect(daemon.port)
+    await client.write(encodeFrame(frames.message(1, 'slow loris')).subarray(0, 9))
+    expect(frames.errorOf(await client.nextFrame()).name).toBe('TIMEOUT')
+    expect((await client.closed()).how).toBe('end')
+    expect(await closesAtStop(daemon)).toEqual({ FRAME_TIMEOUT: 1 })
+  })
+
+  it('does not count while nothing is begun', async () => {
+    await using daemon = await startDaemon({
+      SHARDWIRE_WORKERS: '1',
+      SHARDWIRE_FRAME_TIMEOUT_MS: '30',
+      SHARDWIRE_HEARTBEAT_MS: '50',
+    })
+    await using client = await RawClient.connect(daemon.port)
+    for (let beat = 0; beat < 3; beat++) {
+      expect(await client.nextFrame()).toMatchObject({ route: OPCODE_PING })
+      await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PONG })
+    }
+    client.destroy()
+    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
+  })
+})
+
+describe('idle timeout', () => {
+  const IDLE = { SHARDWIRE_WORKERS: '1', SHARDWIRE_HEARTBEAT_MS: '30', SHARDWIRE_IDLE_TIMEOUT_MS: '120' }
+
+  it('heartbeats are no messages: a peer that only answers PINGs is closed with TIMEOUT', async () => {
+    await using daemon = await startDaemon(IDLE)
+    await using client = await RawClient.connect(daemon.port)
+    let frame = await client.nextFrame()
+    for (; frame.kind === KIND_CONTROL; frame = await client.nextFrame()) {
+      await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PONG })
+    }
+    expect(frames.errorOf(frame).name).toBe('TIMEOUT')
+    expect((await client.closed()).how).toBe('end')
+    expect(await closesAtStop(daemon)).toEqual({ IDLE_TIMEOUT: 1 })
+  })
+
+  it('who waits for an answer is not idle', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_IDLE_TIMEOUT_MS: '300', SHARDWIRE_HEARTBEAT_MS: '0' })
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.sleep(1, 700))
+    expect(await client.nextFrame()).toMatchObject({ id: 1, kind: 2 })
+    client.destroy()
+    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
+  })
+})
+
+describe('a peer that does not read', () => {
+  const LIMITS = {
+    SHARDWIRE_WORKERS: '1',
+    SHARDWIRE_MAX_FRAME_BYTES: '65536',
+    SHARDWIRE_WRITE_BUFFER_BYTES: '65546',
+  }
+
+  /** Sends echoes without reading an answer, until the server stops taking them or the connection is gone. */
+  async function flood(client: RawClient, frame: Uint8Array): Promise<void> {
+    client.pause()
+    const gone = client.gone.then(() => 'gone' as const)
+    for (let round = 0; round < 2000; round++) {
+      const taken = client.socket.write(frame)
+      if (taken) continue
+      const drained = new Promise<'drain'>((resolve) => {
+        client.socket.once('drain', () => {
+          resolve('drain')
+        })
+      })
+      if ((await Promise.race([gone, drained])) === 'gone') return
+    }
+  }
+
+  it('is paused, and closed as SLOW_CONSUMER when it stays so', async () => {
+    await using daemon = await startDaemon({ ...LIMITS, SHARDWIRE_SLOW_CONSUMER_MS: '150' })
+    await using client = await RawClient.connect(daemon.port)
+    await flood(client, encodeFrame(frames.message(1, new Uint8Array(60_000))))
+    expect((await client.gone).how).toBe('reset')
+    expect(await closesAtStop(daemon)).toEqual({ SLOW_CONSUMER: 1 })
+  })
+
+  it('goes on without a byte lost when it reads again in time, and its neighbours never noticed', async () => {
+    await using daemon = await startDaemon(LIMITS)
+    await using slow = await RawClient.connect(daemon.port)
+    await using neighbour = await RawClient.connect(daemon.port)
+    slow.pause()
+    const count = 400
+    const bodies = Array.from({ length: count }, (_, index) => new Uint8Array(30_000).fill(index))
+    const sent = slow.write(Buffer.concat(bodies.map((body, index) => encodeFrame(frames.request(1, index + 1, body)))))
+    for (let round = 0; round < 200; round++) {
+      const body = new Uint8Array(5000).fill(round)
+      await neighbour.sendFrames(frames.message(1, body))
+      expect(Buffer.compare((await neighbour.nextFrame()).body, body)).toBe(0)
+    }
+    slow.resume()
+    for (const [index, body] of bodies.entries()) {
+      const answer = await slow.nextFrame()
+      expect(answer.id).toBe(index + 1)
+      expect(Buffer.compare(answer.body, body)).toBe(0)
+    }
+    await sent
+    slow.destroy()
+    neighbour.destroy()
+    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 2 })
+  })
+})

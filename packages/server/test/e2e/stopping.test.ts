@@ -1,0 +1,121 @@
+import { encodeFrame, KIND_CONTROL, KIND_RESPONSE, OPCODE_GOAWAY, parseGoaway } from '@shardwire/protocol'
+import { type Daemon, RawClient, type ReceivedFrame, startDaemon } from '@shardwire/testkit'
+import { describe, expect, it } from 'vitest'
+import * as frames from './frames.ts'
+
+function isGoaway({ kind, route }: ReceivedFrame): boolean {
+  return kind === KIND_CONTROL && route === OPCODE_GOAWAY
+}
+
+/** Sends requests, some quick and some slow, until the server says GOAWAY; then reads to the end. */
+async function keepAsking(client: RawClient): Promise<{ asked: Set<number>; answered: Map<number, string> }> {
+  const asked = new Set<number>()
+  const answered = new Map<number, string>()
+  const take = (frame: ReceivedFrame): void => {
+    if (isGoaway(frame)) return
+    expect(answered.has(frame.id)).toBe(false)
+    answered.set(frame.id, frame.kind === KIND_RESPONSE ? 'answer' : frames.errorOf(frame).name)
+  }
+  for (let id = 1; !client.received.some(isGoaway); id += 2) {
+    asked.add(id).add(id + 1)
+    await client.write(Buffer.concat([encodeFrame(frames.sleep(id, 20)), encodeFrame(frames.request(1, id + 1, 'x'))]))
+    await client.bytesReceived(client.bytes.length + 1)
+  }
+  await client.closed()
+  for (const frame of client.received) take(frame)
+  return { asked, answered }
+}
+
+async function stopsCleanly(daemon: Daemon, send: () => void): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(daemon.port)))
+  const lanes = clients.map(keepAsking)
+  await Promise.all(clients.map((client) => client.bytesReceived(500)))
+  send()
+  const results = await Promise.all(lanes)
+  for (const { asked, answered } of results) {
+    expect(new Set(answered.keys())).toEqual(asked)
+    expect([...answered.values()].filter((kind) => kind !== 'answer' && kind !== 'DRAINING')).toEqual([])
+  }
+  expect(await daemon.exited).toEqual({ code: 0, signal: null })
+  expect(daemon.records.find(({ event }) => event === 'stopped')).toMatchObject({ forced: 0, refused: 0 })
+}
+
+describe('stopping', () => {
+  it('SIGTERM under load: every request that was sent gets its one answer, exit 0', async () => {
+    await using daemon = await startDaemon()
+    await stopsCleanly(daemon, () => daemon.signal('SIGTERM'))
+  })
+
+  it('SIGINT to the whole process group, as a terminal sends it: the same', async () => {
+    await using daemon = await startDaemon()
+    await stopsCleanly(daemon, () => daemon.signal('SIGINT', { group: true }))
+  })
+
+  it('SIGHUP and SIGTERM to a worker do nothing: it obeys the primary only', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1' })
+    await using client = await RawClient.connect(daemon.port)
+    const [worker] = daemon.workers
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.kill(worker?.pid ?? 0, signal)
+      await client.sendFrames(frames.message(1, signal))
+      expect(frames.text(await client.nextFrame())).toBe(signal)
+    }
+    client.destroy()
+    expect(await daemon.stop()).toBe(0)
+  })
+
+  it('GOAWAY says when to come back; a later REQUEST is DRAINING, a later MESSAGE is served', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1' })
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.sleep(1, 150))
+    await frames.settle(client)
+    daemon.signal('SIGTERM')
+    const goaway = await client.nextFrame()
+    expect(parseGoaway(goaway.body, 0, goaway.body.length)).toMatchObject({ retry: 'later', deadlineMs: 10_000 })
+    await client.sendFrames(frames.request(1, 2, 'too late'), frames.message(1, 'served'))
+    const [draining, served, slept] = await client.frames(3)
+    expect(draining === undefined ? undefined : frames.errorOf(draining)).toMatchObject({
+      name: 'DRAINING',
+      retryable: true,
+    })
+    expect(served === undefined ? '' : frames.text(served)).toBe('served')
+    expect(slept).toMatchObject({ kind: KIND_RESPONSE, id: 1 })
+    expect((await client.closed()).how).toBe('end')
+    expect((await daemon.exited).code).toBe(0)
+  })
+
+  it('takes no new connection once it stops', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1' })
+    const client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.sleep(1, 300))
+    await frames.settle(client)
+    daemon.signal('SIGTERM')
+    await client.nextFrame()
+    await expect(RawClient.connect(daemon.port)).rejects.toThrow(/ECONNREFUSED/)
+    client.destroy()
+    expect((await daemon.exited).code).toBe(0)
+  })
+
+  it('cuts off at the deadline what is still busy, says so, and still exits 0', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_DRAIN_TIMEOUT_MS: '200' })
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.sleep(1, 3_600_000))
+    await frames.settle(client)
+    daemon.signal('SIGTERM')
+    expect((await client.gone).how).toBe('reset')
+    expect((await daemon.exited).code).toBe(0)
+    expect(daemon.records.find(({ event }) => event === 'stopped')).toMatchObject({
+      forced: 1,
+      closes: { DRAIN_DEADLINE: 1 },
+    })
+  })
+
+  it('a primary that is killed takes its workers with it', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2' })
+    const clients = await Promise.all([RawClient.connect(daemon.port), RawClient.connect(daemon.port)])
+    await Promise.all(clients.map(frames.greetServer))
+    daemon.signal('SIGKILL')
+    const ends = await Promise.all(clients.map((client) => client.closed()))
+    expect(ends).toHaveLength(2)
+  })
+})

@@ -1,0 +1,179 @@
+import { FakeClock } from '@shardwire/testkit'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { Handoff, type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS } from '../../src/primary/handoff.ts'
+import type { RawHandle } from '../../src/raw-handle.ts'
+
+class FakeTarget implements HandoffTarget {
+  readonly slot: number
+  readonly tickets: Ticket[] = []
+  readonly disowned: number[] = []
+  connected = true
+
+  constructor(slot: number) {
+    this.slot = slot
+  }
+  sendSocket(ticket: Ticket): boolean {
+    if (this.connected) this.tickets.push(ticket)
+    return this.connected
+  }
+  disown(sequence: number): void {
+    this.disowned.push(sequence)
+  }
+  get lastSequence(): number {
+    return this.tickets.at(-1)?.sequence ?? -1
+  }
+}
+
+interface FakeHandle extends RawHandle {
+  readonly name: string
+  closed: number
+}
+
+function fakeHandle(name: string): FakeHandle {
+  const handle = {
+    name,
+    closed: 0,
+    close(): void {
+      this.closed++
+    },
+  }
+  return handle as unknown as FakeHandle
+}
+
+function names(target: FakeTarget): string[] {
+  return target.tickets.map(({ handle }) => (handle as FakeHandle).name)
+}
+
+let clock: FakeClock
+let handoff: Handoff
+let a: FakeTarget
+let b: FakeTarget
+beforeEach(() => {
+  clock = new FakeClock()
+  handoff = new Handoff({ clock, queueMax: 6, waitMsMax: 5000 })
+  a = new FakeTarget(0)
+  b = new FakeTarget(1)
+})
+
+describe('order', () => {
+  it('is round-robin in slot order, whatever the order in which workers became ready', () => {
+    handoff.addTarget(b)
+    handoff.addTarget(a)
+    for (const name of ['1', '2', '3', '4']) handoff.offer(fakeHandle(name), 0)
+    expect([names(a), names(b)]).toEqual([
+      ['1', '3'],
+      ['2', '4'],
+    ])
+  })
+
+  it('keeps sockets that came before any worker was ready, and their order', () => {
+    for (const name of ['1', '2', '3']) handoff.offer(fakeHandle(name), 0)
+    handoff.addTarget(a)
+    expect(names(a)).toEqual(['1', '2', '3'])
+  })
+
+  it('passes over a worker whose channel is closed', () => {
+    handoff.addTarget(a)
+    handoff.addTarget(b)
+    a.connected = false
+    for (const name of ['1', '2']) handoff.offer(fakeHandle(name), 0)
+    expect(names(b)).toEqual(['1', '2'])
+  })
+})
+
+describe('acknowledgement', () => {
+  it('closes the copy of the primary only then', () => {
+    handoff.addTarget(a)
+    const handle = fakeHandle('1')
+    handoff.offer(handle, 3)
+    expect(a.tickets[0]).toMatchObject({ listener: 3, expiresAtMs: clock.nowMs() + TICKET_MS })
+    expect(handle.closed).toBe(0)
+    handoff.acknowledge(a, a.lastSequence)
+    expect([handle.closed, handoff.pending, handoff.accepted]).toEqual([1, 0, 1])
+  })
+
+  it('that comes twice is answered with disown, not with a second close', () => {
+    handoff.addTarget(a)
+    const handle = fakeHandle('1')
+    handoff.offer(handle, 0)
+    handoff.acknowledge(a, 1)
+    handoff.acknowledge(a, 1)
+    expect([handle.closed, a.disowned]).toEqual([1, [1]])
+  })
+})
+
+describe('second tries', () => {
+  it('a worker that dies: what it did not acknowledge goes to the others, before newer sockets', () => {
+    handoff.addTarget(a)
+    for (const name of ['1', '2', '3']) handoff.offer(fakeHandle(name), 0)
+    handoff.acknowledge(a, 1)
+    handoff.removeTarget(a)
+    handoff.offer(fakeHandle('4'), 0)
+    handoff.addTarget(b)
+    expect(names(b)).toEqual(['2', '3', '4'])
+    expect(handoff.offeredAgain).toBe(2)
+  })
+
+  it('a ticket without an answer is offered again, but only after the worker itself would refuse it', () => {
+    handoff.addTarget(a)
+    const handle = fakeHandle('1')
+    handoff.offer(handle, 0)
+    handoff.addTarget(b)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS - 1)
+    handoff.sweep()
+    expect(names(b)).toEqual([])
+    clock.advance(1)
+    handoff.sweep()
+    expect(names(b)).toEqual(['1'])
+    handoff.acknowledge(a, a.lastSequence)
+    expect([a.disowned, handle.closed]).toEqual([[1], 0])
+    handoff.acknowledge(b, b.lastSequence)
+    expect(handle.closed).toBe(1)
+  })
+
+  it('a refused ticket goes to the next worker', () => {
+    handoff.addTarget(a)
+    handoff.addTarget(b)
+    handoff.offer(fakeHandle('1'), 0)
+    handoff.decline(a, a.lastSequence)
+    expect(names(b)).toEqual(['1'])
+    handoff.decline(a, 1)
+    expect(names(a)).toEqual(['1'])
+  })
+})
+
+describe('bounds', () => {
+  it('refuses, closes and counts what is beyond the queue', () => {
+    const handles = Array.from({ length: 8 }, (_, index) => fakeHandle(String(index)))
+    for (const handle of handles) handoff.offer(handle, 0)
+    expect(handles.map(({ closed }) => closed)).toEqual([0, 0, 0, 0, 0, 0, 1, 1])
+    expect(handoff.refused).toBe(2)
+  })
+
+  it('counts unacknowledged sockets too', () => {
+    handoff.addTarget(a)
+    for (let index = 0; index < 7; index++) handoff.offer(fakeHandle(String(index)), 0)
+    expect([a.tickets.length, handoff.refused]).toEqual([6, 1])
+  })
+
+  it('refuses a socket that waited too long for a worker', () => {
+    const handle = fakeHandle('1')
+    handoff.offer(handle, 0)
+    clock.advance(4999)
+    handoff.sweep()
+    expect(handle.closed).toBe(0)
+    clock.advance(1)
+    handoff.sweep()
+    expect([handle.closed, handoff.pending]).toEqual([1, 0])
+  })
+
+  it('leaves nothing open at the end', () => {
+    handoff.addTarget(a)
+    const handles = [fakeHandle('1'), fakeHandle('2')]
+    for (const handle of handles) handoff.offer(handle, 0)
+    handoff.removeTarget(a)
+    handoff.refuseAll()
+    expect(handles.map(({ closed }) => closed)).toEqual([1, 1])
+    expect(handoff.pending).toBe(0)
+  })
+})
