@@ -69,7 +69,7 @@ describe('run', () => {
     })
     const bench = new BenchProgram(...shortRun(server.url))
     expect(await bench.ended()).toBe(2)
-    expect(bench.stdout).toContain('1 connections were lost.')
+    expect(bench.stdout).toContain('Lost connections: 1.')
   })
 
   test('against nobody exits 3 with a sentence', async () => {
@@ -123,6 +123,19 @@ describe('an end before its time', () => {
     await server.until('no connection', () => server.sockets.size === 0)
     expect(await bench.ended()).toBe(null)
   })
+})
+
+test.runIf(process.platform === 'linux')('a load process that dies breaks the run', async () => {
+  await using server = await EchoServer.listen()
+  const flags = ['--target', server.url, '--connections', '4', '--processes', '2', '--duration-s', '600']
+  const bench = new BenchProgram('run', ...flags)
+  await server.until('load', () => server.frames > 500)
+  const { pid } = bench.child
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  process.kill(Number(children[0]), 'SIGKILL')
+  expect(await bench.ended()).toBe(2)
+  expect(bench.stdout).toMatch(/Load process [01] ended \(SIGKILL\)/)
+  await server.until('no connection', () => server.sockets.size === 0)
 })
 
 test('--help and --version answer on standard output', async () => {

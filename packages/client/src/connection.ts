@@ -30,6 +30,7 @@ import { Outbound } from './outbound.ts'
 import { PendingRequests } from './pending-requests.ts'
 import { ServerFrames } from './server-frames.ts'
 import type { ServerEvents } from './server-frames.ts'
+import { tell } from './tell.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NO_OPTIONS: RequestOptions = Object.freeze({})
@@ -233,20 +234,4 @@ export class ClientConnection implements Connection {
     if (this.#greeting === undefined) tell(this.#options.listeners.onClose, info)
     else this.#greeting.reject(info.error ?? new ClientError('CONNECTION_LOST', `${this.target} ended before WELCOME`))
   }
-}
-
-/** Calls a listener of the application's. What it throws is thrown again where none of our frames is half done. */
-function tell<Arguments extends unknown[]>(
-  listener: ((...args: Arguments) => void) | undefined,
-  ...args: Arguments
-): void {
-  try {
-    listener?.(...args)
-  } catch (error) {
-    process.nextTick(rethrow, error)
-  }
-}
-
-function rethrow(error: unknown): never {
-  throw error
 }

@@ -167,7 +167,7 @@ export class Lifecycle {
     this.#failure = { end, error, requestsInFlight, bytesUnsent }
     inbound.stop()
     pending.failAll(error)
-    outbound.fail(error)
+    if (end !== 'ended') outbound.fail(error)
   }
 
   #refusal(): ClientError {

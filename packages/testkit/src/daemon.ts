@@ -45,7 +45,7 @@ const DEFAULT_ENVIRONMENT = {
   SHARDWIRE_LOG_FORMAT: 'json',
   SHARDWIRE_WORKERS: '2',
 }
-/** `read` returns when the pipe breaks; a terminal's signals are for the test process, which breaks the pipe by dying. */
+/** `read` returns when the pipe breaks. A terminal's signals are for the test process, which breaks it by dying. */
 const GUARD_SCRIPT = `trap '' INT TERM HUP; read _; kill -s KILL -- "-$1"`
 
 export class Daemon {

@@ -1,8 +1,8 @@
 /**
  * Owns a queue that one side fills and a test takes from, waiting where it is empty.
  * Must not know: what is in it.
- * Invariant: items leave in the order in which they came, each once; takers are served in the order in which they asked.
- * After `fail`, what is left can still be taken, then every taker gets the error.
+ * Invariant: items leave in the order in which they came, each once; takers are served in the order in which they
+ * asked. After `fail`, what is left can still be taken, then every taker gets the error.
  */
 import { withinLimit } from './time-limit.ts'
 

@@ -1,8 +1,8 @@
 /**
  * Owns bringing all connections of a load process up, a bounded number of connects at a time.
  * Must not know: the load, other processes.
- * Invariant: at most `connectingMax` connects are under way; it ends exactly once, with all of them up or with the first
- * failure. While connecting no connection may go: a server that closes one then refuses it.
+ * Invariant: at most `connectingMax` connects are under way; it ends exactly once, with all of them up or with the
+ * first failure. While connecting no connection may go: a server that closes one then refuses it.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
@@ -63,7 +63,7 @@ export class Dialer implements ConnectionEvents {
 
   onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void {
     if (this.#connected === this.#connections.length) return this.#events.onDown(connection, error)
-    this.#fail(error?.code ?? 'CLOSED_EARLY', error?.message ?? 'closed by the server before the load began')
+    this.#fail(downEarly(error, this.#connected))
   }
 
   #dialMore(): void {
@@ -74,14 +74,21 @@ export class Dialer implements ConnectionEvents {
 
   #watch(): void {
     this.#cancelStall()
-    const stalled = (): void =>
-      this.#fail('CONNECT_STALLED', `no connect came through for ${CONNECT_STALL_MS / 1000} s`)
-    this.#cancelStall = this.#clock.after(CONNECT_STALL_MS, stalled)
+    this.#cancelStall = this.#clock.after(CONNECT_STALL_MS, () => {
+      const message = `no connect came through for ${CONNECT_STALL_MS / 1000} s`
+      this.#fail({ code: 'CONNECT_STALLED', message, connected: this.#connected })
+    })
   }
 
-  #fail(code: string, message: string): void {
+  #fail(failure: ConnectFailure): void {
     if (this.#ended) return
     this.stop()
-    this.#events.onFailure({ code, message, connected: this.#connected })
+    this.#events.onFailure(failure)
   }
+}
+
+/** A connection that never came up, or ended before the load began. */
+export function downEarly(error: NodeJS.ErrnoException | null, connected: number): ConnectFailure {
+  if (error === null) return { code: 'CLOSED_EARLY', message: 'closed by the server', connected }
+  return { code: error.code ?? 'CLOSED_EARLY', message: error.message, connected }
 }

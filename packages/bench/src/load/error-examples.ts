@@ -32,7 +32,8 @@ export function differentAnswer(template: FrameTemplate, check: AnswerCheck, see
   const expected = check.expectedHex(offset, SHOWN_BYTES)
   const got = Buffer.from(memory.subarray(start + offset, Math.min(end, start + offset + SHOWN_BYTES))).toString('hex')
   const field = template.fieldAt(offset)
-  const sentence = `${where}: ${why}; first difference at byte ${offset} of the frame (${field}): expected ${expected}, got ${got}`
+  const place = `first difference at byte ${offset} of the frame (${field})`
+  const sentence = `${where}: ${why}; ${place}: expected ${expected}, got ${got}`
   return { connection, sequence, offset, expected, got, sentence }
 }
 
@@ -44,5 +45,6 @@ export function plainExample(connection: number, sequence: number, sentence: str
 /** What a frame is, in words. */
 export function frameInWords(decoder: FrameDecoder): string {
   const id = decoder.id === 0 ? '' : `, id ${decoder.id}`
-  return `${KIND_NAMES[decoder.kind] ?? 'frame'} on route ${decoder.route}${id}, ${decoder.bodyEnd - decoder.bodyStart} bytes`
+  const bytes = decoder.bodyEnd - decoder.bodyStart
+  return `${KIND_NAMES[decoder.kind] ?? 'frame'} on route ${decoder.route}${id}, ${bytes} bytes`
 }

@@ -128,8 +128,9 @@ export class LoadConnection {
     shared.bytesReceived += bytes
     let at = this.#cut.ring === null ? 0 : this.#join(bytes)
     while (at < bytes && this.brokenCode === 0) at = this.#next(at, bytes)
-    if (this.brokenCode !== 0) this.destroy()
-    this.#flush()
+    if (this.brokenCode === 0) return this.#flush()
+    shared.batch.clear()
+    this.destroy()
   }
 
   /** Handles the frame at `at` of the slab. @returns the offset behind it, or `end` when it is cut */

@@ -1,14 +1,15 @@
 /**
  * Owns the course of the load in one process: connect, warm up, measure, drain, report.
  * Must not know: the channel to the coordinator (`emit` is handed in), other processes.
- * Invariant: connecting -> ready -> warm-up -> measured -> drain -> done, never back; every interval reported lies in one
- * phase; a frame written in the measured phase is a sample or counted as unanswered, also when its answer comes after.
+ * Invariant: connecting -> ready -> warm-up -> measured -> drain -> done, never back; every interval reported lies in
+ * one phase; a frame written in the measured phase becomes a sample or is counted as unanswered, also when its answer
+ * comes after it.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
 import { nowUs } from '../clock.ts'
-import type { LoadMessage, LoadPlan, Phase, SelfReport } from '../messages.ts'
-import { Dialer } from './dialer.ts'
+import type { ConnectFailure, LoadMessage, LoadPlan, Phase, SelfReport } from '../messages.ts'
+import { Dialer, downEarly } from './dialer.ts'
 import type { DialerEvents } from './dialer.ts'
 import { plainExample } from './error-examples.ts'
 import { LoadConnection } from './load-connection.ts'
@@ -96,9 +97,12 @@ export class LoadRunner implements DialerEvents {
     this.#emit({ type: 'ready' })
   }
 
-  onFailure(failure: Parameters<DialerEvents['onFailure']>[0]): void {
+  onFailure(failure: ConnectFailure): void {
     for (const connection of this.#connections) connection.destroy()
-    this.#emit({ type: 'connect-failed', failure })
+    // A server that refuses at the door may have said why.
+    const said = this.#shared.errors.example
+    const message = said?.kind === 'error-frame' ? `${failure.message}; ${said.sentence}` : failure.message
+    this.#emit({ type: 'connect-failed', failure: { ...failure, message } })
   }
 
   onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void {
@@ -110,7 +114,8 @@ export class LoadRunner implements DialerEvents {
       const sentence = `connection ${connection.number} was lost: ${how}`
       shared.errors.note('lost-connection', 1, () => plainExample(connection.number, 0, sentence))
     }
-    if (this.#running && shared.connections === 0) this.#finishEarly()
+    if (!this.#running) this.onFailure(downEarly(error, this.#connections.length))
+    else if (shared.connections === 0) this.#finishEarly()
     else this.#onQuiet()
   }
 

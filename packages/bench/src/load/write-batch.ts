@@ -1,5 +1,5 @@
 /**
- * Owns the frames on their way out of one read: they gather in a slab that is full of templates, and leave in one write.
+ * Owns the frames on their way out of one read: they gather in a slab full of templates, and leave in one write.
  * Must not know: sockets, answers.
  * Invariant: the slab is either ours, or given away until `takeBack`: the kernel did not take all of a write at once,
  * and the bytes must stand still until it has. In every slab of ours stands the template, frame behind frame.

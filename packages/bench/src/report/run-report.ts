@@ -14,8 +14,8 @@ export const RUN_SCHEMA = 'shardwire-bench/run/1'
 
 /** What a closed loop cannot tell; part of every report. */
 export const CLOSED_LOOP_NOTE =
-  'Closed loop: a connection sends its next frame when an answer has come, so a stall of the server holds back the load ' +
-  'too and is seen by at most connections x depth frames. The queueing that clients who do not wait would meet ' +
+  'Closed loop: a connection sends its next frame when an answer has come, so a stall of the server holds back the ' +
+  'load too and is seen by at most connections x depth frames. The queueing that clients who do not wait would meet ' +
   '(coordinated omission) is not in these percentiles; that takes an open loop, which this version does not have yet.'
 export const NO_SEQUENCE_NOTE =
   'Payloads under 4 bytes carry no sequence number: answers to MESSAGEs that change places are not noticed.'

@@ -25,17 +25,19 @@ export function runTable(report: RunReport): string {
 }
 
 function heading({ options, measuredUs }: RunReport): string {
-  const { target, connections, depth, payloadBytes, mode, route, processes } = options
-  const load = `${grouped(connections)} connections x ${depth} in flight, ${payloadBytes} B payload, ${mode}s to route ${route}`
+  const { target, connections, depth, payloadBytes, mode, route, processes, warmupMs } = options
+  const load = `${grouped(connections)} connections x ${depth} in flight, ${payloadBytes} B payload`
   return [
-    `${targetUrl(target)}  ${load}`,
-    `closed loop, ${seconds(measuredUs)} measured after ${options.warmupMs / 1000} s of warm-up, load processes: ${processes}\n`,
+    `${targetUrl(target)}  ${load}, ${mode}s to route ${route}, load processes: ${processes}`,
+    `closed loop, ${seconds(measuredUs)} measured after ${warmupMs / 1000} s of warm-up`,
+    '',
   ].join('\n')
 }
 
 function throughput(report: RunReport): string {
-  const rate = `${grouped(report.messagesPerSecond)} messages/s  ${megabytes(report.bytesReceivedPerSecond)} MB/s each way`
-  const sum = `${grouped(report.messages)} messages  ${megabytes(report.bytesSent)} MB sent  ${megabytes(report.bytesReceived)} MB received`
+  const { messages, messagesPerSecond, bytesReceivedPerSecond, bytesSent, bytesReceived } = report
+  const rate = `${grouped(messagesPerSecond)} messages/s  ${megabytes(bytesReceivedPerSecond)} MB/s each way`
+  const sum = `${grouped(messages)} messages  ${megabytes(bytesSent)} MB sent  ${megabytes(bytesReceived)} MB received`
   return `${label('throughput')}${rate}\n${label('total')}${sum}\n`
 }
 
@@ -65,7 +67,8 @@ function latency(report: LatencyReport): string {
 function loadProcesses({ processes }: RunReport): string {
   const lines = processes.map((self, index) => {
     const cpu = self.lengthUs === 0 ? 0 : Math.round((self.threadCpuUs / self.lengthUs) * 100)
-    const late = `event loop late by ${grouped(self.loopDelayP99Us)} us at p99, ${grouped(self.loopDelayMaxUs)} us at most`
+    const [p99, max] = [grouped(self.loopDelayP99Us), grouped(self.loopDelayMaxUs)]
+    const late = `event loop late by ${p99} us at p99, ${max} us at most`
     return `${label(index === 0 ? 'generator' : '')}process ${index}: ${cpu} % of a core, ${late}`
   })
   return `${lines.join('\n')}\n`

@@ -6,6 +6,7 @@
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
+import type { EnvironmentError } from '../exit-codes.ts'
 import { noErrors } from '../load/error-ledger.ts'
 import { DRAIN_MS } from '../load/load-runner.ts'
 import type { ErrorKind, LoadMessage, LoadPlan, LoadSummary } from '../messages.ts'
@@ -84,7 +85,7 @@ export class Coordinator implements LoadChildEvents {
         this.#connected[index] = message.connected
         return
       case 'connect-failed':
-        return this.#ready.reject(diagnose(this.#options.target, message.failure))
+        return this.#onConnectFailed(diagnose(this.#options.target, message.failure))
       case 'ready':
         return this.#onReady(index)
       case 'interval':
@@ -98,6 +99,12 @@ export class Coordinator implements LoadChildEvents {
   onExit(index: number, how: string): void {
     if (!this.#ending && this.#summaries[index] === undefined) this.#breakRun(`Load process ${index} ended (${how}).`)
     this.#onOver(index)
+  }
+
+  #onConnectFailed(error: EnvironmentError): void {
+    this.#ready.reject(error)
+    // Too late for that: the last connection went just when the load began.
+    if (this.#startedMs > 0) this.#breakRun(error.message)
   }
 
   #onReady(index: number): void {

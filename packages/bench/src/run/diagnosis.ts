@@ -12,9 +12,11 @@ type Remedy = (target: string, failure: ConnectFailure) => string
 const NO_ROUTE: Remedy = (target) => `There is no way to ${target}: check the address and the network.`
 const NO_NAME: Remedy = (target) => `The host of ${target} has no address: check its spelling, or give an IP address.`
 const NO_DESCRIPTORS: Remedy = (_target, { connected }) =>
-  `No file descriptor is left after ${connected} connections of one process: raise the limit (ulimit -n), use more --processes or fewer --connections.`
+  `No file descriptor is left after ${connected} connections of one process: raise the limit (ulimit -n), ` +
+  `use more --processes or fewer --connections.`
 const CUT_OFF: Remedy = (target, { connected, message }) =>
-  `${target} ended a connection before the load began, after ${connected} connections of one process (${message}): look at its connection limits and its log.`
+  `${target} ended a connection before the load began, after ${connected} connections of one process ` +
+  `(${message}): look at its connection limits and its log.`
 
 const REMEDIES: Readonly<Record<string, Remedy>> = {
   ECONNREFUSED: (target) => `Nobody listens on ${target}: start the server there, or name another one with --target.`,
@@ -25,11 +27,13 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   EMFILE: NO_DESCRIPTORS,
   ENFILE: NO_DESCRIPTORS,
   EADDRNOTAVAIL: (target, { connected }) =>
-    `No local port to ${target} is left after ${connected} connections of one process: use fewer --connections, widen net.ipv4.ip_local_port_range, or wait a minute for old connections to leave TIME_WAIT.`,
+    `No local port to ${target} is left after ${connected} connections of one process: use fewer --connections, ` +
+    `widen net.ipv4.ip_local_port_range, or wait a minute for old connections to leave TIME_WAIT.`,
   ETIMEDOUT: (target) =>
     `${target} does not answer connects: check the address, a firewall, and that the server accepts.`,
   CONNECT_STALLED: (target, { connected, message }) =>
-    `${target} stopped to accept after ${connected} connections of one process (${message}): raise its descriptor limit or its listen backlog.`,
+    `${target} stopped accepting after ${connected} connections of one process (${message}): ` +
+    `raise its descriptor limit or its listen backlog.`,
   ECONNRESET: CUT_OFF,
   CLOSED_EARLY: CUT_OFF,
 }

@@ -38,7 +38,11 @@ export class LoadChild {
     })
     const { promise, resolve } = Promise.withResolvers<void>()
     this.exited = promise
-    child.once('error', (error) => events.onExit(index, error.message))
+    child.once('error', (error) => {
+      // Without a process id it never began, and no exit will follow.
+      if (child.pid === undefined) resolve()
+      events.onExit(index, error.message)
+    })
     child.once('exit', (code, signal) => {
       resolve()
       events.onExit(index, signal === null ? `code ${code}` : signal)

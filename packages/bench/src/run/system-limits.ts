@@ -23,7 +23,8 @@ export function checkDescriptors(connectionsPerProcess: number, limit: number | 
   if (limit === undefined || needed <= limit) return
   throw new EnvironmentError(
     'EMFILE',
-    `Each load process needs ${needed} file descriptors and may have ${limit}: run \`ulimit -n ${needed}\` first, use more --processes or fewer --connections (at most ${limit - DESCRIPTORS_SPARE} a process). (EMFILE)`,
+    `Each load process needs ${needed} file descriptors and may have ${limit}: run \`ulimit -n ${needed}\` first, ` +
+      `use more --processes or fewer --connections (at most ${limit - DESCRIPTORS_SPARE} a process). (EMFILE)`,
   )
 }
 

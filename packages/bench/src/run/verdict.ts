@@ -4,6 +4,7 @@
  * Invariant: INVALID outweighs SUSPECT; a verdict other than VALID has at least one reason, each a whole sentence.
  */
 import { LATENCY_US_MAX } from '../latency-histogram.ts'
+import { ERROR_KINDS } from '../messages.ts'
 import type { ErrorCounts, ErrorExample, ErrorKind, SelfReport } from '../messages.ts'
 
 export type VerdictState = 'VALID' | 'SUSPECT' | 'INVALID'
@@ -36,14 +37,14 @@ const LOOP_DELAY_US_MIN = 1000
 const STARVED_US_MIN = 1_000_000
 const STARVED_SHARE_MAX = 0.1
 
-const ERROR_SENTENCES: Readonly<Record<ErrorKind, (count: number) => string>> = {
-  'wrong-answer': (count) => `${count} wrong answers`,
-  'unexpected-frame': (count) => `${count} frames that answer nothing`,
-  'error-frame': (count) => `${count} ERROR frames`,
-  'broken-stream': (count) => `${count} broken streams`,
-  goaway: (count) => `${count} connections were told to go away`,
-  'lost-connection': (count) => `${count} connections were lost`,
-  unanswered: (count) => `${count} frames were never answered`,
+const ERROR_NAMES: Readonly<Record<ErrorKind, string>> = {
+  'wrong-answer': 'Wrong answers',
+  'unexpected-frame': 'Frames that answer nothing',
+  'error-frame': 'ERROR frames',
+  'broken-stream': 'Broken streams',
+  goaway: 'Connections told to go away',
+  'lost-connection': 'Lost connections',
+  unanswered: 'Frames never answered',
 }
 
 export function judgeRun(evidence: RunEvidence): Verdict {
@@ -56,8 +57,7 @@ export function judgeRun(evidence: RunEvidence): Verdict {
 }
 
 function errorReasons({ errors, example }: RunEvidence): string[] {
-  const kinds = Object.entries(ERROR_SENTENCES) as [ErrorKind, (count: number) => string][]
-  const reasons = kinds.filter(([kind]) => errors[kind] > 0).map(([kind, say]) => `${say(errors[kind])}.`)
+  const reasons = ERROR_KINDS.filter((kind) => errors[kind] > 0).map((kind) => `${ERROR_NAMES[kind]}: ${errors[kind]}.`)
   return example === null ? reasons : [...reasons, `The first: ${example.sentence}.`]
 }
 
@@ -87,13 +87,11 @@ function busyReasons(selves: readonly SelfReport[]): string[] {
 
 function lateReasons({ selves, p99Us }: RunEvidence): string[] {
   const bound = Math.max(LOOP_DELAY_US_MIN, p99Us * LOOP_DELAY_SHARE_MAX)
-  return selves.flatMap((self, index) =>
-    self.loopDelayP99Us > bound
-      ? [
-          `The event loop of load process ${index} was ${inMs(self.loopDelayP99Us)} late at p99, the latency's is ${inMs(p99Us)}.`,
-        ]
-      : [],
-  )
+  return selves.flatMap((self, index) => {
+    if (self.loopDelayP99Us <= bound) return []
+    const late = `was ${inMs(self.loopDelayP99Us)} late at p99, where the latency has ${inMs(p99Us)}`
+    return [`The event loop of load process ${index} ${late}: part of the latency may be the generator's own.`]
+  })
 }
 
 function inPercent(share: number): string {

@@ -256,6 +256,15 @@ describe('connections', () => {
     expect(failure).toMatchObject({ code: 'ECONNREFUSED', connected: 0 })
   })
 
+  test('one that is refused with an ERROR fails it with the reason', async () => {
+    const body = encodeErrorBody(new ShardwireError(14, 'at most 1000'))
+    const refusal = encodeFrame({ kind: KIND_ERROR, route: 0, id: 0, body })
+    await using server = await EchoServer.listen(undefined, (socket) => socket.end(refusal))
+    const { failure } = await new RunningLoad(planFor(server)).seen('connect-failed')
+    expect(failure).toMatchObject({ code: 'CLOSED_EARLY' })
+    expect(failure.message).toContain('TOO_MANY_CONNECTIONS (at most 1000)')
+  })
+
   test('connects that stall fail the preparation', async () => {
     await using server = await EchoServer.listen()
     // No turn of the event loop passes: not one connect can come through.

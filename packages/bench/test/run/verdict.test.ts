@@ -32,14 +32,14 @@ test('a run without a fault is VALID and has no reasons', () => {
 test.each(ERROR_KINDS)('one error of the kind %s makes it INVALID', (kind) => {
   const { state, reasons } = judgeRun({ ...GOOD, errors: { ...noErrors(), [kind]: 1 } })
   expect(state).toBe('INVALID')
-  expect(reasons[0]).toMatch(/^1 /)
+  expect(reasons[0]).toMatch(/: 1\.$/)
 })
 
 test('the first error is told', () => {
   const example = { kind: 'wrong-answer', connection: 3, sequence: 9, offset: 6, expected: '61', got: '62' } as const
   const errors = { ...noErrors(), 'wrong-answer': 2 }
   const { reasons } = judgeRun({ ...GOOD, errors, example: { ...example, sentence: 'connection 3 lied' } })
-  expect(reasons).toEqual(['2 wrong answers.', 'The first: connection 3 lied.'])
+  expect(reasons).toEqual(['Wrong answers: 2.', 'The first: connection 3 lied.'])
 })
 
 test.each<[string, Partial<RunEvidence>, RegExp]>([
