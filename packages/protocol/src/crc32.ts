@@ -12,9 +12,9 @@ import { crc32 as zlibCrc32 } from 'node:zlib'
 export const CRC_NATIVE_BYTES_MIN = 384
 
 const POLYNOMIAL = 0xedb88320
-const SLICES = 8
+const SLICES = 16
 
-/** Table k, entry b: the CRC of byte b followed by k zero bytes (slicing-by-8). */
+/** Table k, entry b: the CRC of byte b followed by k zero bytes (slicing-by-16). */
 const TABLES = buildTables()
 
 function buildTables(): Int32Array {
@@ -46,21 +46,31 @@ export function crc32ByTable(memory: Uint8Array, start: number, end: number, see
   const t = TABLES
   let crc = ~seed
   let at = start
-  for (const last = end - 8; at <= last; at += 8) {
-    crc ^=
-      (memory[at] as number) |
-      ((memory[at + 1] as number) << 8) |
-      ((memory[at + 2] as number) << 16) |
-      ((memory[at + 3] as number) << 24)
+  for (const last = end - 16; at <= last; at += 16) {
     crc =
-      (t[1792 + (crc & 255)] as number) ^
-      (t[1536 + ((crc >>> 8) & 255)] as number) ^
-      (t[1280 + ((crc >>> 16) & 255)] as number) ^
-      (t[1024 + (crc >>> 24)] as number) ^
-      (t[768 + (memory[at + 4] as number)] as number) ^
-      (t[512 + (memory[at + 5] as number)] as number) ^
-      (t[256 + (memory[at + 6] as number)] as number) ^
-      (t[memory[at + 7] as number] as number)
+      (t[3840 + ((crc ^ (memory[at] as number)) & 255)] as number) ^
+      (t[3584 + (((crc >>> 8) ^ (memory[at + 1] as number)) & 255)] as number) ^
+      (t[3328 + (((crc >>> 16) ^ (memory[at + 2] as number)) & 255)] as number) ^
+      (t[3072 + ((crc >>> 24) ^ (memory[at + 3] as number))] as number) ^
+      (t[2816 + (memory[at + 4] as number)] as number) ^
+      (t[2560 + (memory[at + 5] as number)] as number) ^
+      (t[2304 + (memory[at + 6] as number)] as number) ^
+      (t[2048 + (memory[at + 7] as number)] as number) ^
+      (t[1792 + (memory[at + 8] as number)] as number) ^
+      (t[1536 + (memory[at + 9] as number)] as number) ^
+      (t[1280 + (memory[at + 10] as number)] as number) ^
+      (t[1024 + (memory[at + 11] as number)] as number) ^
+      (t[768 + (memory[at + 12] as number)] as number) ^
+      (t[512 + (memory[at + 13] as number)] as number) ^
+      (t[256 + (memory[at + 14] as number)] as number) ^
+      (t[memory[at + 15] as number] as number)
+  }
+  for (const last = end - 4; at <= last; at += 4) {
+    crc =
+      (t[768 + ((crc ^ (memory[at] as number)) & 255)] as number) ^
+      (t[512 + (((crc >>> 8) ^ (memory[at + 1] as number)) & 255)] as number) ^
+      (t[256 + (((crc >>> 16) ^ (memory[at + 2] as number)) & 255)] as number) ^
+      (t[(crc >>> 24) ^ (memory[at + 3] as number)] as number)
   }
   for (; at < end; at++) crc = (crc >>> 8) ^ (t[(crc ^ (memory[at] as number)) & 255] as number)
   return ~crc >>> 0

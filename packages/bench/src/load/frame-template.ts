@@ -3,13 +3,11 @@
  * Must not know: connections, sockets, time.
  * Invariant: both frames have the same length and differ in the header and the CRC only. A stamp changes the id, the
  * connection number, the sequence number and the CRC, and nothing else; the result is a valid frame.
- *
- * CRC-32 is linear: changing some bits changes the CRC by the XOR of what each bit changes alone, whatever the rest of
- * the frame is. So the CRC for a sequence number costs four look-ups, for a payload of any size.
  */
 import {
   CRC_BYTES,
   crc32,
+  frameBytesOf,
   ID_BYTES,
   KIND_MESSAGE,
   KIND_REQUEST,
@@ -18,8 +16,8 @@ import {
   sealFrame,
 } from '@shardwire/protocol'
 
-import { frameBytesOf } from '@shardwire/protocol'
 import type { LoadMode } from '../messages.ts'
+import { CrcChange } from './crc-change.ts'
 
 export interface FrameShape {
   readonly mode: LoadMode
@@ -31,7 +29,6 @@ export interface FrameShape {
 export const SEQUENCE_BYTES = 4
 /** Offset of a field that the frame has no room for. */
 const ABSENT = -1
-const SEQUENCE_BITS = 32
 
 export class FrameTemplate {
   readonly frameBytes: number
@@ -44,8 +41,9 @@ export class FrameTemplate {
   readonly #connectionAt: number
   readonly #sequenceAt: number
   readonly #crcAt: number
-  /** Entry 256 k + b: what byte k of the sequence number, of value b, changes in the CRC. */
-  readonly #sequenceCrc: Int32Array
+  readonly #blankCrc: number
+  readonly #connectionChange: CrcChange
+  readonly #sequenceChange: CrcChange
 
   constructor(shape: FrameShape) {
     const hasId = shape.mode === 'request'
@@ -59,25 +57,21 @@ export class FrameTemplate {
     const hasConnection = shape.payloadBytes >= 2 * SEQUENCE_BYTES
     this.#connectionAt = hasConnection ? bodyAt : ABSENT
     this.#sequenceAt = sequenceOffset(bodyAt, shape.payloadBytes)
-    this.answerCrcFlip = this.#crcOf(this.answer) ^ this.#crcOf(this.request)
-    this.#sequenceCrc = this.#buildSequenceCrc()
+    this.#blankCrc = this.#crcOf(this.request)
+    this.answerCrcFlip = this.#crcOf(this.answer) ^ this.#blankCrc
+    const scratch = this.request.slice()
+    this.#connectionChange = new CrcChange((connection) => this.#crcStamped(scratch, connection, 0))
+    this.#sequenceChange = new CrcChange((sequence) => this.#crcStamped(scratch, 0, sequence))
   }
 
   /** CRC of the frame that `connection` sends with sequence 0: what `crcFor` begins with. */
   connectionCrc(connection: number): number {
-    return this.#crcOf(this.#stamped(connection, 0))
+    return this.#blankCrc ^ this.#connectionChange.of(connection)
   }
 
   /** CRC of the frame with this sequence number, as a signed 32-bit integer. */
   crcFor(connectionCrc: number, sequence: number): number {
-    const table = this.#sequenceCrc
-    return (
-      connectionCrc ^
-      (table[sequence >>> 24] as number) ^
-      (table[256 + ((sequence >>> 16) & 255)] as number) ^
-      (table[512 + ((sequence >>> 8) & 255)] as number) ^
-      (table[768 + (sequence & 255)] as number)
-    )
+    return connectionCrc ^ this.#sequenceChange.of(sequence)
   }
 
   /** Makes the template that stands at `at` the frame of this connection and sequence. */
@@ -96,27 +90,13 @@ export class FrameTemplate {
     return offset < this.#crcAt ? 'payload' : 'crc'
   }
 
-  #stamped(connection: number, sequence: number): Uint8Array {
-    const frame = this.request.slice()
-    this.stamp(viewOf(frame), 0, connection, sequence, 0)
-    return frame
+  #crcStamped(scratch: Uint8Array, connection: number, sequence: number): number {
+    this.stamp(viewOf(scratch), 0, connection, sequence, 0)
+    return this.#crcOf(scratch)
   }
 
   #crcOf(frame: Uint8Array): number {
     return crc32(frame, 0, this.#crcAt) | 0
-  }
-
-  #buildSequenceCrc(): Int32Array {
-    const blank = this.connectionCrc(0)
-    const table = new Int32Array(4 * 256)
-    for (let bit = 0; bit < SEQUENCE_BITS; bit++) {
-      const change = this.#crcOf(this.#stamped(0, (1 << bit) >>> 0)) ^ blank
-      const byte = 256 * (3 - (bit >>> 3))
-      const mask = 1 << (bit & 7)
-      for (let value = mask; value < 256; value++)
-        if (value & mask) table[byte + value] = (table[byte + value] as number) ^ change
-    }
-    return table
   }
 }
 
@@ -131,7 +111,8 @@ function blankFrame(kind: number, shape: FrameShape): Uint8Array {
   const bodyAt = openFrame(frame, 0, kind, shape.route, 0)
   const bodyEnd = bodyAt + shape.payloadBytes
   for (let at = bodyAt; at < bodyEnd; at++) frame[at] = 97 + ((at - bodyAt) % 26)
-  if (shape.payloadBytes >= SEQUENCE_BYTES) frame.fill(0, bodyAt, Math.min(bodyEnd, bodyAt + 2 * SEQUENCE_BYTES))
+  const stampBytes = Math.min(2, Math.floor(shape.payloadBytes / SEQUENCE_BYTES)) * SEQUENCE_BYTES
+  frame.fill(0, bodyAt, bodyAt + stampBytes)
   sealFrame(frame, 0, bodyEnd)
   return frame
 }

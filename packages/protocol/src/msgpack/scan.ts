@@ -61,7 +61,7 @@ export class MsgpackScanner {
   /** Whether the value holds binary data, which a decoder hands out as views. */
   hasBinary = false
 
-  /** By depth: values still to come in the map or array open there; a map's count is even before a key. */
+  /** By depth: values still to come in the map or array open there; a map's count is even before a key. 0: the root. */
   readonly #left = new Int32Array(MSGPACK_DEPTH_MAX + 1)
   readonly #isMap = new Uint8Array(MSGPACK_DEPTH_MAX + 1)
   #depth = 0
@@ -73,7 +73,6 @@ export class MsgpackScanner {
     this.#end = end
     this.#depth = this.#elements = 0
     this.#left[0] = 1
-    this.#isMap[0] = 0
     this.hasBinary = false
     let at = start
     while (this.#awaitsValue()) {

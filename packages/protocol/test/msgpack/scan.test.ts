@@ -3,6 +3,7 @@ import { decode, encode } from '@msgpack/msgpack'
 import {
   BODY_LIMITS_DEFAULT,
   isMsgpackMap,
+  MSGPACK_BAD_TIMESTAMP,
   MSGPACK_DEPTH_MAX,
   MSGPACK_INTEGER_RANGE,
   MSGPACK_OK,
@@ -248,6 +249,26 @@ test('a scan makes no view of the memory unless a string is long', () => {
   expect(scan(bytes)).toBe(MSGPACK_OK)
   expect([subarray.mock.calls.length, slice.mock.calls.length]).toEqual([0, 0])
   vi.restoreAllMocks()
+})
+
+test('a timestamp is a moment that a Date can hold, to the second', () => {
+  const seconds = (value: bigint): Uint8Array => {
+    const bytes = Buffer.from('c70cff000000000000000000000000', 'hex')
+    bytes.writeBigInt64BE(value, 7)
+    return bytes
+  }
+  for (const value of [-8_640_000_000_000n, 0n, 8_639_999_999_999n]) {
+    expect(scan(seconds(value))).toBe(MSGPACK_OK)
+    expect(decode(seconds(value))).toEqual(new Date(Number(value) * 1000))
+  }
+  for (const value of [-8_640_000_000_001n, 8_640_000_000_000n])
+    expect(scan(seconds(value))).toBe(MSGPACK_BAD_TIMESTAMP)
+})
+
+test('a header that promises one element more than there are bytes is the fault, not its last element', () => {
+  const scanner = new MsgpackScanner()
+  expect(scanner.scan(fromHex('93c0c0'), 0, 3, BODY_LIMITS_DEFAULT)).toBe(MSGPACK_TRUNCATED)
+  expect(scanner.faultAt).toBe(0)
 })
 
 test('the scanner says where the fault is, and whether there is binary data', () => {
