@@ -75,7 +75,9 @@ export interface LatencySnapshot {
   readonly histogram: string
 }
 
-export type Phase = 'warm-up' | 'measured' | 'drain'
+/** In their order. */
+export const PHASES = ['warm-up', 'measured', 'drain'] as const
+export type Phase = (typeof PHASES)[number]
 
 /** What a process saw since its last report; an interval never spans two phases. */
 export interface IntervalReport {
@@ -94,7 +96,7 @@ export interface IntervalReport {
 /** What a process used of its core while it measured. */
 export interface SelfReport {
   readonly lengthUs: number
-  /** CPU of the thread that makes the load, and of the whole process with its helper threads. */
+  /** CPU of the thread that makes the load, and of the whole process, with the threads of its runtime. */
   readonly threadCpuUs: number
   readonly processCpuUs: number
   /** Share of the time that the event loop was not waiting, 0 to 1. */

@@ -53,13 +53,16 @@ export function isRawHandle(value: unknown): value is RawHandle {
   return typeof value === 'object' && value !== null && 'readStart' in value && 'close' in value
 }
 
-/** Options of a socket over a raw handle; `highWaterMark` 1 makes each unfinished write end with 'drain'. */
+/**
+ * Options of a socket over a raw handle. `manualStart`: it reads nothing before `startReading`. `highWaterMark` 1: each
+ * write that leaves bytes pending ends with 'drain', and only then is its memory free.
+ */
 export function socketOptions(handle: RawHandle, onread: ReadInto): SocketConstructorOpts {
-  const options: unknown = { handle, onread, allowHalfOpen: true, highWaterMark: 1 }
+  const options: unknown = { handle, onread, allowHalfOpen: true, manualStart: true, highWaterMark: 1 }
   return options as SocketConstructorOpts
 }
 
-/** Begins to read. A socket over an accepted handle does not by itself. */
+/** Begins to read. */
 export function startReading(socket: Socket): void {
   socket.read(0)
 }

@@ -17,6 +17,8 @@ import { LoadShared } from './load-shared.ts'
 import { SelfWatch } from './self-watch.ts'
 
 const INTERVAL_MS = 1000
+/** What is left of a phase when an interval ends, up to this, joins that interval: no sliver is reported. */
+const REST_MS_MAX = INTERVAL_MS / 2
 /** How long answers to frames of the measured phase are waited for after its end. */
 export const DRAIN_MS = 5000
 
@@ -73,8 +75,7 @@ export class LoadRunner implements DialerEvents {
     this.#intervalFromUs = nowUs(this.#clock)
     if (this.#shared.connections === 0) return this.#finishEarly()
     this.#shared.sending = true
-    this.#cancelTick = this.#clock.every(INTERVAL_MS, () => this.#report())
-    if (warmupMs > 0) this.#cancelPhase = this.#clock.after(warmupMs, () => this.#measure())
+    if (warmupMs > 0) this.#enter('warm-up', warmupMs, () => this.#measure())
     else this.#measure()
     for (const connection of this.#connections) connection.start()
   }
@@ -121,14 +122,25 @@ export class LoadRunner implements DialerEvents {
 
   #measure(): void {
     this.#report()
-    this.#phase = 'measured'
     this.#watch.start()
     this.#measuredFromUs = this.#shared.recorder.measureFromUs = nowUs(this.#clock)
-    this.#cancelPhase = this.#clock.after(this.#plan.durationMs, () => this.#drain())
+    this.#enter('measured', this.#plan.durationMs, () => this.#drain())
+  }
+
+  /** Begins a phase that is reported interval by interval and ends with `next`. */
+  #enter(phase: Phase, lengthMs: number, next: () => void): void {
+    const endMs = this.#clock.nowMs() + lengthMs
+    this.#phase = phase
+    this.#cancelTick()
+    this.#cancelTick = this.#clock.every(INTERVAL_MS, () => {
+      if (endMs - this.#clock.nowMs() > REST_MS_MAX) this.#report()
+    })
+    this.#cancelPhase = this.#clock.after(lengthMs, next)
   }
 
   #closeMeasured(): void {
     this.#shared.sending = false
+    this.#cancelTick()
     this.#measuredUs = nowUs(this.#clock) - this.#measuredFromUs
     this.#report()
     this.#self = this.#watch.stop()

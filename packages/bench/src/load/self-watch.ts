@@ -44,7 +44,7 @@ export class SelfWatch {
     const thread = process.threadCpuUsage(from.thread)
     const whole = process.cpuUsage(from.process)
     return {
-      lengthUs: nowUs(this.#clock) - from.atUs,
+      lengthUs: Math.round(nowUs(this.#clock) - from.atUs),
       threadCpuUs: thread.user + thread.system,
       processCpuUs: whole.user + whole.system,
       loopBusy: loopUtilization(from.loop).utilization,

@@ -171,10 +171,12 @@ export class Coordinator implements LoadChildEvents {
 
   #show(): void {
     const totals = this.#totals
+    const started = this.#startedMs > 0
+    if (started && !totals.allReported) return
     const connected = this.#connected.reduce((sum, count) => sum + count, 0)
     this.#progress.show({
-      phase: this.#startedMs > 0 ? totals.phase : 'connecting',
-      connections: totals.allReported ? totals.connectionsNow : connected,
+      phase: started ? totals.phase : 'connecting',
+      connections: started ? totals.connectionsNow : connected,
       connectionsWanted: this.#options.connections,
       messagesPerSecond: totals.messagesPerSecondNow,
       p50Us: totals.latency.percentileUs(50),

@@ -5,12 +5,13 @@
  * latency the frames written while measuring, those answered in the drain included.
  */
 import { LatencyHistogram } from '../latency-histogram.ts'
+import { PHASES } from '../messages.ts'
 import type { IntervalReport, LatencySnapshot, Phase } from '../messages.ts'
 
 /** One second of the run, over all processes. */
 export interface SeriesPoint {
   readonly phase: Phase
-  /** Number of the interval within its phase, from 0; an interval is a second, the last of a phase may be shorter. */
+  /** Number of the interval within its phase, from 0; an interval is a second, the last of a phase 0.5 to 1.5. */
   readonly index: number
   readonly messagesPerSecond: number
   readonly samples: number
@@ -100,7 +101,9 @@ export class RunTotals {
   }
 
   series(): readonly SeriesPoint[] {
-    return [...this.#points, ...[...this.#cells.values()].map(pointOf)]
+    const points = [...this.#points, ...[...this.#cells.values()].map(pointOf)]
+    const rank = (point: SeriesPoint): number => PHASES.indexOf(point.phase)
+    return points.toSorted((one, other) => rank(one) - rank(other) || one.index - other.index)
   }
 
   #addToSeries(processIndex: number, interval: IntervalReport): void {

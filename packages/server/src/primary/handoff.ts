@@ -1,29 +1,13 @@
 /**
- * Owns accepted sockets on their way to a worker: order, tickets, and second tries.
+ * Owns accepted sockets on their way to a worker: whose turn it is, tickets, and second tries.
  * Must not know: processes, channels, how a handle travels.
- * Invariant: a socket is in the queue, or with exactly one ticket, or gone. The primary's copy of a handle is closed
- * when its worker has said `accepted`, and a socket is offered again only when nobody can have read from it.
+ * Invariant: a socket is in one lane's queue, or with exactly one ticket, or among those without a worker, or gone. The
+ * primary's copy of a handle is closed when its worker has said `accepted`, and a socket is offered again only when
+ * nobody can have read from it.
  */
 import type { Clock } from '@shardwire/protocol'
 import type { RawHandle } from '../raw-handle.ts'
-
-/** A worker that sockets can be sent to. */
-export interface HandoffTarget {
-  readonly slot: number
-  /** Sends a socket with its ticket. @returns false when the channel is closed */
-  sendSocket(ticket: Ticket): boolean
-  /** Tells that this ticket's socket was given to somebody else. */
-  disown(sequence: number): void
-}
-
-/** A socket on its way, under a number of its own for each try. */
-export interface Ticket {
-  readonly sequence: number
-  readonly listener: number
-  readonly handle: RawHandle
-  /** From this moment of the monotonic clock on the worker refuses it. */
-  readonly expiresAtMs: number
-}
+import { HandoffLane, type HandoffTarget, type Waiting } from './handoff-lane.ts'
 
 export interface HandoffOptions {
   readonly clock: Clock
@@ -33,31 +17,16 @@ export interface HandoffOptions {
   readonly waitMsMax: number
 }
 
-interface Waiting {
-  readonly listener: number
-  readonly handle: RawHandle
-  readonly acceptedAtMs: number
-}
-
-interface Sent extends Waiting {
-  readonly target: HandoffTarget
-  readonly expiresAtMs: number
-}
-
-/** Life of a ticket. */
-export const TICKET_MS = 1000
-/** How much longer than the ticket's life the primary waits: an answer sent at the last moment is then surely here. */
-export const TICKET_MARGIN_MS = 500
-
 export class Handoff {
   readonly #options: HandoffOptions
-  readonly #targets: HandoffTarget[] = []
-  /** In the order they were accepted; those to be tried again come first. */
-  #waiting: Waiting[] = []
-  readonly #sent = new Map<number, Sent>()
+  /** One for each worker that is ready, in slot order. */
+  readonly #lanes: HandoffLane[] = []
+  /** Sockets for which there was no worker, in the order they were accepted. */
+  #homeless: Waiting[] = []
   /** Slot that had the last socket. */
   #lastSlot = -1
   #sequence = 0
+  #onIdle: (() => void) | undefined
   /** Sockets closed because no worker could take them in time. */
   refused = 0
   /** Sockets handed over and acknowledged. */
@@ -71,51 +40,52 @@ export class Handoff {
 
   /** Sockets not yet acknowledged. */
   get pending(): number {
-    return this.#waiting.length + this.#sent.size
+    return this.#lanes.reduce((sum, lane) => sum + lane.pending, this.#homeless.length)
+  }
+
+  /** Resolves when no socket is on its way. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+      this.#checkIdle()
+    })
   }
 
   /** A worker is ready: it takes part in the round from now on, at the place of its slot. */
   addTarget(target: HandoffTarget): void {
-    this.#targets.push(target)
-    this.#targets.sort((a, b) => a.slot - b.slot)
-    this.#placeWaiting()
+    const lane = new HandoffLane(target, this.#options.clock, () => ++this.#sequence)
+    this.#lanes.push(lane)
+    this.#lanes.sort((a, b) => a.target.slot - b.target.slot)
+    this.#place(this.#homeless.splice(0))
   }
 
-  /** A worker is gone: what it has not acknowledged was never read, and goes to others. */
+  /** A worker is gone, and every answer it sent has been read: what it did not acknowledge goes to others. */
   removeTarget(target: HandoffTarget): void {
-    const at = this.#targets.indexOf(target)
-    if (at >= 0) this.#targets.splice(at, 1)
-    const orphans: Waiting[] = []
-    for (const [sequence, sent] of this.#sent) {
-      if (sent.target !== target) continue
-      this.#sent.delete(sequence)
-      orphans.push(sent)
-    }
-    this.#offerAgain(orphans)
+    const at = this.#lanes.findIndex((lane) => lane.target === target)
+    const [lane] = at < 0 ? [] : this.#lanes.splice(at, 1)
+    if (lane !== undefined) this.#offerAgain(lane.takeAll())
+    this.#checkIdle()
   }
 
   /** A socket was accepted. */
   offer(handle: RawHandle, listener: number): void {
-    if (this.pending >= this.#options.queueMax) return this.#refuse(handle)
-    this.#waiting.push({ listener, handle, acceptedAtMs: this.#options.clock.nowMs() })
-    this.#placeWaiting()
+    if (this.pending >= this.#options.queueMax) this.#refuse(handle)
+    else this.#place([{ listener, handle, acceptedAtMs: this.#options.clock.nowMs() }])
   }
 
   /** The worker owns the socket. */
   acknowledge(target: HandoffTarget, sequence: number): void {
-    const sent = this.#sent.get(sequence)
-    if (sent === undefined || sent.target !== target) return target.disown(sequence)
-    this.#sent.delete(sequence)
+    const sent = this.#laneOf(target)?.answered(sequence)
+    if (sent === undefined) return target.disown(sequence)
     sent.handle.close()
     this.accepted++
+    this.#checkIdle()
   }
 
-  /** The worker would not have the socket. */
+  /** The worker would not have the socket, and never read from it. */
   decline(target: HandoffTarget, sequence: number): void {
-    const sent = this.#sent.get(sequence)
-    if (sent === undefined || sent.target !== target) return
-    this.#sent.delete(sequence)
-    this.#offerAgain([sent])
+    const sent = this.#laneOf(target)?.answered(sequence)
+    if (sent !== undefined) this.#offerAgain([sent])
   }
 
   /**
@@ -124,64 +94,56 @@ export class Handoff {
    */
   sweep(): void {
     const nowMs = this.#options.clock.nowMs()
-    const unanswered: Waiting[] = []
-    for (const [sequence, sent] of this.#sent) {
-      if (nowMs < sent.expiresAtMs + TICKET_MARGIN_MS) continue
-      this.#sent.delete(sequence)
-      unanswered.push(sent)
-    }
-    this.#offerAgain(unanswered)
-    const tooOld = (waiting: Waiting): boolean => nowMs - waiting.acceptedAtMs >= this.#options.waitMsMax
-    for (const waiting of this.#waiting.filter(tooOld)) this.#refuse(waiting.handle)
-    this.#waiting = this.#waiting.filter((waiting) => !tooOld(waiting))
+    this.#offerAgain(this.#lanes.flatMap((lane) => lane.takeUnanswered(nowMs)))
+    const oldest = nowMs - this.#options.waitMsMax
+    const isTooOld = ({ acceptedAtMs }: Waiting): boolean => acceptedAtMs <= oldest
+    const given = [...this.#homeless.filter(isTooOld), ...this.#lanes.flatMap((lane) => lane.takeQueued(isTooOld))]
+    this.#homeless = this.#homeless.filter((waiting) => !isTooOld(waiting))
+    for (const { handle } of given) this.#refuse(handle)
   }
 
   /** Nothing will take what is left: closes it. */
   refuseAll(): void {
-    const left = [...this.#waiting, ...this.#sent.values()]
-    this.#waiting = []
-    this.#sent.clear()
+    const left = [...this.#homeless.splice(0), ...this.#lanes.flatMap((lane) => lane.takeAll())]
     for (const { handle } of left) this.#refuse(handle)
   }
 
   #offerAgain(sockets: readonly Waiting[]): void {
-    if (sockets.length === 0) return
     this.offeredAgain += sockets.length
-    this.#waiting = [...sockets, ...this.#waiting]
-    this.#placeWaiting()
+    this.#place(sockets)
   }
 
-  #placeWaiting(): void {
-    let placed = 0
-    for (const waiting of this.#waiting) {
-      if (!this.#place(waiting)) break
-      placed++
+  /** Gives each socket to the next worker in the round. */
+  #place(sockets: readonly Waiting[]): void {
+    for (const socket of sockets) {
+      const lane = this.#nextLane()
+      if (lane === undefined) this.#homeless.push(socket)
+      else lane.push(socket)
     }
-    if (placed > 0) this.#waiting = this.#waiting.slice(placed)
   }
 
-  /** Sends a socket to the next worker in the round. @returns false when none can be reached */
-  #place({ listener, handle, acceptedAtMs }: Waiting): boolean {
-    for (let tries = this.#targets.length; tries > 0; tries--) {
-      const target = this.#nextTarget()
-      if (target === undefined) return false
-      const sequence = ++this.#sequence
-      const expiresAtMs = this.#options.clock.nowMs() + TICKET_MS
-      if (!target.sendSocket({ sequence, listener, handle, expiresAtMs })) continue
-      this.#sent.set(sequence, { listener, handle, acceptedAtMs, target, expiresAtMs })
-      return true
-    }
-    return false
-  }
-
-  #nextTarget(): HandoffTarget | undefined {
-    const next = this.#targets.find((target) => target.slot > this.#lastSlot) ?? this.#targets[0]
-    if (next !== undefined) this.#lastSlot = next.slot
+  /** Strictly the next slot; one that does not answer is passed over until it does, unless none does. */
+  #nextLane(): HandoffLane | undefined {
+    const answering = this.#lanes.filter(({ stalled }) => !stalled)
+    const candidates = answering.length > 0 ? answering : this.#lanes
+    const next = candidates.find(({ target }) => target.slot > this.#lastSlot) ?? candidates[0]
+    if (next !== undefined) this.#lastSlot = next.target.slot
     return next
+  }
+
+  #laneOf(target: HandoffTarget): HandoffLane | undefined {
+    return this.#lanes.find((lane) => lane.target === target)
   }
 
   #refuse(handle: RawHandle): void {
     this.refused++
     handle.close()
+    this.#checkIdle()
+  }
+
+  #checkIdle(): void {
+    if (this.#onIdle === undefined || this.pending > 0) return
+    this.#onIdle()
+    this.#onIdle = undefined
   }
 }

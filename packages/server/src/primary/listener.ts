@@ -4,12 +4,17 @@
  * Invariant: every accepted handle goes to `onSocket` and to nobody else; after `stop` has resolved no more come.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net'
+import type { Clock } from '@shardwire/protocol'
 import type { Listener as ListenerConfig } from '../config/load-config.ts'
 import { type RawHandle, takeRawConnections } from '../raw-handle.ts'
+
+/** A flood of connects must not keep a listener from stopping. */
+const STOP_MS_MAX = 500
 
 export interface ListenerOptions {
   readonly config: ListenerConfig
   readonly backlog: number
+  readonly clock: Clock
   readonly onSocket: (handle: RawHandle) => void
   /** An accept failed, with libuv's negative error number. */
   readonly onFault: (status: number) => void
@@ -18,6 +23,7 @@ export interface ListenerOptions {
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server = createServer()
+  #acceptedCount = 0
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -34,7 +40,11 @@ export class Listener {
         resolve()
       })
     })
-    takeRawConnections(this.#server, onSocket, onFault)
+    const take = (handle: RawHandle): void => {
+      this.#acceptedCount++
+      onSocket(handle)
+    }
+    takeRawConnections(this.#server, take, onFault)
   }
 
   /** Where it listens: the port that port 0 became. */
@@ -44,17 +54,24 @@ export class Listener {
     return address
   }
 
-  /** Accepts what the kernel has queued already (closing would reset it), then closes. */
+  /**
+   * Accepts what the kernel has queued already, then closes: closing resets whatever is in that queue. Node accepts about
+   * one connection a turn, so it goes on until a whole turn brought none.
+   */
   async stop(): Promise<void> {
-    await nextTurn()
-    await nextTurn()
+    const stopByMs = this.#options.clock.nowMs() + STOP_MS_MAX
+    let before: number
+    do {
+      before = this.#acceptedCount
+      await nextTurn()
+    } while (this.#acceptedCount !== before && this.#options.clock.nowMs() < stopByMs)
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve())
     })
   }
 }
 
-/** After the loop has polled once: all that waited to be accepted has been. */
+/** After the loop has polled once. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)

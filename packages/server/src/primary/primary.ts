@@ -21,6 +21,8 @@ import type { WorkerObserver, WorkerProcess } from './worker-process.ts'
 const SWEEP_INTERVAL_MS = 100
 /** What a worker gets beyond the drain deadline before it is killed. */
 const KILL_GRACE_MS = 2000
+/** What sockets on their way get to arrive when the daemon stops. */
+const HANDOFF_GRACE_MS = 1000
 /** A failing accept is said at most this often. */
 const FAULT_REPORT_INTERVAL_MS = 1000
 
@@ -93,6 +95,8 @@ export class Primary {
     log.info({ event: 'draining', reason, deadlineMs: config.drainTimeoutMs }, `${reason}: draining`)
     this.#supervisor.stop()
     await Promise.all(this.#listeners.map((listener) => listener.stop()))
+    // A worker that was told to drain might be gone before a socket on its way to it is served.
+    await Promise.race([this.#handoff.idle(), new Promise<void>((resolve) => clock.after(HANDOFF_GRACE_MS, resolve))])
     const { workers } = this.#supervisor
     for (const worker of workers) worker.tell({ type: 'drain', deadlineMs: config.drainTimeoutMs })
     const cancel = clock.after(config.drainTimeoutMs + KILL_GRACE_MS, () => this.#killAll())
@@ -105,6 +109,7 @@ export class Primary {
     return new Listener({
       config: address,
       backlog: this.#options.config.backlog,
+      clock: this.#options.clock,
       onSocket: (handle: RawHandle) => this.#handoff.offer(handle, index),
       onFault: (status) => this.#acceptFailed(address.address, status),
     })

@@ -3,7 +3,7 @@
  * Must not know: sockets, signals.
  * Invariant: a slot has at most one worker; once stopping, none is started again.
  */
-import cluster from 'node:cluster'
+import { fork } from 'node:child_process'
 import type { Clock } from '@shardwire/protocol'
 import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
@@ -30,7 +30,6 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    cluster.setupPrimary({ exec: options.workerModule, args: [], serialization: 'json' })
   }
 
   /** The workers that are alive, in slot order. */
@@ -51,8 +50,8 @@ export class Supervisor {
   }
 
   #startSlot(slot: number): void {
-    const { config, clock, observer, nextEpoch } = this.#options
-    const started = new WorkerProcess(cluster.fork(), slot, clock.nowMs(), {
+    const { config, clock, observer, nextEpoch, workerModule } = this.#options
+    const started = new WorkerProcess(fork(workerModule), slot, clock.nowMs(), {
       ...observer,
       onExit: (worker, code, signal) => {
         this.#ended(worker, code, signal)

@@ -1,13 +1,14 @@
 /**
  * Owns the primary's side of one worker process: its channel, its messages, its end.
  * Must not know: other workers, which slot is started again.
- * Invariant: each event is told to the observer at most once per life; after `onExit` nothing more comes.
+ * Invariant: each event is told to the observer at most once per life; after `onExit` nothing more comes. The end is the
+ * child's 'close': process gone *and* every message it sent read. 'disconnect' does not come at all when a worker dies
+ * with a handle on its way, and send callbacks of queued handles do not either, so nothing is built on those.
  */
-import type { Worker } from 'node:cluster'
+import type { ChildProcess } from 'node:child_process'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
-import type { Counters } from '../worker/counters.ts'
-import { createCounters } from '../worker/counters.ts'
-import type { HandoffTarget, Ticket } from './handoff.ts'
+import { type Counters, createCounters } from '../worker/counters.ts'
+import type { HandoffTarget, Ticket } from './handoff-lane.ts'
 
 export interface WorkerObserver {
   onReady(worker: WorkerProcess): void
@@ -25,10 +26,10 @@ export class WorkerProcess implements HandoffTarget {
   /** As of the last snapshot. */
   counters: Counters = createCounters()
   ready = false
-  readonly #process: Worker
+  readonly #process: ChildProcess
   readonly #observer: WorkerObserver
 
-  constructor(process: Worker, slot: number, startedAtMs: number, observer: WorkerObserver) {
+  constructor(process: ChildProcess, slot: number, startedAtMs: number, observer: WorkerObserver) {
     this.#process = process
     this.slot = slot
     this.startedAtMs = startedAtMs
@@ -36,27 +37,24 @@ export class WorkerProcess implements HandoffTarget {
     process.on('message', (message: unknown) => {
       if (isMessage(message)) this.#receive(message as ToPrimary)
     })
-    process.on('exit', (code: number | null, signal: string | null) => observer.onExit(this, code, signal))
-    // A channel that breaks shows as 'exit'; the error of a send to it says nothing more.
+    process.on('close', (code: number | null, signal: string | null) => observer.onExit(this, code, signal))
+    // A channel that breaks shows as 'close'; the error of a send to it says nothing more.
     process.on('error', () => undefined)
   }
 
   get pid(): number {
-    return this.#process.process.pid ?? -1
+    return this.#process.pid ?? -1
   }
 
-  tell(message: ToWorker): boolean {
-    if (!this.#process.isConnected()) return false
-    this.#process.process.send(message, ignoreSendError)
-    return true
+  tell(message: ToWorker): void {
+    if (this.#process.connected) this.#process.send(message, ignoreSendError)
   }
 
-  sendSocket({ sequence, listener, handle, expiresAtMs }: Ticket): boolean {
-    if (!this.#process.isConnected()) return false
+  sendSocket({ sequence, listener, handle, expiresAtMs }: Ticket): void {
+    if (!this.#process.connected) return
     const message: ToWorker = { type: 'socket', sequence, listener, expiresAtMs }
     // The type of a handle knows only what is documented; a raw one has travelled this way since Node's first cluster.
-    this.#process.process.send(message, handle as never, { keepOpen: true }, ignoreSendError)
-    return true
+    this.#process.send(message, handle as never, { keepOpen: true }, ignoreSendError)
   }
 
   disown(sequence: number): void {
@@ -65,11 +63,11 @@ export class WorkerProcess implements HandoffTarget {
 
   /** Lets a drained worker go: it exits when its channel closes. */
   release(): void {
-    if (this.#process.isConnected()) this.#process.process.disconnect()
+    if (this.#process.connected) this.#process.disconnect()
   }
 
   kill(): void {
-    this.#process.process.kill('SIGKILL')
+    this.#process.kill('SIGKILL')
   }
 
   #receive(message: ToPrimary): void {
@@ -94,7 +92,7 @@ export class WorkerProcess implements HandoffTarget {
   }
 }
 
-/** What could not be sent is seen by its effect: the worker exits, or the ticket goes unanswered. */
+/** What could not be sent is seen by its effect: the worker ends, or the ticket goes unanswered. */
 function ignoreSendError(): void {
   return undefined
 }

@@ -81,6 +81,7 @@ export class Adopt {
     if (connection.parked === null) return
     this.#parts.outbound.reclaim(connection)
     this.#parts.deadlines.sent(connection)
+    this.#parts.closing.sent(connection)
     this.#parts.readPath.release(connection, HOLD_WRITE)
   })
 

@@ -4,21 +4,21 @@
  * Invariant: a call is answered exactly once, by its handler, its deadline or its cancellation, whichever is first;
  * from then on it is in no table and on no wheel, and what its handler returns later is dropped.
  */
-import { CANCELLED, DEADLINE_EXCEEDED, KIND_REQUEST, ShardwireError, type TimingWheel } from '@shardwire/protocol'
+import { CANCELLED, DEADLINE_EXCEEDED, KIND_REQUEST, ShardwireError } from '@shardwire/protocol'
 import type { RequestContext } from '../service/request.ts'
 import type { Route } from '../service/service.ts'
 import type { Answers } from './answers.ts'
 import type { Closing } from './closing.ts'
 import type { Connection, InFlight } from './connection.ts'
 import type { Counters } from './counters.ts'
-import { Deadline } from './deadline.ts'
+import { Deadline, type DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
 
 export interface CallsParts {
   readonly answers: Answers
   readonly outbound: Outbound
   readonly closing: Closing
-  readonly wheel: TimingWheel<Deadline>
+  readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
 }

@@ -4,11 +4,11 @@
  * Invariant: the first reason decided is the one counted, and it is counted once, when the socket is closed; by then
  * the connection holds no ring, no block, no call and no place on the wheel.
  */
-import { encodeErrorBody, KIND_ERROR, ShardwireError, type TimingWheel } from '@shardwire/protocol'
+import { encodeErrorBody, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
 import { CloseReason, closeReasonName } from '../close-reason.ts'
 import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED } from './connection.ts'
 import { type Counters, countAt } from './counters.ts'
-import type { Deadline } from './deadline.ts'
+import type { DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
 import type { Rings } from './rings.ts'
 
@@ -18,7 +18,7 @@ export const LINGER_MS = 1000
 export interface ClosingParts {
   readonly outbound: Outbound
   readonly rings: Rings
-  readonly wheel: TimingWheel<Deadline>
+  readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
   /** Called once per connection, after everything is given back. */
@@ -68,7 +68,24 @@ export class Closing {
     this.#decide(connection, reason)
     this.#abandonCalls(connection, new Error(`the connection was cut off: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
-    connection.socket.resetAndDestroy()
+    const { socket } = connection
+    // Node loses the descriptor when a socket is reset between its end() and 'finish'.
+    if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+    else socket.resetAndDestroy()
+  }
+
+  /** Closes our copy of a socket that another worker has too: no FIN and no reset, which would be felt there. */
+  letGo(connection: Connection, reason: number): void {
+    if (connection.state === STATE_CLOSED) return
+    this.#decide(connection, reason)
+    this.#abandonCalls(connection, new Error('the socket was given to another worker'))
+    connection.state = STATE_FINISHED
+    connection.socket.destroy()
+  }
+
+  /** To be called when everything unsent has left: a connection that only waited for that sends its FIN. */
+  sent(connection: Connection): void {
+    if (connection.state === STATE_FINISHED && !connection.socket.writableEnded) this.#sendFin(connection)
   }
 
   /** The socket is gone: gives everything back and counts the reason. */
@@ -90,16 +107,21 @@ export class Closing {
     if (connection.closeReason === CloseReason.OPEN) connection.closeReason = reason
   }
 
-  /** Everything that will be sent has been: FIN, and a moment for the peer to send its own. */
+  /** Nothing more will be sent: FIN follows what is still unsent. */
   #finish(connection: Connection): void {
-    const { outbound, wheel, nowMs } = this.#parts
-    outbound.flush()
+    this.#parts.outbound.flush()
     connection.state = STATE_FINISHED
-    // A ring stays until the next read or the end: libuv may already point at it.
-    connection.socket.end()
-    // What still comes must be read, or closing would turn it into a reset that overtakes our last answer.
+    // What still comes must be read, or closing would turn it into a reset that overtakes our last answer. A ring stays
+    // until the next read or the end: libuv may already point at it.
     connection.hold = 0
     if (!connection.peerEnded) connection.socket.resume()
+    if (connection.socket.writableLength === 0) this.#sendFin(connection)
+  }
+
+  /** FIN, and a moment for the peer to send its own. Only now: after end() there is no 'drain' any more. */
+  #sendFin(connection: Connection): void {
+    const { wheel, nowMs } = this.#parts
+    connection.socket.end()
     connection.endByMs = nowMs() + LINGER_MS
     wheel.schedule(connection, connection.endByMs)
   }

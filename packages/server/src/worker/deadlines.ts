@@ -5,17 +5,17 @@
  * Invariant: the entry of a connection stands at the nearest of its deadlines or earlier; what is really due is looked
  * up when it wakes. Reading a byte costs two stores. While we ourselves pause a connection its clocks stand still.
  */
-import { encodeFrame, KIND_CONTROL, OPCODE_PING, ShardwireError, TIMEOUT, type TimingWheel } from '@shardwire/protocol'
+import { encodeFrame, KIND_CONTROL, OPCODE_PING, ShardwireError, TIMEOUT } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, HOLD_WRITE, STATE_CLOSED, STATE_FINISHED } from './connection.ts'
-import type { Deadline } from './deadline.ts'
+import type { DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
 
 const PING = encodeFrame({ kind: KIND_CONTROL, route: OPCODE_PING })
 
 export interface DeadlinesParts {
-  readonly wheel: TimingWheel<Deadline>
+  readonly wheel: DeadlineWheel
   readonly outbound: Outbound
   readonly closing: Closing
   readonly slowConsumerMs: number
@@ -156,12 +156,10 @@ export class Deadlines {
     this.#parts.outbound.flush()
   }
 
+  /** FINISHED: before our FIN went out the bytes before it have the write deadlines; after it the peer has its moment. */
   #lingered(connection: Connection, nowMs: number): void {
-    if (nowMs < connection.endByMs) return
-    // Unsent bytes get the write timeout, as on an open connection; else the peer had its time to say goodbye.
-    const unsent = connection.socket.writableLength > 0
-    if (unsent && !this.#writeDue(connection, nowMs)) connection.endByMs = nowMs + this.#parts.writeTimeoutMs
-    else this.#parts.closing.reset(connection, connection.closeReason)
+    if (!connection.socket.writableEnded) this.#writeDue(connection, nowMs)
+    else if (nowMs >= connection.endByMs) this.#parts.closing.reset(connection, connection.closeReason)
   }
 
   #wakeBy(connection: Connection, dueMs: number): void {
@@ -175,7 +173,7 @@ export class Deadlines {
   }
 
   #nextDueMs(connection: Connection): number {
-    if (connection.state === STATE_FINISHED) return connection.endByMs
+    if (connection.state === STATE_FINISHED && connection.socket.writableEnded) return connection.endByMs
     const { frameTimeoutMs, idleTimeoutMs, heartbeatMs } = connection.listener
     const { slowConsumerMs, writeTimeoutMs, nowMs } = this.#parts
     let due = Infinity

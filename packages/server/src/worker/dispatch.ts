@@ -14,6 +14,7 @@ import {
   KIND_MESSAGE,
   KIND_REQUEST,
   type Metadata,
+  OPCODE_PING,
   OVERLOADED,
   parseMetadata,
   ShardwireError,
@@ -71,12 +72,14 @@ export class Dispatch {
     else if (kind === KIND_CONTROL) this.#parts.control.frame(connection, decoder, memory)
     else if (kind === KIND_CANCEL) this.#parts.calls.cancel(connection, decoder.id)
     else this.#parts.counters.unknownIds++
-    connection.greeted = true
+    if (kind !== KIND_CONTROL || decoder.route !== OPCODE_PING) connection.greeted = true
   }
 
   #toRoute(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
     const { kind, id } = decoder
     if (kind === KIND_REQUEST && connection.calls?.has(id) === true) return this.#repeatedId(connection, id)
+    const metadata = decoder.metaStart === decoder.metaEnd ? undefined : this.#metadata(connection, decoder, memory)
+    if (metadata === null) return
     const route = this.#parts.router.routes[decoder.route]
     const refusal = this.#refusal(connection, kind, route)
     if (route === undefined || refusal !== undefined) {
@@ -87,9 +90,9 @@ export class Dispatch {
     context.route = route.name
     context.connection = connection
     context.wantsAnswer = kind === KIND_REQUEST
-    context.metadata = undefined
+    context.metadata = metadata
     context.memory = null
-    if (decoder.metaStart !== decoder.metaEnd && !this.#readMetadata(connection, decoder, memory, context)) return
+    if (metadata?.deadlineMs === 0) return this.#tooLate(connection, decoder)
     if (this.#readBody(connection, decoder, memory, route, context))
       this.#run(connection, decoder, memory, route, context)
   }
@@ -117,18 +120,24 @@ export class Dispatch {
     this.#parts.closing.failWith(connection, CloseReason.BAD_FRAME, error)
   }
 
-  /** @returns false when the frame has been answered: its deadline is 0 */
-  #readMetadata(connection: Connection, decoder: FrameDecoder, memory: Uint8Array, context: RequestContext): boolean {
-    const metadata: Metadata = parseMetadata(memory, decoder.metaStart, decoder.metaEnd)
-    context.metadata = metadata
-    if (metadata.deadlineMs !== 0) return true
-    const { kind, id, route } = decoder
-    if (kind === KIND_MESSAGE) this.#parts.counters.messagesExpired++
-    else {
-      const error = new ShardwireError(DEADLINE_EXCEEDED, 'the deadline had passed when the frame came')
-      this.#parts.answers.error(connection, kind, id, route, error)
+  /** @returns null when the block breaks the connection: a value of the wrong type is as bad as no map */
+  #metadata(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): Metadata | null {
+    try {
+      return parseMetadata(memory, decoder.metaStart, decoder.metaEnd)
+    } catch (error) {
+      if (!(error instanceof ShardwireError)) throw error
+      this.#parts.closing.failWith(connection, CloseReason.BAD_FRAME, error)
+      return null
     }
-    return false
+  }
+
+  #tooLate(connection: Connection, { kind, id, route }: FrameDecoder): void {
+    if (kind === KIND_MESSAGE) {
+      this.#parts.counters.messagesExpired++
+      return
+    }
+    const error = new ShardwireError(DEADLINE_EXCEEDED, 'the deadline had passed when the frame came')
+    this.#parts.answers.error(connection, kind, id, route, error)
   }
 
   /** @returns false when the frame has been answered: its body is bad */

@@ -68,7 +68,7 @@ export class Drain {
 
   #tell(connection: Connection, windowMs: number): void {
     const { outbound, deadlines, clock, random } = this.#parts
-    if (connection.state !== STATE_OPEN) return
+    if (connection.state !== STATE_OPEN || connection.draining) return
     connection.draining = true
     outbound.sendEncoded(connection, this.#goaway)
     outbound.flush()

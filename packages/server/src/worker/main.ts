@@ -4,7 +4,7 @@
  * Invariant: it obeys the primary only: signals are ignored, and a channel that closes ends the process. `accepted` is
  * sent before a socket's first read, and never for a ticket that is stale.
  */
-import { CloseReason, closeReasonName } from '../close-reason.ts'
+import { closeReasonName } from '../close-reason.ts'
 import { systemClock } from '../clock.ts'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
@@ -58,11 +58,16 @@ async function start({ slot, epoch, config }: Extract<ToWorker, { type: 'start' 
   }
 }
 
+type SocketTicket = Extract<ToWorker, { type: 'socket' }>
+
 class Worker {
   readonly #shard: Shard
   readonly #log: Logger
   /** Connections whose ticket the primary could still give away. */
   readonly #tickets = new TicketBook<Connection>()
+  /** Sockets whose `accepted` is being sent, in that order. */
+  readonly #unsent: { readonly connection: Connection; readonly ticket: SocketTicket }[] = []
+  readonly #acceptedSent = (error: Error | null): void => this.#open(error)
 
   constructor(shard: Shard, log: Logger) {
     this.#shard = shard
@@ -86,7 +91,7 @@ class Worker {
     }
   }
 
-  #socket(ticket: Extract<ToWorker, { type: 'socket' }>, handle: RawHandle | undefined): void {
+  #socket(ticket: SocketTicket, handle: RawHandle | undefined): void {
     const { sequence } = ticket
     if (handle === undefined || systemClock.nowMs() >= ticket.expiresAtMs) {
       handle?.close()
@@ -94,17 +99,32 @@ class Worker {
       return
     }
     const connection = this.#shard.adopt(handle, ticket.listener)
-    tell({ type: 'accepted', sequence })
     this.#tickets.add(sequence, connection)
-    this.#shard.open(connection)
+    this.#unsent.push({ connection, ticket })
+    tell({ type: 'accepted', sequence }, this.#acceptedSent)
+  }
+
+  /**
+   * `accepted` has left this process, in the order it was told. Before that the socket must not be read: were this
+   * process to die now, the primary would give it to another.
+   */
+  #open(error: Error | null): void {
+    const adopted = this.#unsent.shift()
+    if (adopted === undefined) return
+    const { connection, ticket } = adopted
+    if (error === null && systemClock.nowMs() < ticket.expiresAtMs) this.#shard.open(connection)
+    else this.#giveUp(connection)
+  }
+
+  /** A socket that may be another worker's by now: our copy is closed without a FIN or a reset of ours. */
+  #giveUp(connection: Connection): void {
+    this.#log.warn({ event: 'disowned', connection: connection.id }, 'a socket came too late to be served here')
+    this.#shard.disown(connection)
   }
 
   #disown(sequence: number): void {
     const connection = this.#tickets.find(sequence)
-    if (connection === undefined) return
-    this.#log.warn({ event: 'disowned', connection: connection.id }, 'a socket was given to another worker meanwhile')
-    connection.socket.destroy()
-    this.#shard.reset(connection, CloseReason.DISOWNED)
+    if (connection !== undefined) this.#giveUp(connection)
   }
 
   #drain(deadlineMs: number): void {
@@ -122,8 +142,9 @@ function namedCloses(closes: readonly number[]): Record<string, number> {
 }
 
 /** A primary that is gone gets no messages: 'disconnect' is on its way. */
-function tell(message: ToPrimary): void {
-  if (process.connected) process.send?.(message)
+function tell(message: ToPrimary, onSent: (error: Error | null) => void = ignore): void {
+  if (process.connected) process.send?.(message, undefined, undefined, onSent)
+  else onSent(new Error('the channel to the primary is closed'))
 }
 
 function ignore(): void {

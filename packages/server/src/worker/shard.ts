@@ -3,7 +3,8 @@
  * Must not know: the channel to the primary, signals.
  * Invariant: what happens to a connection happens in one of the parts; here is only who knows whom.
  */
-import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES, TimingWheel } from '@shardwire/protocol'
+import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
+import { CloseReason } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import type { RawHandle } from '../raw-handle.ts'
 import type { Service } from '../service/service.ts'
@@ -14,7 +15,6 @@ import { Closing } from './closing.ts'
 import type { Connection, ShardIdentity } from './connection.ts'
 import { ControlFrames } from './control-frames.ts'
 import { type Counters, createCounters } from './counters.ts'
-import type { Deadline } from './deadline.ts'
 import { Deadlines } from './deadlines.ts'
 import { Dispatch } from './dispatch.ts'
 import { Drain } from './drain.ts'
@@ -56,7 +56,6 @@ export class Shard {
   readonly #closing: Closing
   readonly #deadlines: Deadlines
   readonly #outbound: Outbound
-  readonly #wheelClock: WheelClock
   #drain: Drain | undefined
 
   constructor(options: ShardOptions) {
@@ -65,9 +64,8 @@ export class Shard {
     this.#options = options
     this.#listeners = createListeners(config)
     const pool = createPool(config)
-    const wheel = new TimingWheel<Deadline>({ tickMs: TICK_MS, slots: WHEEL_SLOTS, nowMs: clock.nowMs() })
-    const time = new WheelClock(wheel, clock, TICK_MS)
-    const nowMs = (): number => time.nowMs
+    const wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS })
+    const nowMs = (): number => wheel.nowMs
     const rings = new Rings(pool, counters)
     const limits = new WriteLimits(config.writeBufferBytes)
     const outbound = new Outbound(pool, counters, limits)
@@ -96,7 +94,6 @@ export class Shard {
     this.#closing = closing
     this.#deadlines = deadlines
     this.#outbound = outbound
-    this.#wheelClock = time
   }
 
   /** Takes a socket that nobody has read from; `open` begins to read it. */
@@ -113,9 +110,9 @@ export class Shard {
     this.#drain?.joined(connection)
   }
 
-  /** Ends a connection at once. */
-  reset(connection: Connection, reason: number): void {
-    this.#closing.reset(connection, reason)
+  /** Lets go of a socket that is another worker's: only this process's copy is closed, the peer sees nothing. */
+  disown(connection: Connection): void {
+    this.#closing.letGo(connection, CloseReason.DISOWNED)
   }
 
   /** Tells everyone to leave; `onDrained` gets the number of connections that had to be cut off. */
@@ -129,10 +126,7 @@ export class Shard {
       deadlines: this.#deadlines,
       clock,
       random,
-      onDrained: (forced) => {
-        this.#wheelClock.stop()
-        onDrained(forced)
-      },
+      onDrained,
     })
     this.#drain.begin(deadlineMs)
   }

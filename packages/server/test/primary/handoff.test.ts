@@ -1,20 +1,19 @@
 import { FakeClock } from '@shardwire/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { Handoff, type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS } from '../../src/primary/handoff.ts'
+import { Handoff } from '../../src/primary/handoff.ts'
+import { type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS, WINDOW } from '../../src/primary/handoff-lane.ts'
 import type { RawHandle } from '../../src/raw-handle.ts'
 
 class FakeTarget implements HandoffTarget {
   readonly slot: number
   readonly tickets: Ticket[] = []
   readonly disowned: number[] = []
-  connected = true
 
   constructor(slot: number) {
     this.slot = slot
   }
-  sendSocket(ticket: Ticket): boolean {
-    if (this.connected) this.tickets.push(ticket)
-    return this.connected
+  sendSocket(ticket: Ticket): void {
+    this.tickets.push(ticket)
   }
   disown(sequence: number): void {
     this.disowned.push(sequence)
@@ -72,12 +71,45 @@ describe('order', () => {
     expect(names(a)).toEqual(['1', '2', '3'])
   })
 
-  it('passes over a worker whose channel is closed', () => {
+  it('gives a channel no more than its window, and the next only for an answer', () => {
+    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000 })
+    handoff.addTarget(a)
+    for (let index = 0; index < WINDOW + 2; index++) handoff.offer(fakeHandle(String(index)), 0)
+    expect(a.tickets).toHaveLength(WINDOW)
+    clock.advance(300)
+    handoff.acknowledge(a, 1)
+    expect(a.tickets).toHaveLength(WINDOW + 1)
+    // Its clock began when it was sent, not when it was accepted.
+    expect(a.tickets.at(-1)?.expiresAtMs).toBe(clock.nowMs() + TICKET_MS)
+  })
+
+  it('passes over a worker that does not answer, until it answers something', () => {
     handoff.addTarget(a)
     handoff.addTarget(b)
-    a.connected = false
-    for (const name of ['1', '2']) handoff.offer(fakeHandle(name), 0)
-    expect(names(b)).toEqual(['1', '2'])
+    handoff.offer(fakeHandle('1'), 0)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+    handoff.sweep()
+    handoff.acknowledge(b, b.lastSequence)
+    for (const name of ['2', '3']) handoff.offer(fakeHandle(name), 0)
+    expect([names(a), names(b)]).toEqual([['1'], ['1', '2', '3']])
+    handoff.acknowledge(a, 1)
+    handoff.offer(fakeHandle('4'), 0)
+    expect(names(a)).toEqual(['1', '4'])
+  })
+
+  it('a worker that stands still loses what waits behind its window too', () => {
+    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000 })
+    handoff.addTarget(a)
+    for (let index = 0; index < WINDOW + 3; index++) handoff.offer(fakeHandle(String(index)), 0)
+    handoff.addTarget(b)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+    handoff.sweep()
+    for (let sequence = 1; handoff.pending > 0; sequence++) {
+      const ticket = b.tickets[sequence - 1]
+      if (ticket === undefined) throw new Error('b was not given the next socket')
+      handoff.acknowledge(b, ticket.sequence)
+    }
+    expect(names(b)).toEqual(Array.from({ length: WINDOW + 3 }, (_, index) => String(index)))
   })
 })
 
@@ -165,6 +197,21 @@ describe('bounds', () => {
     clock.advance(1)
     handoff.sweep()
     expect([handle.closed, handoff.pending]).toEqual([1, 0])
+  })
+
+  it('is idle once every socket is acknowledged or refused', async () => {
+    handoff.addTarget(a)
+    handoff.offer(fakeHandle('1'), 0)
+    let isIdle = false
+    const idle = handoff.idle().then(() => {
+      isIdle = true
+    })
+    await Promise.resolve()
+    expect(isIdle).toBe(false)
+    handoff.acknowledge(a, a.lastSequence)
+    await idle
+    expect(isIdle).toBe(true)
+    await handoff.idle()
   })
 
   it('leaves nothing open at the end', () => {

@@ -1,0 +1,117 @@
+/**
+ * Owns the sockets that wait for, or are on their way to, one worker.
+ * Must not know: other workers, processes.
+ * Invariant: at most WINDOW sockets are with the channel at a time. Node sends one handle per channel after the other and
+ * walks its whole queue for each, so a long queue there is slow, and a ticket's clock would run while it waits in it.
+ */
+import type { Clock } from '@shardwire/protocol'
+import type { RawHandle } from '../raw-handle.ts'
+
+/** A worker that sockets can be sent to. */
+export interface HandoffTarget {
+  readonly slot: number
+  /** Sends a socket with its ticket. What cannot be sent shows as a ticket without an answer, or as the worker's end. */
+  sendSocket(ticket: Ticket): void
+  /** Tells that this ticket's socket was given to somebody else. */
+  disown(sequence: number): void
+}
+
+/** A socket on its way, under a number of its own for each try. */
+export interface Ticket {
+  readonly sequence: number
+  readonly listener: number
+  readonly handle: RawHandle
+  /** From this moment of the monotonic clock on the worker must not begin to read it. */
+  readonly expiresAtMs: number
+}
+
+export interface Waiting {
+  readonly listener: number
+  readonly handle: RawHandle
+  readonly acceptedAtMs: number
+}
+
+interface Sent extends Waiting {
+  readonly expiresAtMs: number
+}
+
+/** Life of a ticket. */
+export const TICKET_MS = 1000
+/** How much longer than the ticket's life the primary waits: an answer sent at the last moment is then surely here. */
+export const TICKET_MARGIN_MS = 500
+/** Sockets with the channel at a time. */
+export const WINDOW = 8
+
+export class HandoffLane {
+  readonly target: HandoffTarget
+  readonly #clock: Clock
+  readonly #nextSequence: () => number
+  #queue: Waiting[] = []
+  readonly #sent = new Map<number, Sent>()
+  /** A ticket went unanswered, and nothing has come since. */
+  stalled = false
+
+  constructor(target: HandoffTarget, clock: Clock, nextSequence: () => number) {
+    this.target = target
+    this.#clock = clock
+    this.#nextSequence = nextSequence
+  }
+
+  get pending(): number {
+    return this.#queue.length + this.#sent.size
+  }
+
+  push(socket: Waiting): void {
+    this.#queue.push(socket)
+    this.#pump()
+  }
+
+  /** The worker answered a ticket. @returns its socket; undefined when it was taken away before */
+  answered(sequence: number): Waiting | undefined {
+    this.stalled = false
+    const sent = this.#sent.get(sequence)
+    this.#sent.delete(sequence)
+    this.#pump()
+    return sent
+  }
+
+  /** Takes away what the worker did not answer in time and, since it seems to stand still, what waits behind. */
+  takeUnanswered(nowMs: number): Waiting[] {
+    const unanswered: Waiting[] = []
+    for (const [sequence, sent] of this.#sent) {
+      if (nowMs < sent.expiresAtMs + TICKET_MARGIN_MS) continue
+      this.#sent.delete(sequence)
+      unanswered.push(sent)
+    }
+    if (unanswered.length === 0) return unanswered
+    this.stalled = true
+    return [...unanswered, ...this.#queue.splice(0)]
+  }
+
+  /** Takes away the waiting sockets for which `isTaken` is true. */
+  takeQueued(isTaken: (socket: Waiting) => boolean): Waiting[] {
+    const taken = this.#queue.filter(isTaken)
+    if (taken.length > 0) this.#queue = this.#queue.filter((socket) => !isTaken(socket))
+    return taken
+  }
+
+  /** Takes everything away. */
+  takeAll(): Waiting[] {
+    const all = [...this.#sent.values(), ...this.#queue]
+    this.#sent.clear()
+    this.#queue = []
+    return all
+  }
+
+  #pump(): void {
+    while (this.#sent.size < WINDOW) {
+      const socket = this.#queue.shift()
+      if (socket === undefined) return
+      const sequence = this.#nextSequence()
+      const expiresAtMs = this.#clock.nowMs() + TICKET_MS
+      const { listener, handle, acceptedAtMs } = socket
+      this.#sent.set(sequence, { listener, handle, acceptedAtMs, expiresAtMs })
+      this.target.sendSocket({ sequence, listener, handle, expiresAtMs })
+    }
+  }
+}
