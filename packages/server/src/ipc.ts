@@ -25,7 +25,7 @@ export type ToPrimary =
   /** The worker closed its copy without having read. */
   | { readonly type: 'refused'; readonly sequence: number }
   | { readonly type: 'snapshot'; readonly counters: Counters }
-  /** No connection is left; the worker exits as soon as the channel closes. */
+  /** No connection is left; the worker exits as soon as this is sent. */
   | { readonly type: 'drained'; readonly counters: Counters; readonly forced: number }
 
 /** Whether a message from the channel is one of ours: cluster's own pass through the same event. */

@@ -132,9 +132,8 @@ export class Primary {
       onFailed: (worker, message) => this.#failed(worker, message),
       onAccepted: (worker, sequence) => handoff.acknowledge(worker, sequence),
       onRefused: (worker, sequence) => handoff.decline(worker, sequence),
-      onDrained: (worker, forced) => {
+      onDrained: (_, forced) => {
         this.#forced += forced
-        worker.release()
       },
       onExit: (worker) => this.#exited(worker),
     }

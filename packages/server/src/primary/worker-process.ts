@@ -3,7 +3,8 @@
  * Must not know: other workers, which slot is started again.
  * Invariant: each event is told to the observer at most once per life; after `onExit` nothing more comes. The end is the
  * child's 'close': process gone *and* every message it sent read. 'disconnect' does not come at all when a worker dies
- * with a handle on its way, and send callbacks of queued handles do not either, so nothing is built on those.
+ * with a handle on its way, and send callbacks of queued handles do not either, so nothing is built on those. The channel
+ * is never closed from here: 'close' would then not come.
  */
 import type { ChildProcess } from 'node:child_process'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
@@ -59,11 +60,6 @@ export class WorkerProcess implements HandoffTarget {
 
   disown(sequence: number): void {
     this.tell({ type: 'disown', sequence })
-  }
-
-  /** Lets a drained worker go: it exits when its channel closes. */
-  release(): void {
-    if (this.#process.connected) this.#process.disconnect()
   }
 
   kill(): void {

@@ -131,7 +131,7 @@ class Worker {
     this.#shard.drain(deadlineMs, (forced) => {
       const { counters } = this.#shard
       this.#log.debug({ event: 'drained', forced, closes: namedCloses(counters.closes) }, 'worker drained')
-      tell({ type: 'drained', counters, forced })
+      tell({ type: 'drained', counters, forced }, () => process.exit(0))
     })
   }
 }
