@@ -22,8 +22,8 @@ const PINNED_NODE = join(ROOT, 'node_modules/node/bin/node')
  */
 const COMMANDS = {
   start: {
-    does: 'build, then run the daemon',
-    run: (args) => buildAndRun('packages/server/dist/main.js', ['serve', ...args]),
+    does: 'build, then run the daemon; arguments are for shardwire',
+    run: (args) => buildAndRun('packages/server/dist/main.js', args.length > 0 ? args : ['serve']),
   },
   test: {
     does: 'build, then run the tests; arguments are for vitest',

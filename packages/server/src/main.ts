@@ -28,7 +28,7 @@ then the daemon exits with 0.
 `
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [command = 'serve', ...rest] = argv
+  const [command = 'serve', ...rest] = argv.some(isHelp) ? ['--help'] : argv
   if (rest.length > 0) return usage(`${command} takes no arguments, got: ${rest.join(' ')}`)
   switch (command) {
     case 'serve':
@@ -36,8 +36,6 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'config':
       return printConfig()
     case '--help':
-    case '-h':
-    case 'help':
       write(HELP)
       return 0
     case '--version':
@@ -47,6 +45,10 @@ async function main(argv: readonly string[]): Promise<number> {
     default:
       return usage(`there is no command ${command}`)
   }
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h' || argument === 'help'
 }
 
 function printConfig(): number {

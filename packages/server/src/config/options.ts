@@ -112,7 +112,7 @@ export const OPTIONS = {
     name: 'SHARDWIRE_MAX_BUFFER_BYTES',
     kind: bytes({ min: KIB, max: TIB }),
     fallback: computed('a quarter of the memory limit divided by the workers, at least 2097152', bufferBudget),
-    meaning: 'Partial frames and unsent bytes of all connections of a worker; above it the largest holders are closed.',
+    meaning: 'Partial frames and unsent bytes of all connections of a worker; one that would need more is closed.',
     example: '268435456',
   },
   writeBufferBytes: {
@@ -155,8 +155,7 @@ export const OPTIONS = {
     name: 'SHARDWIRE_HANDSHAKE_TIMEOUT_MS',
     kind: deadline,
     fallback: fixed(5000),
-    meaning:
-      'How long a socket may be on its way to a worker, and a client take to say HELLO where the service wants one.',
+    meaning: 'How long an accepted socket may wait for a worker to take it, before it is refused.',
     example: '2000',
   },
   heartbeatMs: {

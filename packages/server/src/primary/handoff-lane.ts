@@ -1,8 +1,9 @@
 /**
  * Owns the sockets that wait for, or are on their way to, one worker.
  * Must not know: other workers, processes.
- * Invariant: at most WINDOW sockets are with the channel at a time. Node sends one handle per channel after the other and
- * walks its whole queue for each, so a long queue there is slow, and a ticket's clock would run while it waits in it.
+ * Invariant: at most WINDOW sockets are with the channel at a time. Node sends one handle per channel after the other
+ * and walks its whole queue for each, so a long queue there is slow, and a ticket's clock would run while it waits in
+ * it.
  */
 import type { Clock } from '@shardwire/protocol'
 import type { RawHandle } from '../raw-handle.ts'
@@ -10,7 +11,9 @@ import type { RawHandle } from '../raw-handle.ts'
 /** A worker that sockets can be sent to. */
 export interface HandoffTarget {
   readonly slot: number
-  /** Sends a socket with its ticket. What cannot be sent shows as a ticket without an answer, or as the worker's end. */
+  /**
+   * Sends a socket with its ticket. What cannot be sent shows as a ticket without an answer, or as the worker's end.
+   */
   sendSocket(ticket: Ticket): void
   /** Tells that this ticket's socket was given to somebody else. */
   disown(sequence: number): void

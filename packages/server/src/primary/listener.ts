@@ -55,8 +55,8 @@ export class Listener {
   }
 
   /**
-   * Accepts what the kernel has queued already, then closes: closing resets whatever is in that queue. Node accepts about
-   * one connection a turn, so it goes on until a whole turn brought none.
+   * Accepts what the kernel has queued already, then closes: closing resets whatever is in that queue. Node accepts
+   * about one connection a turn, so it goes on until a whole turn brought none.
    */
   async stop(): Promise<void> {
     const stopByMs = this.#options.clock.nowMs() + STOP_MS_MAX

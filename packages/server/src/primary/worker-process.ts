@@ -1,10 +1,10 @@
 /**
  * Owns the primary's side of one worker process: its channel, its messages, its end.
  * Must not know: other workers, which slot is started again.
- * Invariant: each event is told to the observer at most once per life; after `onExit` nothing more comes. The end is the
- * child's 'close': process gone *and* every message it sent read. 'disconnect' does not come at all when a worker dies
- * with a handle on its way, and send callbacks of queued handles do not either, so nothing is built on those. The channel
- * is never closed from here: 'close' would then not come.
+ * Invariant: each event is told to the observer at most once per life; after `onExit` nothing more comes. The end is
+ * the child's 'close': process gone *and* every message it sent read. 'disconnect' does not come at all when a worker
+ * dies with a handle on its way, and send callbacks of queued handles do not either, so nothing is built on those. The
+ * channel is never closed from here: 'close' would then not come.
  */
 import type { ChildProcess } from 'node:child_process'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'

@@ -156,7 +156,9 @@ export class Deadlines {
     this.#parts.outbound.flush()
   }
 
-  /** FINISHED: before our FIN went out the bytes before it have the write deadlines; after it the peer has its moment. */
+  /**
+   * FINISHED: before our FIN went out the bytes before it have the write deadlines; after it the peer has its moment.
+   */
   #lingered(connection: Connection, nowMs: number): void {
     if (!connection.socket.writableEnded) this.#writeDue(connection, nowMs)
     else if (nowMs >= connection.endByMs) this.#parts.closing.reset(connection, connection.closeReason)

@@ -28,6 +28,7 @@ describe('shardwire', () => {
     const help = await shardwire(['--help'])
     expect(help).toMatchObject({ code: 0, err: '' })
     expect(help.out).toMatch(/serve[\s\S]*config/)
+    expect((await shardwire(['serve', '--help'])).out).toBe(help.out)
     expect(await shardwire(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
 

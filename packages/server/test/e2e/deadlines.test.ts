@@ -89,7 +89,11 @@ describe('idle timeout', () => {
   })
 
   it('who waits for an answer is not idle', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_IDLE_TIMEOUT_MS: '300', SHARDWIRE_HEARTBEAT_MS: '0' })
+    await using daemon = await startDaemon({
+      SHARDWIRE_WORKERS: '1',
+      SHARDWIRE_IDLE_TIMEOUT_MS: '300',
+      SHARDWIRE_HEARTBEAT_MS: '0',
+    })
     await using client = await RawClient.connect(daemon.port)
     await client.sendFrames(frames.sleep(1, 700))
     expect(await client.nextFrame()).toMatchObject({ id: 1, kind: 2 })

@@ -48,9 +48,7 @@ describe('a service of the user', () => {
     expect(await client.nextFrame()).toMatchObject({ kind: KIND_RESPONSE, id: 3 })
   })
 
-  it.each([
-    ['an answer of the wrong type', 5],
-  ])('%s is HANDLER_FAILED and a log line', async (_, route) => {
+  it.each([['an answer of the wrong type', 5]])('%s is HANDLER_FAILED and a log line', async (_, route) => {
     await using client = await RawClient.connect(daemon.port)
     await client.sendFrames(frames.request(route, 1, ''))
     expect(frames.errorOf(await client.nextFrame()).name).toBe('HANDLER_FAILED')

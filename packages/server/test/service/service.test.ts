@@ -7,7 +7,11 @@ describe('defineService', () => {
   it('completes routes: msgpack unless told otherwise, bytes answered with bytes', () => {
     const { routes } = defineService({
       name: 'x',
-      routes: { a: route(1, {}, nothing), b: route(2, { body: 'bytes' }, nothing), c: route(3, { body: 'none' }, nothing) },
+      routes: {
+        a: route(1, {}, nothing),
+        b: route(2, { body: 'bytes' }, nothing),
+        c: route(3, { body: 'none' }, nothing),
+      },
     })
     expect(routes.map(({ name, number, body, answer }) => [name, number, body, answer])).toEqual([
       ['a', 1, 'msgpack', 'msgpack'],
@@ -30,7 +34,13 @@ describe('defineService', () => {
         },
       })
     expect(define).toThrow(TypeError)
-    for (const text of [/zero has number 0/, /high has number 4096/, /one and two both/, /late.*timeoutMs 0/, /none.*string/]) {
+    for (const text of [
+      /zero has number 0/,
+      /high has number 4096/,
+      /one and two both/,
+      /late.*timeoutMs 0/,
+      /none.*string/,
+    ]) {
       expect(define).toThrow(text)
     }
   })
