@@ -7,11 +7,19 @@ import { describe, expect, it } from 'vitest'
 import { BootstrapHome } from './bootstrap-home.ts'
 
 describe('start', () => {
-  it('runs the daemon as its own direct child, with "serve" and the arguments as they were given', async () => {
+  it('runs `shardwire serve`', async () => {
+    using home = new BootstrapHome()
+    const run = home.run('start')
+    expect((await run.childStarted()).args).toEqual(['serve'])
+    run.signal('SIGTERM')
+    await run.exitCode()
+  })
+
+  it('runs the daemon as its own direct child, with the arguments as they were given', async () => {
     using home = new BootstrapHome()
     const run = home.run('start', '--print', 'two words', 'exit=0')
     const child = await run.childStarted()
-    expect(child.args).toEqual(['serve', '--print', 'two words', 'exit=0'])
+    expect(child.args).toEqual(['--print', 'two words', 'exit=0'])
     expect(child.parentPid).toBe(run.pid)
     expect(await run.exitCode()).toBe(0)
   })

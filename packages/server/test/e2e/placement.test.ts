@@ -48,7 +48,7 @@ describe('placement', () => {
     await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2' })
     const before = socketsOf(daemon.pid)
     const { clients } = await connectInOrder(daemon, 50)
-    // An answered HELLO was acknowledged before it was read; one exchange more lets the primary read the last `accepted`.
+    // An answered HELLO was acknowledged before it was read; one more lets the primary read the last `accepted`.
     const last = await RawClient.connect(daemon.port)
     await frames.greetServer(last)
     expect(socketsOf(daemon.pid)).toBeLessThanOrEqual(before + 1)
