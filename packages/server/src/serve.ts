@@ -35,7 +35,7 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   obeySignals(primary)
   try {
     const started = await primary.start()
-    announce(started, config, sources, log, write)
+    if (started !== undefined) announce(started, config, sources, log, write)
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     writeError(`shardwire cannot start: ${error.message}\n`)

@@ -36,7 +36,7 @@ function firstFrameLines(address: BoundAddress): string[] {
   return [
     '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
     `    node -e "${dial}${print}.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
-    '  Load it:  npm run bench -- run',
+    `  Load it:  npm run bench -- run --target tcp://${hostAndPort({ ...address, address: dialable(address) })}`,
     '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
   ]
 }

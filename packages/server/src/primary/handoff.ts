@@ -94,12 +94,14 @@ export class Handoff {
    */
   sweep(): void {
     const nowMs = this.#options.clock.nowMs()
-    this.#offerAgain(this.#lanes.flatMap((lane) => lane.takeUnanswered(nowMs)))
+    const unanswered = this.#lanes.flatMap((lane) => lane.takeUnanswered(nowMs))
     const oldest = nowMs - this.#options.waitMsMax
     const isTooOld = ({ acceptedAtMs }: Waiting): boolean => acceptedAtMs <= oldest
-    const given = [...this.#homeless.filter(isTooOld), ...this.#lanes.flatMap((lane) => lane.takeQueued(isTooOld))]
+    const queued = this.#lanes.flatMap((lane) => lane.takeQueued(isTooOld))
+    for (const { handle } of [...unanswered, ...this.#homeless].filter(isTooOld)) this.#refuse(handle)
+    for (const { handle } of queued) this.#refuse(handle)
     this.#homeless = this.#homeless.filter((waiting) => !isTooOld(waiting))
-    for (const { handle } of given) this.#refuse(handle)
+    this.#offerAgain(unanswered.filter((waiting) => !isTooOld(waiting)))
   }
 
   /** Nothing will take what is left: closes it. */

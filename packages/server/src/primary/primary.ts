@@ -58,6 +58,7 @@ export class Primary {
   /** Resolves when no worker is left. */
   readonly stopped: Promise<void> = this.#stopped.promise
   #stopping = false
+  #hasStarted = false
   #forced = 0
   #stopBeganMs = 0
   #lastFaultMs = -Infinity
@@ -73,13 +74,18 @@ export class Primary {
     this.#supervisor = new Supervisor({ config, clock, log, workerModule, nextEpoch, observer: this.#observer() })
   }
 
-  /** Binds, starts the workers and waits for all of them. @throws StartError */
-  async start(): Promise<Started> {
+  /**
+   * Binds, starts the workers and waits for all of them. @throws StartError
+   * @returns undefined when it was stopped before
+   */
+  async start(): Promise<Started | undefined> {
     for (const [index, listener] of this.#listeners.entries()) await this.#listen(listener, index)
     this.#supervisor.start()
     // The sweep runs behind the poll of its turn: an answer that is in a channel is read before it is missed.
     this.#options.clock.every(SWEEP_INTERVAL_MS, () => setImmediate(() => this.#handoff.sweep()))
-    await this.#started.promise
+    await Promise.race([this.#started.promise, this.stopped])
+    if (this.#stopping) return undefined
+    this.#hasStarted = true
     const addresses = this.#listeners.map((listener, index) => {
       return { ...listener.bound, configured: this.#options.config.listen[index]?.address ?? '' }
     })
@@ -92,7 +98,8 @@ export class Primary {
     this.#stopping = true
     const { clock, log, config } = this.#options
     this.#stopBeganMs = clock.nowMs()
-    log.info({ event: 'draining', reason, deadlineMs: config.drainTimeoutMs }, `${reason}: draining`)
+    const text = `${reason}: draining; a second signal, a second or more later, ends at once`
+    log.info({ event: 'draining', reason, deadlineMs: config.drainTimeoutMs }, text)
     this.#supervisor.stop()
     await Promise.all(this.#listeners.map((listener) => listener.stop()))
     // A worker that was told to drain might be gone before a socket on its way to it is served.
@@ -130,7 +137,10 @@ export class Primary {
     return {
       onReady: (worker) => this.#ready(worker),
       onFailed: (worker, message) => this.#failed(worker, message),
-      onAccepted: (worker, sequence) => handoff.acknowledge(worker, sequence),
+      onAccepted: (worker, sequence) => {
+        worker.accepted++
+        handoff.acknowledge(worker, sequence)
+      },
       onRefused: (worker, sequence) => handoff.decline(worker, sequence),
       onDrained: (_, forced) => {
         this.#forced += forced
@@ -151,8 +161,9 @@ export class Primary {
   }
 
   #failed(worker: WorkerProcess, message: string): void {
-    this.#options.log.error({ event: 'worker-failed', slot: worker.slot }, message)
     this.#started.reject(new StartError(message))
+    // Whoever waits for the start says it; a worker that is started again later has nobody who does.
+    if (this.#hasStarted) this.#options.log.error({ event: 'worker-failed', slot: worker.slot }, message)
   }
 
   #exited(worker: WorkerProcess): void {
@@ -160,7 +171,7 @@ export class Primary {
     for (const [code, count] of worker.counters.closes.entries()) {
       this.#totals.closes[code] = (this.#totals.closes[code] ?? 0) + count
     }
-    this.#totals.connectionsTotal += worker.counters.connectionsTotal
+    this.#totals.connectionsTotal += worker.accepted
     this.#totals.framesIn += worker.counters.framesIn
     if (this.#stopping && this.#supervisor.workers.length === 0) this.#finish()
   }

@@ -70,9 +70,9 @@ export class Supervisor {
     const backoff = this.#backoffs.get(slot) ?? new RestartBackoff()
     this.#backoffs.set(slot, backoff)
     const waitMs = backoff.next(clock.nowMs() - worker.startedAtMs)
-    const lost = worker.counters.connectionsOpen
+    const lostAtMost = worker.connectionsAtMost
     log.error(
-      { event: 'worker-exited', slot, worker: worker.pid, code, signal, lost, restartMs: waitMs },
+      { event: 'worker-exited', slot, worker: worker.pid, code, signal, lostAtMost, restartMs: waitMs },
       'a worker ended; its slot is started again',
     )
     this.#restarts.set(

@@ -27,6 +27,8 @@ export class WorkerProcess implements HandoffTarget {
   /** As of the last snapshot. */
   counters: Counters = createCounters()
   ready = false
+  /** Sockets that it has acknowledged. */
+  accepted = 0
   readonly #process: ChildProcess
   readonly #observer: WorkerObserver
 
@@ -41,6 +43,11 @@ export class WorkerProcess implements HandoffTarget {
     process.on('close', (code: number | null, signal: string | null) => observer.onExit(this, code, signal))
     // A channel that breaks shows as 'close'; the error of a send to it says nothing more.
     process.on('error', () => undefined)
+  }
+
+  /** Connections that it holds, as far as is known: it says once a second which have ended. */
+  get connectionsAtMost(): number {
+    return this.accepted - this.counters.closes.reduce((sum, count) => sum + count, 0)
   }
 
   get pid(): number {

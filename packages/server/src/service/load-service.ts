@@ -27,7 +27,7 @@ async function importModule(file: string, path: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = describe(cause)
     throw new Error(`SHARDWIRE_SERVICE=${path}: ${file} cannot be loaded: ${why}`, { cause })
   }
 }
@@ -39,4 +39,11 @@ function defaultExportOf(module: unknown): unknown {
 function isService(value: unknown): value is Service {
   if (typeof value !== 'object' || value === null) return false
   return 'name' in value && typeof value.name === 'string' && 'routes' in value && Array.isArray(value.routes)
+}
+
+/** A syntax error's stack begins with the place; its message alone does not tell it. */
+function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  if (!(cause instanceof SyntaxError)) return cause.message
+  return `\n${(cause.stack ?? cause.message).split('\n    at ')[0]}`
 }

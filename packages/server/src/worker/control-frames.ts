@@ -5,6 +5,8 @@
  */
 import {
   BAD_FRAME,
+  CONTROL_BYTES_MAX,
+  CONTROL_TEXT_LENGTH_MAX,
   encodeWelcome,
   type FrameDecoder,
   KIND_CONTROL,
@@ -17,11 +19,16 @@ import {
   parseHello,
   PROTOCOL_VERSION,
   ShardwireError,
+  TOKEN_BYTES_MAX,
 } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
 import type { Connection } from './connection.ts'
 import type { Outbound } from './outbound.ts'
+
+const HELLO_EXPECTED =
+  `HELLO must carry a map of at most ${CONTROL_BYTES_MAX} bytes with an integer protocol and, if at all, name and ` +
+  `version of at most ${CONTROL_TEXT_LENGTH_MAX} characters and token of at most ${TOKEN_BYTES_MAX} bytes`
 
 export class ControlFrames {
   readonly #outbound: Outbound
@@ -58,7 +65,7 @@ export class ControlFrames {
   #hello(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
     if (connection.greeted) return this.#broken(connection, 'HELLO must be the first frame')
     const hello = parseHello(memory, decoder.bodyStart, decoder.bodyEnd)
-    if (hello === undefined) return this.#broken(connection, 'HELLO must carry a map with an integer `protocol`')
+    if (hello === undefined) return this.#broken(connection, HELLO_EXPECTED)
     if (hello.protocol !== PROTOCOL_VERSION) return this.#wrongVersion(connection, hello.protocol)
     const welcome = encodeWelcome({
       protocol: PROTOCOL_VERSION,

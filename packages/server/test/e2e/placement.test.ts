@@ -66,7 +66,7 @@ describe('placement', () => {
     await clients[1]?.sendFrames(frames.message(1, 'untouched'))
     expect(await clients[1]?.nextFrame()).toMatchObject({ route: 1 })
     const record = await daemon.waitFor(({ event }) => event === 'worker-exited')
-    expect(record).toMatchObject({ slot: 0, signal: 'SIGKILL' })
+    expect(record).toMatchObject({ slot: 0, signal: 'SIGKILL', lostAtMost: 1 })
     const seen = new Set<number>()
     while (seen.size < 2) {
       const client = await RawClient.connect(daemon.port)

@@ -1,5 +1,5 @@
 import { encodeFrame, KIND_CONTROL, KIND_RESPONSE, OPCODE_GOAWAY, parseGoaway } from '@shardwire/protocol'
-import { type Daemon, RawClient, type ReceivedFrame, startDaemon } from '@shardwire/testkit'
+import { Daemon, RawClient, type ReceivedFrame, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
 
@@ -108,6 +108,15 @@ describe('stopping', () => {
       forced: 1,
       closes: { DRAIN_DEADLINE: 1 },
     })
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('%s before the workers are ready: exit 0 all the same', async (signal) => {
+    await using daemon = new Daemon({ SHARDWIRE_LOG_LEVEL: 'debug', SHARDWIRE_WORKERS: '3' }, {})
+    // The first worker is ready: the others are about to be.
+    await daemon.waitFor(({ event }) => event === 'worker-ready')
+    daemon.signal(signal, { group: signal === 'SIGINT' })
+    expect(await daemon.exited).toEqual({ code: 0, signal: null })
+    expect(daemon.stderr).toBe('')
   })
 
   it('a primary that is killed takes its workers with it', async () => {

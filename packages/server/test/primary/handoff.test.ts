@@ -199,6 +199,18 @@ describe('bounds', () => {
     expect([handle.closed, handoff.pending]).toEqual([1, 0])
   })
 
+  it('refuses it also when all workers stand still and it was sent to one after the other', () => {
+    handoff.addTarget(a)
+    handoff.addTarget(b)
+    const handle = fakeHandle('1')
+    handoff.offer(handle, 0)
+    for (let round = 0; round < 4; round++) {
+      clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+      handoff.sweep()
+    }
+    expect([handle.closed, handoff.pending, handoff.refused]).toEqual([1, 0, 1])
+  })
+
   it('is idle once every socket is acknowledged or refused', async () => {
     handoff.addTarget(a)
     handoff.offer(fakeHandle('1'), 0)
