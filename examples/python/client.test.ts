@@ -35,6 +35,15 @@ test.skipIf(!hasPython)(`echo, greet and errors by code${hasPython ? '' : ' (ski
   expect(await daemon.stop()).toBe(0)
 })
 
+test.skipIf(!hasPython).each([[[]], [['127.0.0.1']], [['127.0.0.1', 'echo']]])(
+  'arguments %j are answered by how it is used',
+  (args) => {
+    const { status, stdout, stderr } = spawnSync('python3', [CLIENT, ...args], { encoding: 'utf8' })
+    expect(stderr).toBe(`usage: python3 ${CLIENT} HOST PORT, for example 127.0.0.1 7400\n`)
+    expect([status, stdout]).toEqual([1, ''])
+  },
+)
+
 test.skipIf(!hasPython)('the README shows what the client prints', async () => {
   await using daemon = await startDaemon()
   const { stdout } = await run('python3', [CLIENT, '127.0.0.1', String(daemon.port)])

@@ -92,6 +92,8 @@ def unpack(data, at=0):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not sys.argv[2].isdigit():
+        sys.exit(f"usage: python3 {sys.argv[0]} HOST PORT, for example 127.0.0.1 7400")
     client = Client(sys.argv[1], int(sys.argv[2]))
     client.send(MESSAGE, 1, b"x")
     print("echo by MESSAGE:", client.receive()[3].decode())

@@ -3,10 +3,9 @@
  * Must not know: signals, the process it runs in.
  * Invariant: never throws; whatever happens becomes a message and an exit code.
  */
-import { writeFileSync } from 'node:fs'
-
 import { EnvironmentError, EXIT_ENVIRONMENT, EXIT_INVALID, EXIT_PASS } from './exit-codes.ts'
 import type { Outputs } from './output.ts'
+import { checkJsonFile, writeJsonFile } from './report/json-file.ts'
 import { ProgressLine, SILENT } from './report/progress.ts'
 import type { RunReport } from './report/run-report.ts'
 import { runTable } from './report/table.ts'
@@ -18,13 +17,23 @@ import { benchVersion } from './version.ts'
 
 const HELP = `shardwire-bench: puts a server that speaks shardwire frames under load and measures it
 
-  shardwire-bench run --target tcp://HOST:PORT [flags]
+  shardwire-bench run [flags]
   shardwire-bench --help | --version
 
 ${describeFlags()}
 
-exit codes: 0 pass, 1 objective missed (not used yet), 2 the run is invalid (wrong answers, lost connections, starved
-generator, cut short), 3 the run could not take place (flags, no server, limits of the system)
+verdict, at the end of every report:
+  VALID    every frame was answered rightly, and the generator was not the limit
+  SUSPECT  every frame was answered rightly, but the numbers may be those of the generator: a load process that was busy
+           or late, or answers too slow for a percentile; the reasons say what would show more
+  INVALID  do not use the numbers: wrong or missing answers, ERROR frames, lost connections, a generator that stood
+           still, or a run cut short
+
+With --json - standard output is the JSON report alone; progress and table go to standard error. Through npm say
+\`npm run --silent bench -- run --json -\`: without --silent npm prints two lines of its own first.
+
+exit codes: 0 pass (VALID or SUSPECT), 1 objective missed (not used yet), 2 INVALID, 3 the run could not take place
+(flags, no server, limits of the system, a file for the report that cannot be written)
 `
 
 /** @returns the exit code */
@@ -34,7 +43,7 @@ export async function runCli(args: readonly string[], outputs: Outputs, signal: 
   if (args.includes('--version')) return say(outputs, `${benchVersion()}\n`)
   if (command === 'run') return await runCommand(rest, outputs, signal)
   const what = command === undefined ? 'a command is missing' : `there is no command ${command}`
-  outputs.err.write(`shardwire-bench: ${what}: expected run, for example run --target tcp://127.0.0.1:7400\n`)
+  outputs.err.write(`shardwire-bench: ${what}: expected run, for example run --connections 64 --duration-s 5\n`)
   return EXIT_ENVIRONMENT
 }
 
@@ -48,6 +57,7 @@ async function runCommand(args: readonly string[], outputs: Outputs, signal: Abo
   const text = reporting.jsonFile === '-' ? outputs.err : outputs.out
   const progress = reporting.quiet ? SILENT : new ProgressLine(text)
   try {
+    if (reporting.jsonFile !== undefined && reporting.jsonFile !== '-') checkJsonFile(reporting.jsonFile)
     const report = await runBench(options, { progress, signal })
     text.write(runTable(report))
     writeJson(report, reporting, outputs)
@@ -61,13 +71,8 @@ async function runCommand(args: readonly string[], outputs: Outputs, signal: Abo
 function writeJson(report: RunReport, { jsonFile }: RunReporting, outputs: Outputs): void {
   if (jsonFile === undefined) return
   const json = `${JSON.stringify(report, undefined, 2)}\n`
-  if (jsonFile === '-') return outputs.out.write(json)
-  try {
-    writeFileSync(jsonFile, json)
-  } catch (error) {
-    const message = `The report cannot be written to ${jsonFile} (${String(error)}): name a file that can be written.`
-    throw new EnvironmentError('JSON_FILE', message, error)
-  }
+  if (jsonFile === '-') outputs.out.write(json)
+  else writeJsonFile(jsonFile, json)
 }
 
 /** An error that we made is a sentence already; of any other the stack is what helps. */

@@ -9,7 +9,7 @@ export const EXIT_PASS = 0
 export const EXIT_SLO_MISSED = 1
 /** The run's numbers must not be used. */
 export const EXIT_INVALID = 2
-/** The run did not take place: wrong flags, no server, limits of the system. */
+/** The run did not take place: wrong flags, no server, limits of the system, nowhere to write the report. */
 export const EXIT_ENVIRONMENT = 3
 
 /** Why no run could take place, in a sentence that says what to do. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { encodeErrorBody, encodeFrame, FRAME_TOO_LARGE, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -39,15 +40,55 @@ describe('run', () => {
     expect(bench.stderr).toBe('')
   })
 
-  test('with --json - has JSON alone on standard output', async () => {
+  test('with --json - has JSON alone on standard output, progress and table on standard error', async () => {
     await using server = await EchoServer.listen()
-    const bench = new BenchProgram(...shortRun(server.url, '--json', '-', '--quiet', '--payload-bytes', '0'))
+    const flags = ['--json', '-', '--payload-bytes', '0', '--duration-s', '1.8']
+    const bench = new BenchProgram(...shortRun(server.url, ...flags))
     expect(await bench.ended()).toBe(0)
     const report = reportOf(bench.stdout)
     expect(report.environment.nodeVersion).toBe(process.version)
     expect(report.series.length).toBeGreaterThan(0)
     expect(report.notes).toHaveLength(2)
+    expect(bench.stderr).toContain('s left')
     expect(bench.stderr).toContain('verdict')
+  })
+
+  test('with a report that cannot be written exits 3 before it connects', async () => {
+    await using server = await EchoServer.listen()
+    const folder = mkdtempSync(path.join(tmpdir(), 'shardwire-bench-'))
+    mkdirSync(path.join(folder, 'taken'))
+    for (const [file, why] of [
+      ['missing/run.json', 'there is no directory'],
+      ['taken', 'it is a directory'],
+    ] as const) {
+      const bench = new BenchProgram(...shortRun(server.url, '--json', path.join(folder, file)))
+      expect(await bench.ended()).toBe(3)
+      expect(bench.stderr).toContain(`The report cannot be written to ${path.join(folder, file)} (${why}`)
+      expect(bench.stdout).toBe('')
+    }
+    expect(server.connectionsSeen).toBe(0)
+    expect(readdirSync(folder)).toEqual(['taken'])
+    rmSync(folder, { recursive: true })
+  })
+
+  test('without warm-up says so', async () => {
+    await using server = await EchoServer.listen()
+    const bench = new BenchProgram(...shortRun(server.url, '--warmup-s', '0'))
+    expect(await bench.ended()).toBe(0)
+    expect(bench.stdout).toMatch(/s measured without warm-up$/m)
+  })
+
+  test('that takes no sample prints what went wrong, and no numbers', async () => {
+    const error = new ShardwireError(FRAME_TOO_LARGE, 'a payload of 64 bytes, the limit is 8')
+    await using server = await EchoServer.listen(({ socket }) => {
+      socket.end(encodeFrame({ kind: KIND_ERROR, route: 0, id: 0, body: encodeErrorBody(error) }))
+      return []
+    })
+    const bench = new BenchProgram(...shortRun(server.url, '--warmup-s', '0'))
+    expect(await bench.ended()).toBe(2)
+    expect(bench.stdout).toContain('FRAME_TOO_LARGE')
+    expect(bench.stdout).toContain('INVALID')
+    expect(bench.stdout).not.toMatch(/p50|p99|messages\/s|generator|coordinated omission/)
   })
 
   test('against wrong answers is INVALID, exits 2 and shows the first', async () => {
@@ -89,9 +130,9 @@ describe('run', () => {
   })
 
   test('with wrong flags exits 3 and tells them all', async () => {
-    const bench = new BenchProgram('run', '--depth', 'deep', '--route', '0')
+    const bench = new BenchProgram('run', '--target', 'here', '--depth', 'deep', '--route', '0')
     expect(await bench.ended()).toBe(3)
-    expect(bench.stderr).toContain('--target is missing')
+    expect(bench.stderr).toContain('--target is here')
     expect(bench.stderr).toContain('--depth is deep')
     expect(bench.stderr).toContain('--route is 0')
   })
@@ -144,6 +185,9 @@ test('--help and --version answer on standard output', async () => {
   expect(await help.ended()).toBe(0)
   expect(help.stdout).toContain('--payload-bytes N')
   expect(help.stdout).toContain('exit codes')
+  expect(help.stdout).toContain('server under load (tcp://127.0.0.1:7400)')
+  expect(help.stdout).toContain('npm run --silent bench -- run --json -')
+  for (const state of ['VALID', 'SUSPECT', 'INVALID']) expect(help.stdout).toMatch(new RegExp(`^  ${state} +\\w`, 'm'))
   expect(await version.ended()).toBe(0)
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })

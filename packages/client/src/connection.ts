@@ -24,7 +24,7 @@ import { ClientError } from './client-error.ts'
 import type { CloseInfo, Connection, ConnectionStats, Message, RequestOptions, SendOptions } from './connection-api.ts'
 import { Inbound } from './inbound.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { checkDelayMs, integer } from './options.ts'
+import { checkBody, checkDelayMs, integer } from './options.ts'
 import type { CompleteOptions } from './options.ts'
 import { Outbound } from './outbound.ts'
 import { PendingRequests } from './pending-requests.ts'
@@ -120,6 +120,7 @@ export class ClientConnection implements Connection {
       const { signal, timeoutMs = this.#options.requestTimeoutMs } = options
       this.#life.assertTakesRequests()
       integer('route', route, 1, ROUTE_MAX)
+      checkBody(body)
       const meta = this.#requestMeta(checkDelayMs('timeoutMs', timeoutMs), options.meta)
       this.#assertFits(ID_BYTES, meta, body)
       const id = this.#pending.add({ route, timeoutMs, signal, resolve, reject })
@@ -140,6 +141,7 @@ export class ClientConnection implements Connection {
   send(route: number, body = NO_BYTES, options: SendOptions = NO_OPTIONS): boolean {
     this.#life.assertTakesMessages()
     integer('route', route, 1, ROUTE_MAX)
+    checkBody(body)
     const meta = options.meta === undefined ? NO_BYTES : encodeMetadata(options.meta)
     this.#assertFits(0, meta, body)
     this.#outbound.frame(KIND_MESSAGE, route, 0, meta, body)

@@ -6,6 +6,7 @@
 import { encodeHello, FRAME_BYTES_MAX_DEFAULT, FRAME_OVERHEAD_BYTES, PROTOCOL_VERSION } from '@shardwire/protocol'
 import type { Clock, Hello } from '@shardwire/protocol'
 import type { LookupFunction } from 'node:net'
+import { types } from 'node:util'
 import { ClientError } from './client-error.ts'
 import { systemClock } from './clock.ts'
 import type { ConnectionListeners } from './connection-api.ts'
@@ -108,6 +109,16 @@ export function integer(name: string, value: number, min: number, max: number): 
   return value
 }
 
+/**
+ * Throws a ClientError INVALID_OPTION unless the body is a Uint8Array: anything else with a length would be sent as that
+ * many wrong bytes. Says what kind of thing it got; a body may be long, or secret.
+ */
+export function checkBody(body: unknown): void {
+  if (types.isUint8Array(body)) return
+  const what = typeof body === 'string' ? 'a string (TextEncoder makes bytes of it)' : kindOf(body)
+  throw new ClientError('INVALID_OPTION', `body: expected a Uint8Array, got ${what}; for a value use the msgpack call`)
+}
+
 function checkPairs(options: CompleteOptions): void {
   const { highWaterBytes, maxBufferedBytes, maxFrameBytes } = options
   if (maxBufferedBytes < highWaterBytes) {
@@ -128,6 +139,14 @@ function helloFrame(hello: false | Omit<Hello, 'protocol'>): Uint8Array | undefi
     const what = 'name and version of at most 256 characters and a token of at most 4096 bytes'
     throw new ClientError('INVALID_OPTION', `hello: expected ${what}`, { cause })
   }
+}
+
+/** The type of a value or, of an object, its class. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const { constructor } = value
+  return typeof constructor === 'function' && constructor.name !== '' ? `an instance of ${constructor.name}` : 'an object'
 }
 
 function invalid(name: string, value: unknown, expected: string): ClientError {

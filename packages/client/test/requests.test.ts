@@ -142,6 +142,32 @@ describe('a request', () => {
   })
 })
 
+describe('a body that is no Uint8Array', () => {
+  /** What code without types may hand over. */
+  function asBody(value: unknown): Uint8Array {
+    return value as Uint8Array
+  }
+
+  it.each([
+    ['str', 'a string (TextEncoder makes bytes of it)'],
+    [7, 'a number'],
+    [null, 'null'],
+    [[1, 2], 'an instance of Array'],
+    [new ArrayBuffer(3), 'an instance of ArrayBuffer'],
+    [Uint16Array.of(1, 2), 'an instance of Uint16Array'],
+    [Object.create(null), 'an object'],
+  ])('(%o) is refused by request and send, which say what they got', async (value, got) => {
+    await using bench = await openBench()
+    const message = `body: expected a Uint8Array, got ${got}; for a value use the msgpack call`
+    const refusal = { code: 'INVALID_OPTION', message }
+    expect(await rejectionOf(bench.connection.request(1, asBody(value)))).toMatchObject(refusal)
+    expect(() => bench.connection.send(1, asBody(value))).toThrow(expect.objectContaining(refusal))
+    bench.connection.send(2, Buffer.from('next'))
+    expect(await bench.peer.nextFrame()).toMatchObject({ kind: KIND_MESSAGE, route: 2, body: bytesOf('next') })
+    expect(bench.connection.stats.requestsInFlight).toBe(0)
+  })
+})
+
 describe('a request that is given up', () => {
   it('after its deadline sends CANCEL, and its late answer is dropped and counted', async () => {
     await using bench = await openBench()

@@ -12,6 +12,7 @@ import { type Config, loadConfig, type Sources } from './config/load-config.ts'
 import { readMachine } from './config/machine.ts'
 import { createLogger, isPretty, type Logger } from './log.ts'
 import { Primary, type Started, StartError } from './primary/primary.ts'
+import { loadRawBinding } from './transport/raw-handle.ts'
 import { startBanner } from './start-banner.ts'
 import { VERSION } from './version.ts'
 
@@ -31,7 +32,7 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   const { config, sources } = loaded
   const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'primary' } })
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
-  const primary = new Primary({ config, clock: systemClock, log, workerModule })
+  const primary = new Primary({ config, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
   obeySignals(primary)
   try {
     const started = await primary.start()
@@ -43,6 +44,15 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   }
   await primary.stopped
   return 0
+}
+
+/** Whether sockets are driven as raw handles: where this Node has what that takes, and nobody said otherwise. */
+function choosesRaw({ transport }: Config, log: Logger): boolean {
+  if (transport === 'socket') return false
+  if (loadRawBinding() !== undefined) return true
+  const text = `this Node (${process.version}) lacks what the raw transport takes; running on documented sockets, slower`
+  log.warn({ event: 'transport-fallback' }, text)
+  return false
 }
 
 function announce(

@@ -64,7 +64,7 @@ export class Daemon {
   constructor(environment: Readonly<Record<string, string>>, options: DaemonOptions) {
     const { execArgv = [], main = DAEMON_MAIN, args = ['serve'], cwd } = options
     const child = spawn(process.execPath, [...execArgv, main, ...args], {
-      env: { ...cleanEnvironment(), ...DEFAULT_ENVIRONMENT, ...environment },
+      env: { ...cleanEnvironment(), ...DEFAULT_ENVIRONMENT, ...transportUnderTest(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       ...(cwd === undefined ? {} : { cwd }),
@@ -216,6 +216,12 @@ function parseRecord(line: string): LogRecord | undefined {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** The suite runs once on each way of driving sockets; the second run names its way here. */
+function transportUnderTest(): Record<string, string> {
+  const transport = process.env['TEST_DAEMON_TRANSPORT']
+  return transport === undefined ? {} : { SHARDWIRE_TRANSPORT: transport }
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {

@@ -121,7 +121,7 @@ export class LoadRunner implements DialerEvents {
   }
 
   #measure(): void {
-    this.#report()
+    if (this.#plan.warmupMs > 0) this.#report()
     this.#watch.start()
     this.#measuredFromUs = this.#shared.recorder.measureFromUs = nowUs(this.#clock)
     this.#enter('measured', this.#plan.durationMs, () => this.#drain())

@@ -12,6 +12,8 @@ export interface ProgressState {
   readonly connections: number
   readonly connectionsWanted: number
   readonly messagesPerSecond: number
+  /** Latencies measured so far; without any there are no percentiles. */
+  readonly samples: number
   readonly p50Us: number
   readonly p99Us: number
   readonly errors: number
@@ -50,7 +52,7 @@ export class ProgressLine implements Progress {
 export function progressText(state: ProgressState): string {
   const { phase, connections, connectionsWanted } = state
   if (phase === 'connecting') return `connecting  ${grouped(connections)} of ${grouped(connectionsWanted)} connections`
-  const latency = phase === 'warm-up' ? [] : [`p50 ${grouped(state.p50Us)} us`, `p99 ${grouped(state.p99Us)} us`]
+  const latency = state.samples === 0 ? [] : [`p50 ${grouped(state.p50Us)} us`, `p99 ${grouped(state.p99Us)} us`]
   return [
     phase.padEnd(8),
     `${grouped(connections)} connections`,

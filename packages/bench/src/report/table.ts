@@ -1,7 +1,8 @@
 /**
  * Owns the report as text for people.
  * Must not know: where it is printed.
- * Invariant: shows nothing that the JSON report does not hold.
+ * Invariant: shows nothing that the JSON report does not hold. A run without a sample has no numbers to show, only what
+ * went wrong.
  */
 import type { ErrorKind } from '../messages.ts'
 import { targetUrl } from '../run/diagnosis.ts'
@@ -14,22 +15,18 @@ const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 12
 
 export function runTable(report: RunReport): string {
-  const sections = [
-    heading(report),
-    throughput(report),
-    latency(report.latency),
-    loadProcesses(report),
-    verdict(report),
-  ]
+  const numbers = report.latency.samples === 0 ? [] : [throughput(report), latency(report.latency), loadProcesses(report)]
+  const sections = [heading(report), ...numbers, verdict(report)]
   return `\n${sections.join('\n')}\n`
 }
 
 function heading({ options, measuredUs }: RunReport): string {
   const { target, connections, depth, payloadBytes, mode, route, processes, warmupMs } = options
   const load = `${grouped(connections)} connections x ${depth} in flight, ${payloadBytes} B payload`
+  const warmUp = warmupMs === 0 ? 'without warm-up' : `after ${warmupMs / 1000} s of warm-up`
   return [
     `${targetUrl(target)}  ${load}, ${mode}s to route ${route}, load processes: ${processes}`,
-    `closed loop, ${seconds(measuredUs)} measured after ${warmupMs / 1000} s of warm-up`,
+    `closed loop, ${measuredUs === 0 ? 'nothing' : seconds(measuredUs)} measured ${warmUp}`,
     '',
   ].join('\n')
 }
@@ -74,14 +71,15 @@ function loadProcesses({ processes }: RunReport): string {
   return `${lines.join('\n')}\n`
 }
 
-function verdict({ errors, verdict: { state, reasons }, notes }: RunReport): string {
+function verdict({ latency: { samples }, errors, verdict: { state, reasons }, notes }: RunReport): string {
   const counted = (Object.entries(errors) as [ErrorKind, number][]).filter(([, count]) => count > 0)
   const list = counted.map(([kind, count]) => `${grouped(count)} ${kind}`).join(', ')
   return [
     `${label('errors')}${list === '' ? 'none' : list}`,
     `${label('verdict')}${state}`,
     ...reasons.map((reason) => `  - ${wrapped(reason, '    ')}`),
-    ...notes.map((note) => `\n${wrapped(note)}`),
+    // They are about the numbers.
+    ...(samples === 0 ? [] : notes).map((note) => `\n${wrapped(note)}`),
   ].join('\n')
 }
 

@@ -179,6 +179,7 @@ export class Coordinator implements LoadChildEvents {
       connections: started ? totals.connectionsNow : connected,
       connectionsWanted: this.#options.connections,
       messagesPerSecond: totals.messagesPerSecondNow,
+      samples: totals.latency.samples,
       p50Us: totals.latency.percentileUs(50),
       p99Us: totals.latency.percentileUs(99),
       errors: totals.errorsNow,

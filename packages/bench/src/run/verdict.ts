@@ -50,7 +50,8 @@ const ERROR_NAMES: Readonly<Record<ErrorKind, string>> = {
 export function judgeRun(evidence: RunEvidence): Verdict {
   const invalid = [...evidence.breaks, ...errorReasons(evidence), ...starvedReasons(evidence.selves)]
   if (evidence.samples === 0) invalid.push('No frame was answered while measuring.')
-  const suspect = [...rangeReasons(evidence), ...busyReasons(evidence.selves), ...lateReasons(evidence)]
+  // Doubts about numbers are of no use where there are none.
+  const suspect = evidence.samples === 0 ? [] : suspectReasons(evidence)
   const reasons = [...invalid, ...suspect]
   if (invalid.length > 0) return { state: 'INVALID', reasons }
   return { state: suspect.length > 0 ? 'SUSPECT' : 'VALID', reasons }
@@ -68,6 +69,10 @@ function starvedReasons(selves: readonly SelfReport[]): string[] {
       ? [`Load process ${index} stood still for ${inMs(self.loopDelayMaxUs)}: the generator was starved.`]
       : [],
   )
+}
+
+function suspectReasons(evidence: RunEvidence): string[] {
+  return [...rangeReasons(evidence), ...busyReasons(evidence.selves), ...lateReasons(evidence)]
 }
 
 function rangeReasons({ aboveRange }: RunEvidence): string[] {

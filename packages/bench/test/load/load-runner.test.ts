@@ -359,6 +359,14 @@ describe('what is measured', () => {
     expect(lengths('drain')).toEqual([0])
   })
 
+  test('without a warm-up there is no interval of one', async () => {
+    await using server = await EchoServer.listen()
+    const load = await new RunningLoad(planFor(server, { warmupMs: 0 })).start()
+    await server.until('frames', () => server.frames >= 20)
+    await load.finish()
+    expect(new Set(load.intervals.map(({ phase }) => phase))).toEqual(new Set(['measured', 'drain']))
+  })
+
   test('stop ends it at once and reports what there is', async () => {
     await using server = await EchoServer.listen()
     const load = await new RunningLoad(planFor(server)).start()

@@ -8,6 +8,7 @@ const STATE: ProgressState = {
   connections: 64,
   connectionsWanted: 64,
   messagesPerSecond: 1_234_567.4,
+  samples: 1000,
   p50Us: 480,
   p99Us: 1910,
   errors: 0,
@@ -36,11 +37,17 @@ test('elsewhere every state is a line of its own, without escapes', () => {
   expect(written.every((text) => text.endsWith('\n') && !text.includes('\u001b'))).toBe(true)
 })
 
+test('shows no percentile before the first sample', () => {
+  expect(progressText({ ...STATE, samples: 0 })).toBe(
+    'measured  64 connections  1,234,567 messages/s  0 errors  7 s left',
+  )
+})
+
 test('says what is going on', () => {
   expect(progressText(STATE)).toBe(
     'measured  64 connections  1,234,567 messages/s  p50 480 us  p99 1,910 us  0 errors  7 s left',
   )
   expect(progressText({ ...STATE, phase: 'connecting', connections: 12 })).toBe('connecting  12 of 64 connections')
-  expect(progressText({ ...STATE, phase: 'warm-up' })).not.toContain('p50')
+  expect(progressText({ ...STATE, phase: 'warm-up', samples: 0 })).not.toContain('p50')
   expect(progressText({ ...STATE, secondsLeft: -3 })).toContain('0 s left')
 })

@@ -10,8 +10,8 @@ function problemsOf(...args: string[]): string[] {
   return parsed.ok ? [] : parsed.problems.map(({ name, value }) => `${name}=${value}`)
 }
 
-test('a target is all that a run needs', () => {
-  expect(parseRun(TARGET)).toEqual({
+test('a run needs no flag: it goes to the daemon as it starts by default', () => {
+  expect(parseRun([])).toEqual({
     ok: true,
     options: {
       target: { host: '127.0.0.1', port: 7400 },
@@ -60,7 +60,6 @@ describe('wrong flags', () => {
       '  --speed is unknown: expected a flag of run, for example those that --help shows',
       '  9 is here: expected flags only, for example --depth 16',
       '  now is here: expected flags only, for example --depth 16',
-      '  --target is missing: expected tcp://HOST:PORT, for example --target tcp://127.0.0.1:7400',
       '  --connections is many: expected a whole number from 1 to 1000000, for example --connections 64',
       '  --depth is 0: expected a whole number from 1 to 65536, for example --depth 16',
       '  --mode is greet: expected message or request, for example --mode message',

@@ -67,8 +67,16 @@ test('a loop that is late only little against the latency is no reason', () => {
   expect(judgeRun({ ...GOOD, p99Us: 50_000, selves: [{ ...CALM, loopDelayP99Us: 20_000 }] }).state).toBe('VALID')
 })
 
+test('a run without a sample says nothing about the generator, whose numbers it has none of', () => {
+  const errors = { ...noErrors(), 'error-frame': 1 }
+  const busy = { ...CALM, loopBusy: 0.97, loopDelayP99Us: 5000 }
+  const { state, reasons } = judgeRun({ ...GOOD, samples: 0, p99Us: 0, errors, selves: [busy] })
+  expect(state).toBe('INVALID')
+  expect(reasons).toEqual(['ERROR frames: 1.', 'No frame was answered while measuring.'])
+})
+
 test('INVALID outweighs SUSPECT and keeps its reasons too', () => {
-  const { state, reasons } = judgeRun({ ...GOOD, aboveRange: 1, samples: 0 })
+  const { state, reasons } = judgeRun({ ...GOOD, aboveRange: 1, breaks: ['The run was cut short.'] })
   expect(state).toBe('INVALID')
   expect(reasons).toHaveLength(2)
 })

@@ -6,7 +6,7 @@
  * it.
  */
 import type { Clock } from '@shardwire/protocol'
-import type { RawHandle } from '../raw-handle.ts'
+import type { Accepted } from './accepted.ts'
 
 /** A worker that sockets can be sent to. */
 export interface HandoffTarget {
@@ -23,14 +23,14 @@ export interface HandoffTarget {
 export interface Ticket {
   readonly sequence: number
   readonly listener: number
-  readonly handle: RawHandle
+  readonly handle: Accepted
   /** From this moment of the monotonic clock on the worker must not begin to read it. */
   readonly expiresAtMs: number
 }
 
 export interface Waiting {
   readonly listener: number
-  readonly handle: RawHandle
+  readonly handle: Accepted
   readonly acceptedAtMs: number
 }
 

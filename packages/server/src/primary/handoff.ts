@@ -6,7 +6,7 @@
  * nobody can have read from it.
  */
 import type { Clock } from '@shardwire/protocol'
-import type { RawHandle } from '../raw-handle.ts'
+import type { Accepted } from './accepted.ts'
 import { HandoffLane, type HandoffTarget, type Waiting } from './handoff-lane.ts'
 
 export interface HandoffOptions {
@@ -68,7 +68,7 @@ export class Handoff {
   }
 
   /** A socket was accepted. */
-  offer(handle: RawHandle, listener: number): void {
+  offer(handle: Accepted, listener: number): void {
     if (this.pending >= this.#options.queueMax) this.#refuse(handle)
     else this.#place([{ listener, handle, acceptedAtMs: this.#options.clock.nowMs() }])
   }
@@ -137,7 +137,7 @@ export class Handoff {
     return this.#lanes.find((lane) => lane.target === target)
   }
 
-  #refuse(handle: RawHandle): void {
+  #refuse(handle: Accepted): void {
     this.refused++
     handle.close()
     this.#checkIdle()

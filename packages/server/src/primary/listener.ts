@@ -1,37 +1,41 @@
 /**
- * Owns one listening address: the server, its raw accepts, and its end.
+ * Owns one listening address: the server, its accepts, and its end.
  * Must not know: workers, what becomes of a socket.
- * Invariant: every accepted handle goes to `onSocket` and to nobody else; after `stop` has resolved no more come.
+ * Invariant: every accepted socket goes to `onSocket` and to nobody else; after `stop` has resolved no more come.
  */
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
 import type { Listener as ListenerConfig } from '../config/load-config.ts'
-import { type RawHandle, takeRawConnections } from '../raw-handle.ts'
+import { type AcceptOptions, createAcceptor, takeAccepted } from './accepted.ts'
 
 /** A flood of connects must not keep a listener from stopping. */
 const STOP_MS_MAX = 500
 
-export interface ListenerOptions {
+export interface ListenerOptions extends AcceptOptions {
   readonly config: ListenerConfig
   readonly backlog: number
   readonly clock: Clock
-  readonly onSocket: (handle: RawHandle) => void
-  /** An accept failed, with libuv's negative error number. */
-  readonly onFault: (status: number) => void
 }
 
 export class Listener {
   readonly #options: ListenerOptions
-  readonly #server: Server = createServer()
+  readonly #accept: AcceptOptions
+  readonly #server: Server
   #acceptedCount = 0
 
   constructor(options: ListenerOptions) {
     this.#options = options
+    const onSocket: AcceptOptions['onSocket'] = (accepted) => {
+      this.#acceptedCount++
+      options.onSocket(accepted)
+    }
+    this.#accept = { raw: options.raw, onSocket, onFault: options.onFault }
+    this.#server = createAcceptor(this.#accept)
   }
 
   /** Binds and listens. @throws the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL ...) */
   async listen(): Promise<void> {
-    const { config, backlog, onSocket, onFault } = this.#options
+    const { config, backlog } = this.#options
     const { host, port } = config
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -40,11 +44,7 @@ export class Listener {
         resolve()
       })
     })
-    const take = (handle: RawHandle): void => {
-      this.#acceptedCount++
-      onSocket(handle)
-    }
-    takeRawConnections(this.#server, take, onFault)
+    takeAccepted(this.#server, this.#accept)
   }
 
   /** Where it listens: the port that port 0 became. */
@@ -65,9 +65,8 @@ export class Listener {
       before = this.#acceptedCount
       await nextTurn()
     } while (this.#acceptedCount !== before && this.#options.clock.nowMs() < stopByMs)
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-    })
+    // Not awaited: a server of documented sockets counts those that workers serve, and would wait for their ends.
+    this.#server.close()
   }
 }
 

@@ -9,7 +9,7 @@ import type { Clock } from '@shardwire/protocol'
 import { closeReasonName } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
-import type { RawHandle } from '../raw-handle.ts'
+import type { Accepted } from './accepted.ts'
 import { createCounters } from '../worker/counters.ts'
 import { Handoff } from './handoff.ts'
 import { explainListenError } from './listen-error.ts'
@@ -31,6 +31,8 @@ export interface PrimaryOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly workerModule: string
+  /** Whether sockets travel as raw handles. */
+  readonly raw: boolean
 }
 
 export interface Started {
@@ -117,7 +119,8 @@ export class Primary {
       config: address,
       backlog: this.#options.config.backlog,
       clock: this.#options.clock,
-      onSocket: (handle: RawHandle) => this.#handoff.offer(handle, index),
+      raw: this.#options.raw,
+      onSocket: (accepted: Accepted) => this.#handoff.offer(accepted, index),
       onFault: (status) => this.#acceptFailed(address.address, status),
     })
   }

@@ -9,6 +9,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { type Counters, createCounters } from '../worker/counters.ts'
+import { sendable } from './accepted.ts'
 import type { HandoffTarget, Ticket } from './handoff-lane.ts'
 
 export interface WorkerObserver {
@@ -62,7 +63,7 @@ export class WorkerProcess implements HandoffTarget {
     if (!this.#process.connected) return
     const message: ToWorker = { type: 'socket', sequence, listener, expiresAtMs }
     // The type of a handle knows only what is documented; a raw one has travelled this way since Node's first cluster.
-    this.#process.send(message, handle as never, { keepOpen: true }, ignoreSendError)
+    this.#process.send(message, sendable(handle) as never, { keepOpen: true }, ignoreSendError)
   }
 
   disown(sequence: number): void {

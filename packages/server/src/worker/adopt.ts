@@ -1,27 +1,21 @@
 /**
- * Owns making a connection of a raw handle: socket, state, events, first deadline, first read.
- * Must not know: frames.
- * Invariant: the four event listeners are shared by all sockets of the worker; nothing is created for a connection but
- * its socket and its state.
+ * Owns making a connection of a socket that came from the primary, and the way of its events to the parts they concern.
+ * Must not know: frames, what a socket is made of.
+ * Invariant: one object takes the events of all connections; nothing is created for a connection but its transport and
+ * its state.
  */
 import type { Socket } from 'node:net'
 import { CloseReason } from '../close-reason.ts'
-import { type RawHandle, socketOptions, startReading } from '../raw-handle.ts'
+import { type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
+import { RawTransports } from '../transport/raw-transport.ts'
+import { socketTransport } from '../transport/socket-transport.ts'
+import type { SocketSettings, Transport, TransportEvents } from '../transport/transport.ts'
 import type { Closing } from './closing.ts'
-import { Connection, HOLD_WRITE, type Listener, type ShardIdentity, STATE_FINISHED } from './connection.ts'
+import { Connection, HOLD_WRITE, type Listener, type ShardIdentity } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Outbound } from './outbound.ts'
 import type { ReadPath } from './read-path.ts'
-import { ShardSocket } from './shard-socket.ts'
-
-export interface SocketSettings {
-  readonly nodelay: boolean
-  /** Milliseconds of silence before the first TCP keepalive probe; 0 is off. */
-  readonly keepaliveMs: number
-  readonly keepaliveIntervalMs: number
-  readonly keepaliveProbes: number
-}
 
 export interface AdoptParts {
   readonly identity: ShardIdentity
@@ -31,76 +25,76 @@ export interface AdoptParts {
   readonly deadlines: Deadlines
   readonly counters: Counters
   readonly settings: SocketSettings
+  /** Undefined where sockets come as documented ones. */
+  readonly rawBinding: RawBinding | undefined
   readonly nowMs: () => number
 }
 
-export class Adopt {
+export class Adopt implements TransportEvents<Connection> {
   readonly #parts: AdoptParts
+  readonly #raw: RawTransports<Connection> | undefined
   readonly #onExpired: (connection: Connection, nowMs: number) => void
   #sequence = 0
 
   constructor(parts: AdoptParts) {
+    const { rawBinding, readPath, settings, deadlines } = parts
     this.#parts = parts
-    this.#onExpired = (connection, nowMs) => parts.deadlines.expired(connection, nowMs)
+    this.#raw = rawBinding === undefined ? undefined : new RawTransports(rawBinding, this, readPath.slab, settings)
+    this.#onExpired = (connection, nowMs) => deadlines.expired(connection, nowMs)
   }
 
-  /** Takes a handle that nobody has read from; it does not read yet: see `open`. */
-  adopt(handle: RawHandle, listener: Listener): Connection {
-    const { identity, readPath, counters, settings, nowMs } = this.#parts
-    const create = (socket: Socket): Connection =>
-      new Connection(identity, ++this.#sequence, listener, socket, nowMs(), this.#onExpired)
-    const socket = new ShardSocket(socketOptions(handle, readPath.readInto), create)
-    counters.connectionsOpen++
-    counters.connectionsTotal++
-    this.#listen(socket)
-    applySettings(socket, settings)
-    return socket.connection
+  /** Takes a raw handle that nobody has read from; it is not read yet: see `open`. */
+  adoptHandle(handle: RawHandle, listener: Listener): Connection {
+    if (this.#raw === undefined) throw new Error('this worker takes documented sockets only')
+    return this.#connect(this.#raw.adopt(handle), listener)
+  }
+
+  /** Takes a documented socket; what Node read from it meanwhile waits in it. */
+  adoptSocket(socket: Socket, listener: Listener): Connection {
+    return this.#connect(socketTransport(socket, this, this.#parts.settings), listener)
   }
 
   /** Begins to read. */
   open(connection: Connection): void {
     this.#parts.deadlines.begin(connection)
-    startReading(connection.socket)
+    connection.transport.start()
   }
 
-  #listen(socket: ShardSocket): void {
-    socket.on('end', this.#onEnd)
-    socket.on('drain', this.#onDrain)
-    socket.on('error', onError)
-    socket.on('close', this.#onClose)
+  onLanded(connection: Connection, bytes: number): Uint8Array | undefined {
+    return this.#parts.readPath.landed(connection, bytes)
   }
 
-  readonly #onEnd = eventOf((connection) => {
-    connection.peerEnded = true
-    if (connection.state >= STATE_FINISHED) return
+  onChunk(connection: Connection, chunk: Uint8Array): void {
+    this.#parts.readPath.chunk(connection, chunk)
+  }
+
+  onEnd(connection: Connection): void {
     const cut = connection.ring !== null && connection.ring.readableBytes > 0
-    this.#parts.closing.endAfterAnswers(connection, cut ? CloseReason.TRUNCATED : CloseReason.PEER_ENDED)
-  })
-
-  readonly #onDrain = eventOf((connection) => {
-    if (connection.parked === null) return
-    this.#parts.outbound.reclaim(connection)
-    this.#parts.deadlines.sent(connection)
-    this.#parts.closing.sent(connection)
-    this.#parts.readPath.release(connection, HOLD_WRITE)
-  })
-
-  readonly #onClose = eventOf((connection) => this.#parts.closing.closed(connection, CloseReason.PEER_RESET))
-}
-
-/** A listener for all sockets: Node calls it with the socket as `this`. */
-function eventOf(listener: (connection: Connection) => void): (this: Socket) => void {
-  return function (this: Socket): void {
-    listener((this as ShardSocket).connection)
+    this.#parts.closing.peerEnded(connection, cut ? CloseReason.TRUNCATED : CloseReason.PEER_ENDED)
   }
-}
 
-/** 'close' follows and ends the connection; without a listener the error would end the worker. */
-function onError(): void {
-  return undefined
-}
+  onDrain(connection: Connection): void {
+    const { outbound, deadlines, closing, readPath } = this.#parts
+    outbound.reclaim(connection)
+    deadlines.sent(connection)
+    closing.sent(connection)
+    readPath.release(connection, HOLD_WRITE)
+  }
 
-function applySettings(socket: Socket, settings: SocketSettings): void {
-  if (settings.nodelay) socket.setNoDelay(true)
-  if (settings.keepaliveMs > 0) socket.setKeepAlive(true, settings.keepaliveMs)
+  onFinished(connection: Connection): void {
+    this.#parts.closing.finished(connection)
+  }
+
+  onClosed(connection: Connection): void {
+    this.#parts.closing.closed(connection, CloseReason.PEER_RESET)
+  }
+
+  #connect(transport: Transport<Connection>, listener: Listener): Connection {
+    const { identity, counters, nowMs } = this.#parts
+    const connection = new Connection(identity, ++this.#sequence, listener, transport, nowMs(), this.#onExpired)
+    transport.owner = connection
+    counters.connectionsOpen++
+    counters.connectionsTotal++
+    return connection
+  }
 }

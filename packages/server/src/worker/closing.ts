@@ -68,10 +68,20 @@ export class Closing {
     this.#decide(connection, reason)
     this.#abandonCalls(connection, new Error(`the connection was cut off: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
-    const { socket } = connection
-    // Node loses the descriptor when a socket is reset between its end() and 'finish'.
-    if (socket.writableEnded && !socket.writableFinished) socket.destroy()
-    else socket.resetAndDestroy()
+    connection.transport.reset()
+  }
+
+  /** Our FIN has left. */
+  finished(connection: Connection): void {
+    connection.finLeft = true
+    if (connection.peerEnded) connection.transport.close()
+  }
+
+  /** The peer's FIN came. @param reason in case that this ends the connection */
+  peerEnded(connection: Connection, reason: number): void {
+    connection.peerEnded = true
+    if (connection.finLeft) connection.transport.close()
+    else this.endAfterAnswers(connection, reason)
   }
 
   /** Closes our copy of a socket that another worker has too: no FIN and no reset, which would be felt there. */
@@ -80,12 +90,12 @@ export class Closing {
     this.#decide(connection, reason)
     this.#abandonCalls(connection, new Error('the socket was given to another worker'))
     connection.state = STATE_FINISHED
-    connection.socket.destroy()
+    connection.transport.close()
   }
 
   /** To be called when everything unsent has left: a connection that only waited for that sends its FIN. */
   sent(connection: Connection): void {
-    if (connection.state === STATE_FINISHED && !connection.socket.writableEnded) this.#sendFin(connection)
+    if (connection.state === STATE_FINISHED && !connection.transport.isEnding) this.#sendFin(connection)
   }
 
   /** The socket is gone: gives everything back and counts the reason. */
@@ -114,14 +124,14 @@ export class Closing {
     // What still comes must be read, or closing would turn it into a reset that overtakes our last answer. A ring stays
     // until the next read or the end: libuv may already point at it.
     connection.hold = 0
-    if (!connection.peerEnded) connection.socket.resume()
-    if (connection.socket.writableLength === 0) this.#sendFin(connection)
+    if (!connection.peerEnded) connection.transport.resume()
+    if (connection.transport.unsentBytes === 0) this.#sendFin(connection)
   }
 
-  /** FIN, and a moment for the peer to send its own. Only now: after end() there is no 'drain' any more. */
+  /** FIN, and a moment for the peer to send its own. Only when nothing is unsent: the moment begins with it. */
   #sendFin(connection: Connection): void {
     const { wheel, nowMs } = this.#parts
-    connection.socket.end()
+    connection.transport.end()
     connection.endByMs = nowMs() + LINGER_MS
     wheel.schedule(connection, connection.endByMs)
   }

@@ -2,11 +2,11 @@
  * Owns the state of one connection: plain numbers and a few references, small because there are many.
  * Must not know: how bytes are read or written, what a handler is.
  * Invariant: every field exists from the constructor on, so that all connections share one shape; what concerns the
- * socket is in `socket`, all else could be written down and carried to another worker.
+ * socket is in `transport`, all else could be written down and carried to another worker.
  */
-import type { Socket } from 'node:net'
 import type { DecodedStream, FrameDecoder, RingBuffer } from '@shardwire/protocol'
 import type { ConnectionInfo } from '../service/request.ts'
+import type { Transport } from '../transport/transport.ts'
 import { Deadline } from './deadline.ts'
 
 /** Reads, dispatches, answers. */
@@ -55,6 +55,8 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
   hold = 0
   /** The peer sent FIN. */
   peerEnded = false
+  /** Our FIN has left. */
+  finLeft = false
   /** GOAWAY was sent: a REQUEST is answered DRAINING. */
   draining = false
   /** Whether a frame was received: HELLO may only be the first. */
@@ -80,7 +82,7 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
   parked: Uint8Array[] | null = null
   readonly sequence: number
   readonly listener: Listener
-  readonly socket: Socket
+  readonly transport: Transport<Connection>
   readonly #shard: ShardIdentity
   readonly #onExpired: (connection: Connection, nowMs: number) => void
 
@@ -88,7 +90,7 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
     shard: ShardIdentity,
     sequence: number,
     listener: Listener,
-    socket: Socket,
+    transport: Transport<Connection>,
     nowMs: number,
     onExpired: (connection: Connection, nowMs: number) => void,
   ) {
@@ -96,7 +98,7 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
     this.#shard = shard
     this.sequence = sequence
     this.listener = listener
-    this.socket = socket
+    this.transport = transport
     this.lastReadMs = this.lastMessageMs = nowMs
     this.#onExpired = onExpired
   }
@@ -108,10 +110,10 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
     return this.#shard.slot
   }
   get remoteAddress(): string | undefined {
-    return this.socket.remoteAddress
+    return this.transport.remoteAddress
   }
   get remotePort(): number | undefined {
-    return this.socket.remotePort
+    return this.transport.remotePort
   }
   get callsInFlight(): number {
     return this.calls === null ? 0 : this.calls.size

@@ -59,7 +59,7 @@ export class Deadlines {
     const nowMs = this.#parts.nowMs()
     if (connection.flushedAtMs === 0) {
       connection.flushedAtMs = nowMs
-      connection.flushedBytes = flushedBytes(connection)
+      connection.flushedBytes = connection.transport.takenBytes
       this.#wakeBy(connection, nowMs + this.#parts.writeTimeoutMs)
     }
     if (!aboveMark || connection.aboveMarkSinceMs !== 0) return
@@ -104,11 +104,11 @@ export class Deadlines {
       return true
     }
     if (connection.flushedAtMs === 0 || nowMs - connection.flushedAtMs < writeTimeoutMs) return false
-    if (flushedBytes(connection) === connection.flushedBytes) {
+    if (connection.transport.takenBytes === connection.flushedBytes) {
       closing.reset(connection, CloseReason.WRITE_TIMEOUT)
       return true
     }
-    connection.flushedBytes = flushedBytes(connection)
+    connection.flushedBytes = connection.transport.takenBytes
     connection.flushedAtMs = nowMs
     return false
   }
@@ -160,7 +160,7 @@ export class Deadlines {
    * FINISHED: before our FIN went out the bytes before it have the write deadlines; after it the peer has its moment.
    */
   #lingered(connection: Connection, nowMs: number): void {
-    if (!connection.socket.writableEnded) this.#writeDue(connection, nowMs)
+    if (!connection.transport.isEnding) this.#writeDue(connection, nowMs)
     else if (nowMs >= connection.endByMs) this.#parts.closing.reset(connection, connection.closeReason)
   }
 
@@ -175,7 +175,7 @@ export class Deadlines {
   }
 
   #nextDueMs(connection: Connection): number {
-    if (connection.state === STATE_FINISHED && connection.socket.writableEnded) return connection.endByMs
+    if (connection.state === STATE_FINISHED && connection.transport.isEnding) return connection.endByMs
     const { frameTimeoutMs, idleTimeoutMs, heartbeatMs } = connection.listener
     const { slowConsumerMs, writeTimeoutMs, nowMs } = this.#parts
     let due = Infinity
@@ -195,7 +195,3 @@ function pingDueMs(connection: Connection): number {
   return connection.lastReadMs + connection.listener.heartbeatMs * (connection.pingsUnanswered + 1)
 }
 
-/** Bytes of this socket that the kernel has taken. */
-function flushedBytes(connection: Connection): number {
-  return connection.socket.bytesWritten - connection.socket.writableLength
-}

@@ -4,12 +4,13 @@
  * Invariant: it obeys the primary only: signals are ignored, and a channel that closes ends the process. `accepted` is
  * sent before a socket's first read, and never for a ticket that is stale.
  */
+import { Socket } from 'node:net'
 import { closeReasonName } from '../close-reason.ts'
 import { systemClock } from '../clock.ts'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { systemRandom } from '../random.ts'
-import { isRawHandle, type RawHandle } from '../raw-handle.ts'
+import { isRawHandle, loadRawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import { loadService } from '../service/load-service.ts'
 import { SERVER_NAME } from '../version.ts'
 import type { Connection } from './connection.ts'
@@ -28,10 +29,12 @@ let worker: Worker | undefined
 
 process.on('message', (message: unknown, handle: unknown) => {
   if (!isMessage(message)) return
-  receive(message as ToWorker, isRawHandle(handle) ? handle : undefined)
+  receive(message as ToWorker, isRawHandle(handle) || handle instanceof Socket ? handle : undefined)
 })
 
-function receive(message: ToWorker, handle: RawHandle | undefined): void {
+type ArrivedSocket = RawHandle | Socket
+
+function receive(message: ToWorker, handle: ArrivedSocket | undefined): void {
   if (message.type === 'start') void start(message)
   else worker?.receive(message, handle)
 }
@@ -47,6 +50,7 @@ async function start({ slot, epoch, config }: Extract<ToWorker, { type: 'start' 
       clock: systemClock,
       random: systemRandom,
       serverName: SERVER_NAME,
+      rawBinding: loadRawBinding(),
       report: createFailureReport(log, systemClock),
       onFault: (error) =>
         log.error({ event: 'internal-fault', err: error }, 'a fault of this server ended a connection'),
@@ -75,7 +79,7 @@ class Worker {
     systemClock.every(SNAPSHOT_INTERVAL_MS, () => tell({ type: 'snapshot', counters: shard.counters }))
   }
 
-  receive(message: ToWorker, handle: RawHandle | undefined): void {
+  receive(message: ToWorker, handle: ArrivedSocket | undefined): void {
     switch (message.type) {
       case 'socket':
         this.#socket(message, handle)
@@ -91,10 +95,11 @@ class Worker {
     }
   }
 
-  #socket(ticket: SocketTicket, handle: RawHandle | undefined): void {
+  #socket(ticket: SocketTicket, handle: ArrivedSocket | undefined): void {
     const { sequence } = ticket
     if (handle === undefined || systemClock.nowMs() >= ticket.expiresAtMs) {
-      handle?.close()
+      if (handle instanceof Socket) handle.destroy()
+      else handle?.close()
       tell({ type: 'refused', sequence })
       return
     }

@@ -106,7 +106,7 @@ export class Outbound {
 
   #own(connection: Connection): boolean {
     this.flush()
-    if (connection.state === STATE_CLOSED || connection.socket.writableEnded) return false
+    if (connection.state === STATE_CLOSED || !connection.transport.isWritable) return false
     this.#owner = connection
     return this.#ready(connection)
   }
@@ -181,15 +181,14 @@ export class Outbound {
 
   /** @returns whether the block is parked now */
   #write(connection: Connection, block: Uint8Array, bytes: number, leased = true): boolean {
-    const { socket } = connection
-    if (connection.state === STATE_CLOSED || !socket.writable) {
+    const { transport } = connection
+    if (!transport.isWritable) {
       if (leased) this.#pool.release(block)
       return false
     }
     this.#counters.writes++
     this.#counters.bytesOut += bytes
-    socket.write(bytes === block.length ? block : block.subarray(0, bytes))
-    if (socket.writableLength === 0) {
+    if (transport.write(block, bytes)) {
       if (leased) this.#pool.release(block)
       return false
     }

@@ -15,7 +15,6 @@ import {
   ShardwireError,
 } from '@shardwire/protocol'
 import { CloseReason, type CloseReasonName, CLOSE_REASONS } from '../close-reason.ts'
-import type { ReadInto } from '../raw-handle.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, HOLD_TURN, STATE_ENDING } from './connection.ts'
 import type { Counters } from './counters.ts'
@@ -23,7 +22,6 @@ import type { Deadlines } from './deadlines.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Outbound } from './outbound.ts'
 import type { Rings } from './rings.ts'
-import type { ShardSocket } from './shard-socket.ts'
 import type { TurnBudget } from './turn-budget.ts'
 
 /** Bytes of one read at most. */
@@ -43,19 +41,40 @@ export interface ReadPathParts {
 
 export class ReadPath {
   readonly #parts: ReadPathParts
-  readonly #slab = allocateMemory(READ_SLAB_BYTES)
-  /** Whose read callback runs; Node asks for the next memory right after it, without saying for whom. */
-  #reading: Connection | null = null
+  /** Where every read of the worker lands, unless its connection has a ring. */
+  readonly slab = allocateMemory(READ_SLAB_BYTES)
   /** What `#run` was told by the decoder last: bytes that the cut frame has in all. */
   #frameBytes = PREFIX_BYTES
-  /** For all sockets of the worker. */
-  readonly readInto: ReadInto
 
   constructor(parts: ReadPathParts) {
     this.#parts = parts
-    this.readInto = {
-      buffer: () => this.#nextMemory(),
-      callback: readCallback((connection, bytes) => this.#guarded(connection, bytes)),
+  }
+
+  /**
+   * `bytes` of the connection landed in the slab, or behind the bytes of its ring.
+   * @returns where its next read shall land; undefined when nothing changes
+   */
+  landed(connection: Connection, bytes: number): Uint8Array | undefined {
+    const before = connection.ring
+    try {
+      before?.commit(bytes)
+      this.#take(connection, this.slab, bytes)
+    } catch (error) {
+      this.#fault(connection, error)
+    }
+    const { ring } = connection
+    if (ring !== null) return ring.memory.subarray(ring.tail)
+    return before === null ? undefined : this.slab
+  }
+
+  /** A chunk of the connection came in memory of its own. */
+  chunk(connection: Connection, chunk: Uint8Array): void {
+    try {
+      if (connection.ring === null || this.#appendToRing(connection, connection.ring, chunk)) {
+        this.#take(connection, chunk, chunk.length)
+      }
+    } catch (error) {
+      this.#fault(connection, error)
     }
   }
 
@@ -65,51 +84,54 @@ export class ReadPath {
     connection.hold &= ~hold
     if (connection.hold !== 0) return
     this.#parts.deadlines.clockRuns(connection)
-    if (connection.ring !== null) this.#runRing(connection, connection.ring)
-    if (connection.hold === 0) connection.socket.resume()
+    try {
+      if (connection.ring !== null) this.#runRing(connection, connection.ring)
+    } catch (error) {
+      this.#fault(connection, error)
+    }
+    if (connection.hold === 0) connection.transport.resume()
+  }
+
+  /** What is thrown here is a fault of this server; it costs the connection and is reported. */
+  #fault(connection: Connection, error: unknown): void {
+    this.#parts.onFault(error)
+    this.#parts.closing.reset(connection, CloseReason.INTERNAL)
   }
 
   /** Holds a connection until the loop has served the others. */
   #yieldTurn(connection: Connection): void {
     connection.hold |= HOLD_TURN
-    connection.socket.pause()
+    connection.transport.pause()
     setImmediate(releaseTurn, this, connection)
   }
 
-  /** What is thrown here would otherwise leave through Node's read callback and end the worker. */
-  #guarded(connection: Connection, bytes: number): boolean {
-    try {
-      return this.#onRead(connection, bytes)
-    } catch (error) {
-      this.#parts.onFault(error)
-      this.#parts.closing.reset(connection, CloseReason.INTERNAL)
-      return false
-    }
-  }
-
-  #onRead(connection: Connection, bytes: number): boolean {
+  /** Bytes came: in the connection's ring if it has one, else at the beginning of `memory`. */
+  #take(connection: Connection, memory: Uint8Array, bytes: number): void {
     const { counters, deadlines, rings } = this.#parts
-    this.#reading = connection
     counters.bytesIn += bytes
     deadlines.heard(connection)
-    if (connection.state > STATE_ENDING) return this.#discard(connection)
     const { ring } = connection
-    if (ring !== null) {
-      ring.commit(bytes)
+    if (connection.state > STATE_ENDING) {
+      rings.release(connection)
+    } else if (ring !== null) {
       if (connection.hold === 0) this.#runRing(connection, ring)
       if (ring.readableBytes === 0) rings.release(connection)
     } else {
-      const consumed = connection.hold === 0 ? this.#run(connection, this.#slab, 0, bytes) : 0
-      if (consumed < bytes && !rings.keep(connection, this.#slab, consumed, bytes)) return this.#noMemory(connection)
+      const consumed = connection.hold === 0 ? this.#run(connection, memory, 0, bytes) : 0
+      if (consumed < bytes && !rings.keep(connection, memory, consumed, bytes)) this.#noMemory(connection)
     }
-    return this.#ready(connection)
+    // The next read must have somewhere to land.
+    if (connection.ring !== null && !rings.makeRoom(connection.ring, this.#frameBytes)) this.#noMemory(connection)
   }
 
-  /** Leaves the connection so that its next read has somewhere to land. @returns whether it may read on */
-  #ready(connection: Connection): boolean {
-    const { ring } = connection
-    if (ring !== null && !this.#parts.rings.makeRoom(ring, this.#frameBytes)) return this.#noMemory(connection)
-    return connection.hold === 0
+  /** @returns false when the pool allows no larger ring */
+  #appendToRing(connection: Connection, ring: RingBuffer, chunk: Uint8Array): boolean {
+    if (!this.#parts.rings.makeRoomFor(ring, chunk.length)) {
+      this.#noMemory(connection)
+      return false
+    }
+    ring.append(chunk, 0, chunk.length)
+    return true
   }
 
   #runRing(connection: Connection, ring: RingBuffer): void {
@@ -150,28 +172,8 @@ export class ReadPath {
     this.#parts.closing.failWith(connection, CloseReason[isCloseReason(name) ? name : 'BAD_FRAME'], error)
   }
 
-  #discard(connection: Connection): boolean {
-    this.#parts.rings.release(connection)
-    return true
-  }
-
-  #noMemory(connection: Connection): boolean {
+  #noMemory(connection: Connection): void {
     this.#parts.closing.reset(connection, CloseReason.BUFFER_LIMIT)
-    return false
-  }
-
-  /** Where the next read of the connection whose callback just ran shall land. */
-  #nextMemory(): Uint8Array {
-    const ring = this.#reading?.ring ?? null
-    this.#reading = null
-    return ring === null ? this.#slab : ring.memory.subarray(ring.tail)
-  }
-}
-
-/** The callback of all sockets: Node calls it with the socket as `this`. */
-function readCallback(onRead: (connection: Connection, bytes: number) => boolean): ReadInto['callback'] {
-  return function (this: unknown, bytes: number): boolean {
-    return onRead((this as ShardSocket).connection, bytes)
   }
 }
 

@@ -41,9 +41,19 @@ export class Rings {
    * @returns false when the pool allows no larger ring
    */
   makeRoom(ring: RingBuffer, frameBytes: number): boolean {
-    if (ring.writableBytes > 0 && ring.head + frameBytes <= ring.memory.length) return true
-    if (ring.makeRoom(Math.min(frameBytes, ring.memory.length)) && ring.writableBytes > 0) return true
+    const wanted = Math.min(frameBytes, ring.memory.length)
+    if (ring.makeRoom(Math.max(wanted, ring.readableBytes + 1)) && ring.writableBytes > 0) return true
     const larger = this.#pool.lease(Math.min(this.#pool.blockBytesMax, ring.memory.length * 2))
+    if (larger === undefined) return false
+    this.#pool.release(ring.moveTo(larger))
+    return ring.writableBytes > 0
+  }
+
+  /** Makes the ring hold `bytes` more, whatever it takes. @returns false when the pool does not allow it */
+  makeRoomFor(ring: RingBuffer, bytes: number): boolean {
+    const needed = ring.readableBytes + bytes
+    if (ring.makeRoom(needed)) return true
+    const larger = this.#pool.lease(needed)
     if (larger === undefined) return false
     this.#pool.release(ring.moveTo(larger))
     return true

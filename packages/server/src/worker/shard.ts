@@ -6,8 +6,9 @@
 import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
-import type { RawHandle } from '../raw-handle.ts'
+import type { Socket } from 'node:net'
 import type { Service } from '../service/service.ts'
+import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import { Adopt } from './adopt.ts'
 import { Answers, type ReportFailure } from './answers.ts'
 import { Calls } from './calls.ts'
@@ -42,6 +43,8 @@ export interface ShardOptions {
   /** [0, 1) */
   readonly random: () => number
   readonly serverName: string
+  /** Undefined where sockets come as documented ones. */
+  readonly rawBinding: RawBinding | undefined
   readonly report: ReportFailure
   /** A fault of this server in the middle of a connection. */
   readonly onFault: (error: unknown) => void
@@ -90,17 +93,19 @@ export class Shard {
       counters,
       onFault: options.onFault,
     })
-    this.#adopt = new Adopt({ identity, readPath, outbound, closing, deadlines, counters, settings: config, nowMs })
+    const { rawBinding } = options
+    this.#adopt = new Adopt({ identity, readPath, outbound, closing, deadlines, counters, settings: config, rawBinding, nowMs })
     this.#closing = closing
     this.#deadlines = deadlines
     this.#outbound = outbound
   }
 
   /** Takes a socket that nobody has read from; `open` begins to read it. */
-  adopt(handle: RawHandle, listenerIndex: number): Connection {
+  adopt(socket: RawHandle | Socket, listenerIndex: number): Connection {
     const listener = this.#listeners[listenerIndex]
     if (listener === undefined) throw new RangeError(`there is no listener ${listenerIndex}`)
-    const connection = this.#adopt.adopt(handle, listener)
+    const isRaw = isRawHandle(socket)
+    const connection = isRaw ? this.#adopt.adoptHandle(socket, listener) : this.#adopt.adoptSocket(socket, listener)
     this.connections.add(connection)
     return connection
   }

@@ -27,11 +27,11 @@ export class WriteLimits implements OutboundHooks {
   }
 
   onPending(connection: Connection): void {
-    const aboveMark = connection.socket.writableLength >= this.#writeBufferBytes
+    const aboveMark = connection.transport.unsentBytes >= this.#writeBufferBytes
     this.#deadlines?.unsent(connection, aboveMark)
     if (!aboveMark || connection.state > STATE_ENDING || (connection.hold & HOLD_WRITE) !== 0) return
     connection.hold |= HOLD_WRITE
-    connection.socket.pause()
+    connection.transport.pause()
   }
 
   onNoMemory(connection: Connection): void {

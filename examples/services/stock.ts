@@ -1,0 +1,45 @@
+/** Shows what docs/services.md describes: refusals, an asynchronous handler with its bytes, a wait that can be ended. */
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { defineService, type Request, route, ShardwireError } from '@shardwire/server'
+
+/** Numbers of the error table in docs/protocol.md. */
+const BAD_REQUEST = 6
+const OVERLOADED = 11
+
+const stock = new Map([['apple', 3]])
+
+/** What is thrown as a ShardwireError reaches the caller as it is. */
+function take({ body }: Request): { left: number } {
+  if (typeof body !== 'string') throw new ShardwireError(BAD_REQUEST, 'the body must be the name of an item')
+  const count = stock.get(body) ?? 0
+  if (count === 0) {
+    const extras = { retryAfterMs: 60_000, details: { item: body } }
+    throw new ShardwireError(OVERLOADED, `no ${body} is left`, extras)
+  }
+  stock.set(body, count - 1)
+  return { left: count - 1 }
+}
+
+/** Asks for the bytes again after the await: those from before it may have been overwritten. */
+async function sha256(request: Request): Promise<Uint8Array> {
+  await Promise.resolve()
+  return createHash('sha256').update(request.bytes).digest()
+}
+
+/** Ends early when nobody waits any more: cancelled, too late, or disconnected. */
+async function wait({ body, signal, metadata }: Request): Promise<unknown> {
+  await delay(Number(body), undefined, { signal })
+  return metadata?.rest['tag'] ?? 'no tag'
+}
+
+export default defineService({
+  name: 'stock',
+  routes: {
+    take: route(1, {}, take),
+    sha256: route(2, { body: 'bytes' }, sha256),
+    wait: route(3, { timeoutMs: 5000 }, wait),
+    // Bytes in, msgpack out.
+    size: route(4, { body: 'bytes', answer: 'msgpack' }, ({ bytes }) => bytes.length),
+  },
+})
