@@ -41,7 +41,9 @@ describe('the first frame by a command of', () => {
     expect(await printedBy(page, 'node')).toBe('<Buffer 00 01 00 00 00 01 78 11 f5 c4 94>\n')
   })
 
-  test.skipIf(!hasPython)(`docs/protocol.md for python3 does${hasPython ? '' : ' (skipped: no python3 here)'}`, async () => {
+  const skipped = hasPython ? '' : ' (skipped: no python3 here)'
+
+  test.skipIf(!hasPython)(`docs/protocol.md for python3 prints them as hex${skipped}`, async () => {
     expect(await printedBy('docs/protocol.md', 'python3')).toBe('0001000000017811f5c494\n')
   })
 })

@@ -1,4 +1,4 @@
-/** Shows what docs/services.md describes: refusals, an asynchronous handler with its bytes, a wait that can be ended. */
+/** What docs/services.md describes: refusals, an asynchronous handler with its bytes, a wait that can be ended. */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { defineService, type Request, route, ShardwireError } from '@shardwire/server'

@@ -110,8 +110,8 @@ export function integer(name: string, value: number, min: number, max: number): 
 }
 
 /**
- * Throws a ClientError INVALID_OPTION unless the body is a Uint8Array: anything else with a length would be sent as that
- * many wrong bytes. Says what kind of thing it got; a body may be long, or secret.
+ * Throws a ClientError INVALID_OPTION unless the body is a Uint8Array: anything else with a length would be sent as
+ * that many wrong bytes. Says what kind of thing it got, not its value, which may be long or secret.
  */
 export function checkBody(body: unknown): void {
   if (types.isUint8Array(body)) return
@@ -145,8 +145,9 @@ function helloFrame(hello: false | Omit<Hello, 'protocol'>): Uint8Array | undefi
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'object') return `a ${typeof value}`
-  const { constructor } = value
-  return typeof constructor === 'function' && constructor.name !== '' ? `an instance of ${constructor.name}` : 'an object'
+  // An object without a prototype has none.
+  const made: unknown = value.constructor
+  return typeof made === 'function' && made.name !== '' ? `an instance of ${made.name}` : 'an object'
 }
 
 function invalid(name: string, value: unknown, expected: string): ClientError {

@@ -1,7 +1,7 @@
 /**
  * Owns blocks of memory in power-of-two sizes, lent out and taken back, under one bound for all of them together.
  * Must not know: what the blocks are used for.
- * Invariant: leasedBytes + freeBytes <= bytesMax; a block is in the free list or with exactly one holder. Giving one
+ * Invariant: leasedBytes + freeBytes <= bytesMax, but for what `leaseBeyondBound` lent; a block is in the free list or with exactly one holder. Giving one
  * back twice, or one that is not ours, throws.
  */
 import { allocateMemory } from './bytes.ts'
@@ -64,9 +64,23 @@ export class BufferPool {
     const reused = this.#listOf(shift).pop()
     if (reused !== undefined) this.#freeBytes -= size
     else if (!this.#makeRoom(size)) return undefined
-    const block = reused ?? allocateMemory(size)
+    return this.#lend(reused ?? allocateMemory(size))
+  }
+
+  /**
+   * As `lease`, whatever the bound says: for a caller that has already seen to it that as much will come back soon.
+   * Throws a RangeError above `blockBytesMax`.
+   */
+  leaseBeyondBound(bytes: number): Uint8Array {
+    const block = this.lease(bytes)
+    if (block !== undefined) return block
+    if (bytes > this.blockBytesMax) throw new RangeError(`pool: no blocks of ${bytes} bytes`)
+    return this.#lend(allocateMemory(2 ** Math.max(shiftOf(bytes), this.#minShift)))
+  }
+
+  #lend(block: Uint8Array): Uint8Array {
     this.#leased.add(block)
-    this.#leasedBytes += size
+    this.#leasedBytes += block.length
     return block
   }
 

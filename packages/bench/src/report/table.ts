@@ -15,7 +15,8 @@ const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 12
 
 export function runTable(report: RunReport): string {
-  const numbers = report.latency.samples === 0 ? [] : [throughput(report), latency(report.latency), loadProcesses(report)]
+  const isMeasured = report.latency.samples > 0
+  const numbers = isMeasured ? [throughput(report), latency(report.latency), loadProcesses(report)] : []
   const sections = [heading(report), ...numbers, verdict(report)]
   return `\n${sections.join('\n')}\n`
 }
@@ -26,7 +27,7 @@ function heading({ options, measuredUs }: RunReport): string {
   const warmUp = warmupMs === 0 ? 'without warm-up' : `after ${warmupMs / 1000} s of warm-up`
   return [
     `${targetUrl(target)}  ${load}, ${mode}s to route ${route}, load processes: ${processes}`,
-    `closed loop, ${measuredUs === 0 ? 'nothing' : seconds(measuredUs)} measured ${warmUp}`,
+    `closed loop, ${measuredUs === 0 ? 'nothing measured' : `${seconds(measuredUs)} measured ${warmUp}`}`,
     '',
   ].join('\n')
 }

@@ -37,17 +37,20 @@ export const IN_FLIGHT_MAX = 16_777_216
 
 const upTo = (first: string, last: number): string => `a whole number from ${first} to ${last}`
 
+/** Where the daemon listens unless it is configured. */
+const TARGET_DEFAULT = 'tcp://127.0.0.1:7400'
+
 export const RUN_FLAGS: readonly RunFlag[] = [
-  flag('target', 'URL', 'tcp://127.0.0.1:7400', 'tcp://HOST:PORT', 'tcp://127.0.0.1:7400', 'server under load'),
+  flag('target', 'URL', TARGET_DEFAULT, 'tcp://HOST:PORT', TARGET_DEFAULT, 'server under load'),
   flag('connections', 'N', '64', upTo('1', CONNECTIONS_MAX), '64', 'connections over all load processes'),
   flag('depth', 'N', '16', upTo('1', DEPTH_MAX), '16', 'frames that each connection keeps in flight'),
   flag('payload-bytes', 'N', '64', upTo('0', PAYLOAD_BYTES_MAX), '64', 'payload of a frame, the id not counted'),
   flag('duration-s', 'S', '10', `seconds from 0.05 to ${DURATION_S_MAX}`, '10', 'time measured'),
-  flag('warmup-s', 'S', '1', `seconds from 0 to ${WARMUP_S_MAX}`, '1', 'time under load before, not measured; 0 for none'),
+  flag('warmup-s', 'S', '1', `seconds from 0 to ${WARMUP_S_MAX}`, '1', 'load before it, not measured'),
   flag('processes', 'N', '1', upTo('1', PROCESSES_MAX), '2', 'load processes; each can fill one core'),
   flag('mode', 'MODE', 'message', 'message or request', 'message', 'MESSAGE and its echo, or REQUEST and RESPONSE'),
   flag('route', 'N', '1', upTo('1', 4095), '1', 'route that answers with the same bytes'),
-  flag('json', 'FILE', undefined, 'a file name, or - for standard output', 'run.json', 'also write the report as JSON; - is standard output'),
+  flag('json', 'FILE', undefined, 'a file name, or - for standard output', 'run.json', 'write the report as JSON'),
   flag('quiet', '', undefined, 'no value', '--quiet', 'no progress, only the report'),
 ]
 

@@ -110,9 +110,10 @@ export const OPTIONS = {
   },
   maxBufferBytes: {
     name: 'SHARDWIRE_MAX_BUFFER_BYTES',
-    kind: bytes({ min: KIB, max: TIB }),
+    // A write slab, and room for the rings of a few connections: with less nothing can be served.
+    kind: bytes({ min: 256 * KIB, max: TIB }),
     fallback: computed('a quarter of the memory limit divided by the workers, at least 2097152', bufferBudget),
-    meaning: 'Partial frames and unsent bytes of all connections of a worker; one that would need more is closed.',
+    meaning: 'Partial frames and unsent bytes of all connections of a worker; past it the largest holder is closed.',
     example: '268435456',
   },
   writeBufferBytes: {

@@ -85,7 +85,9 @@ export class Handoff {
   /** The worker would not have the socket, and never read from it. */
   decline(target: HandoffTarget, sequence: number): void {
     const sent = this.#laneOf(target)?.answered(sequence)
-    if (sent !== undefined) this.#offerAgain([sent])
+    if (sent === undefined) return
+    if (sent.acceptedAtMs <= this.#options.clock.nowMs() - this.#options.waitMsMax) this.#refuse(sent.handle)
+    else this.#offerAgain([sent])
   }
 
   /**

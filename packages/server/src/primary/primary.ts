@@ -81,7 +81,10 @@ export class Primary {
    * @returns undefined when it was stopped before
    */
   async start(): Promise<Started | undefined> {
-    for (const [index, listener] of this.#listeners.entries()) await this.#listen(listener, index)
+    for (const [index, listener] of this.#listeners.entries()) {
+      await this.#listen(listener, index)
+      if (this.#stopping) return undefined
+    }
     this.#supervisor.start()
     // The sweep runs behind the poll of its turn: an answer that is in a channel is read before it is missed.
     this.#options.clock.every(SWEEP_INTERVAL_MS, () => setImmediate(() => this.#handoff.sweep()))

@@ -43,7 +43,7 @@ export interface Request {
   forward(): typeof FORWARD
 }
 
-const NO_BYTES = new Uint8Array(0)
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NO_CONNECTION: ConnectionInfo = { id: '', shard: -1, remoteAddress: undefined, remotePort: undefined }
 
 export class RequestContext implements Request {
@@ -53,18 +53,28 @@ export class RequestContext implements Request {
   wantsAnswer = false
   /** Decoded body of a msgpack route. */
   value: unknown = undefined
-  /** Where the body of a bytes route stands; null for other routes. */
-  memory: Uint8Array | null = null
+  /** Where the body stands as it came. */
+  memory = NO_BYTES
   start = 0
   end = 0
+  /** Whether the body is opaque bytes. */
+  #isBytes = false
   #abort: AbortController | undefined = undefined
 
+  /** A frame came, its body at memory[start, end). */
+  place(memory: Uint8Array, start: number, end: number, isBytes: boolean): void {
+    this.memory = memory
+    this.start = start
+    this.end = end
+    this.#isBytes = isBytes
+  }
+
   get body(): unknown {
-    return this.memory === null ? this.value : this.bytes
+    return this.#isBytes ? this.bytes : this.value
   }
 
   get bytes(): Uint8Array {
-    return this.memory === null ? NO_BYTES : this.memory.subarray(this.start, this.end)
+    return this.#isBytes ? this.memory.subarray(this.start, this.end) : NO_BYTES
   }
 
   get signal(): AbortSignal {
@@ -78,7 +88,6 @@ export class RequestContext implements Request {
 
   /** Gives an asynchronous handler a copy of its body: the memory it stands in is about to be read into again. */
   keepBody(): void {
-    if (this.memory === null) return
     this.memory = Uint8Array.prototype.slice.call(this.memory, this.start, this.end)
     this.end -= this.start
     this.start = 0

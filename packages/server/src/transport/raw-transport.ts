@@ -77,9 +77,9 @@ class RawTransport<Owner> implements Transport<Owner>, HandleSink {
     this.resume()
   }
 
-  write(block: Uint8Array, bytes: number): boolean {
-    this.#writtenBytes += bytes
-    const memory = bytes === block.length ? block : block.subarray(0, bytes)
+  write(block: Uint8Array, start: number, end: number): boolean {
+    this.#writtenBytes += end - start
+    const memory = block.subarray(start, end)
     this.#pendingWrites++
     const isFree = this.#shared.handles.write(this.#handle, memory)
     if (isFree) this.#pendingWrites--

@@ -63,8 +63,8 @@ class SocketTransport<Owner> implements Transport<Owner> {
     this.#socket.on('data', (chunk: Uint8Array) => this.#tell((owner) => this.#events.onChunk(owner, chunk)))
   }
 
-  write(block: Uint8Array, bytes: number): boolean {
-    this.#socket.write(block.subarray(0, bytes), this.#onWritten)
+  write(block: Uint8Array, start: number, end: number): boolean {
+    this.#socket.write(block.subarray(start, end), this.#onWritten)
     if (this.#socket.writableLength === 0) return true
     this.#isPending = true
     return false

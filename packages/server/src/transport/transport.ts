@@ -21,10 +21,10 @@ export interface Transport<Owner> {
   /** Begins to read. */
   start(): void
   /**
-   * Sends the first `bytes` of `block`.
+   * Sends block[start, end).
    * @returns true when the block is free at once; else it is read from until `onDrain` or `onClosed`
    */
-  write(block: Uint8Array, bytes: number): boolean
+  write(block: Uint8Array, start: number, end: number): boolean
   pause(): void
   resume(): void
   /** Sends FIN. To be called only when nothing is unsent; `onFinished` follows. */

@@ -43,7 +43,7 @@ export class Answers {
     context: RequestContext,
     value: unknown,
   ): void {
-    if (value === FORWARD && context.memory !== null) {
+    if (value === FORWARD) {
       return this.#send(connection, kind, id, route, context.memory, context.start, context.end)
     }
     if (value === undefined) {

@@ -5,6 +5,7 @@
  * from then on it is in no table and on no wheel, and what its handler returns later is dropped.
  */
 import { CANCELLED, DEADLINE_EXCEEDED, KIND_REQUEST, ShardwireError } from '@shardwire/protocol'
+import { CloseReason } from '../close-reason.ts'
 import type { RequestContext } from '../service/request.ts'
 import type { Route } from '../service/service.ts'
 import type { Answers } from './answers.ts'
@@ -21,6 +22,10 @@ export interface CallsParts {
   readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
+  /** The time itself, not the last tick's: no deadline is early. */
+  readonly exactNowMs: () => number
+  /** A fault of this server. */
+  readonly onFault: (error: unknown) => void
 }
 
 /** What a call answers to. */
@@ -73,7 +78,7 @@ export class Calls {
     id: number,
     route: Route,
     context: RequestContext,
-    promise: PromiseLike<unknown>,
+    promise: Promise<unknown>,
     deadlineMs: number,
   ): void {
     const key = kind === KIND_REQUEST ? id : --this.#messageKey
@@ -81,10 +86,18 @@ export class Calls {
     connection.calls ??= new Map()
     connection.calls.set(key, call)
     this.#parts.counters.callsInFlight++
-    this.#parts.wheel.schedule(call, this.#parts.nowMs() + deadlineMs)
+    this.#parts.wheel.schedule(call, this.#parts.exactNowMs() + deadlineMs)
+    const { answers, counters } = this.#parts
+    counters.handlersRunning++
     promise.then(
-      (value) => this.#answer(call, () => this.#parts.answers.result(connection, kind, id, route, context, value)),
-      (error: unknown) => this.#answer(call, () => this.#parts.answers.failure(connection, kind, id, route, error)),
+      (value) => {
+        counters.handlersRunning--
+        this.#answer(call, () => answers.result(connection, kind, id, route, context, value))
+      },
+      (error: unknown) => {
+        counters.handlersRunning--
+        this.#answer(call, () => answers.failure(connection, kind, id, route, error))
+      },
     )
   }
 
@@ -123,9 +136,14 @@ export class Calls {
     if (!this.#settle(call)) return
     // An answer is a message: idleness counts from here.
     call.caller.connection.lastMessageMs = this.#parts.nowMs()
-    send()
-    this.#parts.outbound.flush()
-    this.#parts.closing.settle(call.caller.connection)
+    try {
+      send()
+      this.#parts.outbound.flush()
+      this.#parts.closing.settle(call.caller.connection)
+    } catch (error) {
+      this.#parts.onFault(error)
+      this.#parts.closing.reset(call.caller.connection, CloseReason.INTERNAL)
+    }
   }
 
   #settle(call: Call): boolean {

@@ -4,8 +4,9 @@
  * Invariant: the first reason decided is the one counted, and it is counted once, when the socket is closed; by then
  * the connection holds no ring, no block, no call and no place on the wheel.
  */
-import { encodeErrorBody, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
+import { encodeErrorBody, ERROR_BODY_BYTES_MAX, ID_BYTES, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
 import { CloseReason, closeReasonName } from '../close-reason.ts'
+import type { Budget } from './budget.ts'
 import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED } from './connection.ts'
 import { type Counters, countAt } from './counters.ts'
 import type { DeadlineWheel } from './deadline.ts'
@@ -18,6 +19,7 @@ export const LINGER_MS = 1000
 export interface ClosingParts {
   readonly outbound: Outbound
   readonly rings: Rings
+  readonly budget: Budget
   readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
@@ -35,7 +37,8 @@ export class Closing {
   /** Sends an ERROR that concerns a frame or, with id 0 and route 0, the connection. */
   sendError(connection: Connection, route: number, id: number, error: ShardwireError): void {
     countAt(this.#parts.counters.errors, error.code)
-    this.#parts.outbound.send(connection, KIND_ERROR, route, id, encodeErrorBody(error))
+    const bytesMax = Math.min(ERROR_BODY_BYTES_MAX, connection.listener.decoder.frameBytesMax - ID_BYTES)
+    this.#parts.outbound.send(connection, KIND_ERROR, route, id, encodeErrorBody(error, bytesMax))
   }
 
   /** Ends a connection that cannot go on: calls are aborted, the ERROR goes out behind what was answered, then FIN. */
@@ -64,11 +67,16 @@ export class Closing {
   reset(connection: Connection, reason: number): void {
     if (connection.state === STATE_CLOSED) return
     // A drain that had to be cut off did not end well.
-    if (connection.closeReason === CloseReason.DRAINED) connection.closeReason = reason
+    if (connection.closeReason === CloseReason.DRAINED && !connection.finLeft) connection.closeReason = reason
     this.#decide(connection, reason)
     this.#abandonCalls(connection, new Error(`the connection was cut off: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
     connection.transport.reset()
+  }
+
+  /** The peer had its time to send its FIN: our copy is closed, what the kernel still has to send it may. */
+  lingered(connection: Connection): void {
+    connection.transport.close()
   }
 
   /** Our FIN has left. */
@@ -101,10 +109,11 @@ export class Closing {
   /** The socket is gone: gives everything back and counts the reason. */
   closed(connection: Connection, fallbackReason: number): void {
     if (connection.state === STATE_CLOSED) return
-    const { outbound, rings, wheel, counters, onClosed } = this.#parts
+    const { outbound, rings, budget, wheel, counters, onClosed } = this.#parts
     this.#decide(connection, fallbackReason)
     connection.state = STATE_CLOSED
     this.#abandonCalls(connection, new Error('the connection closed'))
+    budget.closed(connection)
     rings.release(connection)
     outbound.reclaim(connection)
     wheel.cancel(connection)

@@ -38,6 +38,13 @@ export interface InFlight {
   abandon(reason: Error): void
 }
 
+/** Blocks that unfinished writes still read from, in the order they were written. */
+export interface Parked {
+  readonly blocks: Uint8Array[]
+  /** Bytes of the last block that are written; what follows them is free. */
+  tailBytes: number
+}
+
 /** Who the worker is: the same for all of its connections. */
 export interface ShardIdentity {
   /** Slot of the worker, from 0, kept when it is replaced. */
@@ -78,8 +85,12 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
   ring: RingBuffer | null = null
   /** Handlers in flight: by id for REQUESTs, by a negative number for MESSAGEs. */
   calls: Map<number, InFlight> | null = null
-  /** Blocks that an unfinished write still reads from. */
-  parked: Uint8Array[] | null = null
+  /** Blocks that unfinished writes still read from. */
+  parked: Parked | null = null
+  /** What it held when it was reset because the worker's buffer budget was spent; else 0. */
+  shedBytes = 0
+  /** When the last PING was sent. */
+  lastPingMs = 0
   readonly sequence: number
   readonly listener: Listener
   readonly transport: Transport<Connection>

@@ -1,7 +1,7 @@
 /**
  * Owns what a worker counts. Plain numbers, written in place, sent to the primary as they are.
  * Must not know: who reads them.
- * Invariant: all but `connectionsOpen` only grow while the worker lives.
+ * Invariant: all but `connectionsOpen`, `callsInFlight` and `handlersRunning` only grow while the worker lives.
  */
 import { ERROR_TABLE } from '@shardwire/protocol'
 import { CLOSE_REASONS } from '../close-reason.ts'
@@ -14,7 +14,10 @@ export interface Counters {
   bytesOut: number
   /** write() calls: one per read batch when all is well. */
   writes: number
+  /** Asynchronous handlers whose answer is still owed. */
   callsInFlight: number
+  /** Asynchronous handlers that have not ended, answered or not. */
+  handlersRunning: number
   /** ERROR frames sent, by code. */
   errors: number[]
   /** Connections ended, by close reason. */
@@ -35,6 +38,7 @@ export function createCounters(): Counters {
     bytesOut: 0,
     writes: 0,
     callsInFlight: 0,
+    handlersRunning: 0,
     errors: Array.from({ length: ERROR_TABLE.length + 1 }, () => 0),
     closes: CLOSE_REASONS.map(() => 0),
     unknownIds: 0,

@@ -8,9 +8,12 @@
 import { encodeFrame, KIND_CONTROL, OPCODE_PING, ShardwireError, TIMEOUT } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
-import { type Connection, HOLD_WRITE, STATE_CLOSED, STATE_FINISHED } from './connection.ts'
+import { type Connection, STATE_CLOSED, STATE_FINISHED } from './connection.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
+
+/** When a held connection whose moment to end has come is looked at again. */
+const HELD_RETRY_MS = 50
 
 const PING = encodeFrame({ kind: KIND_CONTROL, route: OPCODE_PING })
 
@@ -19,6 +22,8 @@ export interface DeadlinesParts {
   readonly outbound: Outbound
   readonly closing: Closing
   readonly slowConsumerMs: number
+  /** Unsent bytes above which a peer counts as slow. */
+  readonly writeBufferBytes: number
   readonly writeTimeoutMs: number
   /** The time as of this tick: it is not asked for anew with every read. */
   readonly nowMs: () => number
@@ -84,6 +89,7 @@ export class Deadlines {
     this.heard(connection)
     connection.lastMessageMs = connection.lastReadMs
     if (connection.frameStartedMs !== 0) connection.frameStartedMs = connection.lastReadMs
+    this.#scheduleNext(connection)
   }
 
   /** The wheel's call. */
@@ -91,13 +97,14 @@ export class Deadlines {
     if (connection.state === STATE_CLOSED) return
     if (connection.state === STATE_FINISHED) this.#lingered(connection, nowMs)
     else if (connection.endByMs !== 0 && nowMs >= connection.endByMs) this.#drained(connection)
-    else if (!this.#writeDue(connection, nowMs) && connection.hold === 0) this.#readDue(connection, nowMs)
+    else if (!this.#writeDue(connection, nowMs) && hearsPeer(connection)) this.#readDue(connection, nowMs)
     if (connection.state !== STATE_CLOSED) this.#scheduleNext(connection)
   }
 
   /** Deadlines of what we send. @returns whether the connection ended by one */
   #writeDue(connection: Connection, nowMs: number): boolean {
-    const { closing, slowConsumerMs, writeTimeoutMs } = this.#parts
+    const { closing, slowConsumerMs, writeTimeoutMs, writeBufferBytes } = this.#parts
+    if (connection.transport.unsentBytes < writeBufferBytes) connection.aboveMarkSinceMs = 0
     const above = connection.aboveMarkSinceMs
     if (above !== 0 && nowMs - above >= slowConsumerMs) {
       closing.reset(connection, CloseReason.SLOW_CONSUMER)
@@ -139,6 +146,11 @@ export class Deadlines {
 
   /** The moment that a drain gave this connection: what is in flight is still answered. */
   #drained(connection: Connection): void {
+    if (connection.hold !== 0) {
+      // Frames that came wait to be served; the drain's own deadline bounds how long.
+      connection.endByMs = this.#parts.nowMs() + HELD_RETRY_MS
+      return
+    }
     connection.endByMs = 0
     this.#parts.closing.endAfterAnswers(connection, CloseReason.DRAINED)
   }
@@ -152,6 +164,7 @@ export class Deadlines {
       return
     }
     connection.pingsUnanswered++
+    connection.lastPingMs = nowMs
     this.#parts.outbound.sendEncoded(connection, PING)
     this.#parts.outbound.flush()
   }
@@ -161,7 +174,7 @@ export class Deadlines {
    */
   #lingered(connection: Connection, nowMs: number): void {
     if (!connection.transport.isEnding) this.#writeDue(connection, nowMs)
-    else if (nowMs >= connection.endByMs) this.#parts.closing.reset(connection, connection.closeReason)
+    else if (nowMs >= connection.endByMs) this.#parts.closing.lingered(connection)
   }
 
   #wakeBy(connection: Connection, dueMs: number): void {
@@ -177,13 +190,13 @@ export class Deadlines {
   #nextDueMs(connection: Connection): number {
     if (connection.state === STATE_FINISHED && connection.transport.isEnding) return connection.endByMs
     const { frameTimeoutMs, idleTimeoutMs, heartbeatMs } = connection.listener
-    const { slowConsumerMs, writeTimeoutMs, nowMs } = this.#parts
+    const { slowConsumerMs, writeTimeoutMs } = this.#parts
     let due = Infinity
     if (connection.flushedAtMs !== 0) due = Math.min(due, connection.flushedAtMs + writeTimeoutMs)
     if (connection.aboveMarkSinceMs !== 0) due = Math.min(due, connection.aboveMarkSinceMs + slowConsumerMs)
     if (connection.endByMs !== 0) due = Math.min(due, connection.endByMs)
-    // On hold the peer's clocks stand still; they are looked at again an interval later.
-    if ((connection.hold & HOLD_WRITE) !== 0) return Math.min(due, nowMs() + slowConsumerMs)
+    // On hold the peer's clocks stand still, and whoever let it go schedules anew.
+    if (!hearsPeer(connection)) return due
     if (connection.frameStartedMs !== 0) due = Math.min(due, connection.frameStartedMs + frameTimeoutMs)
     if (idleTimeoutMs > 0) due = Math.min(due, connection.lastMessageMs + idleTimeoutMs)
     if (heartbeatMs > 0) due = Math.min(due, pingDueMs(connection))
@@ -191,7 +204,13 @@ export class Deadlines {
   }
 }
 
+/** Whether what the peer sends reaches us: not while we hold it, and not after its FIN. */
+function hearsPeer(connection: Connection): boolean {
+  return connection.hold === 0 && !connection.peerEnded
+}
+
+/** An interval after the last byte came or, if that is later, after the last PING was sent: none is due in a bunch. */
 function pingDueMs(connection: Connection): number {
-  return connection.lastReadMs + connection.listener.heartbeatMs * (connection.pingsUnanswered + 1)
+  return Math.max(connection.lastReadMs, connection.lastPingMs) + connection.listener.heartbeatMs
 }
 

@@ -26,7 +26,7 @@ import type { Route } from '../service/service.ts'
 import type { Answers } from './answers.ts'
 import type { Calls } from './calls.ts'
 import type { Closing } from './closing.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, STATE_ENDING } from './connection.ts'
 import type { ControlFrames } from './control-frames.ts'
 import type { Counters } from './counters.ts'
 import type { Outbound } from './outbound.ts'
@@ -81,6 +81,8 @@ export class Dispatch {
     const metadata = decoder.metaStart === decoder.metaEnd ? undefined : this.#metadata(connection, decoder, memory)
     if (metadata === null) return
     const route = this.#parts.router.routes[decoder.route]
+    // Its moment to end has come: what could keep it open is not begun any more.
+    if (connection.state === STATE_ENDING && route !== undefined && this.#parts.router.isAsynchronous(route)) return
     const refusal = this.#refusal(connection, kind, route)
     if (route === undefined || refusal !== undefined) {
       const error = refusal ?? new ShardwireError(UNKNOWN_ROUTE, `there is no route ${decoder.route}`)
@@ -91,7 +93,7 @@ export class Dispatch {
     context.connection = connection
     context.wantsAnswer = kind === KIND_REQUEST
     context.metadata = metadata
-    context.memory = null
+    context.place(memory, decoder.bodyStart, decoder.bodyEnd, route.body === 'bytes')
     if (metadata?.deadlineMs === 0) return this.#tooLate(connection, decoder)
     if (this.#readBody(connection, decoder, memory, route, context))
       this.#run(connection, decoder, memory, route, context)
@@ -102,14 +104,14 @@ export class Dispatch {
     if (kind === KIND_REQUEST && connection.draining) {
       return new ShardwireError(DRAINING, 'this server is stopping', { retryAfterMs: DRAINING_RETRY_MS })
     }
-    if (route === undefined || connection.calls === null) return undefined
+    if (route === undefined) return undefined
     const { limits, counters, router } = this.#parts
     const extras = { retryAfterMs: OVERLOADED_RETRY_MS }
     if (connection.callsInFlight >= limits.maxInFlight) {
       const text = `${limits.maxInFlight} requests of this connection are in flight, which is the limit`
       return new ShardwireError(OVERLOADED, text, extras)
     }
-    if (counters.callsInFlight >= limits.maxHandlers && router.isAsynchronous(route)) {
+    if (counters.handlersRunning >= limits.maxHandlers && router.isAsynchronous(route)) {
       return new ShardwireError(OVERLOADED, 'too many handlers are running', extras)
     }
     return undefined
@@ -148,14 +150,8 @@ export class Dispatch {
     route: Route,
     context: RequestContext,
   ): boolean {
-    if (route.body === 'bytes') {
-      context.memory = memory
-      context.start = decoder.bodyStart
-      context.end = decoder.bodyEnd
-      return true
-    }
     context.value = undefined
-    if (route.body === 'none') return true
+    if (route.body !== 'msgpack') return true
     try {
       context.value = decodeBody(memory, decoder.bodyStart, decoder.bodyEnd)
       return true
@@ -169,16 +165,18 @@ export class Dispatch {
     const { kind, id } = decoder
     const { answers, outbound } = this.#parts
     let result: unknown
+    let isAsynchronous: boolean
     try {
       result = route.handler(context)
+      isAsynchronous = isPromise(result)
     } catch (error) {
       answers.failure(connection, kind, id, route, error)
       return this.#afterRun(context)
     }
     if (result === FORWARD && kind === KIND_MESSAGE && decoder.metaStart === decoder.metaEnd) {
       outbound.forward(connection, memory, decoder.frameStart, decoder.frameEnd)
-    } else if (isPromise(result)) {
-      return this.#runsOn(connection, kind, id, route, context, result)
+    } else if (isAsynchronous) {
+      return this.#runsOn(connection, kind, id, route, context, Promise.resolve(result))
     } else {
       answers.result(connection, kind, id, route, context, result)
     }
@@ -192,7 +190,7 @@ export class Dispatch {
     id: number,
     route: Route,
     context: RequestContext,
-    promise: PromiseLike<unknown>,
+    promise: Promise<unknown>,
   ): void {
     const { router, calls, limits } = this.#parts
     this.#context = new RequestContext()
@@ -209,7 +207,8 @@ export class Dispatch {
   }
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
+/** Whether a handler goes on; reading `then` may run its code. */
+function isPromise(value: unknown): boolean {
   if (value instanceof Promise) return true
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -11,7 +11,9 @@ import type { Deadlines } from './deadlines.ts'
 import type { Outbound } from './outbound.ts'
 
 /** Least time for GOAWAY to reach a client, and for what it sent before to reach us. */
-const WINDOW_MS_MIN = 100
+const GRACE_MS = 50
+/** Least time over which the ends are spread. */
+const WINDOW_MS_MIN = 150
 /** A worker ends about this many idle connections a second, so that a fleet does not come back all at once. */
 const ENDS_PER_MS = 2
 /** The part of the deadline in which idle connections are ended; the rest is for handlers in flight. */
@@ -72,14 +74,16 @@ export class Drain {
     connection.draining = true
     outbound.sendEncoded(connection, this.#goaway)
     outbound.flush()
-    const spread = Math.max(0, windowMs - WINDOW_MS_MIN)
-    deadlines.endBy(connection, clock.nowMs() + Math.min(windowMs, WINDOW_MS_MIN) + random() * spread)
+    deadlines.endBy(connection, clock.nowMs() + Math.min(windowMs, GRACE_MS) + random() * Math.max(0, windowMs - GRACE_MS))
   }
 
   #force(): void {
     const { connections, closing } = this.#parts
-    this.#forced = connections.size
-    for (const connection of connections) closing.reset(connection, CloseReason.DRAIN_DEADLINE)
+    for (const connection of connections) {
+      // One that only waits for the peer's FIN has ended well.
+      if (!connection.finLeft) this.#forced++
+      closing.reset(connection, CloseReason.DRAIN_DEADLINE)
+    }
   }
 }
 

@@ -58,7 +58,9 @@ async function start({ slot, epoch, config }: Extract<ToWorker, { type: 'start' 
     worker = new Worker(shard, log)
     tell({ type: 'ready' })
   } catch (error) {
-    tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+    const message = error instanceof Error ? error.message : String(error)
+    // The primary decides whether this was a start that cannot succeed, or a slot to try again later.
+    tell({ type: 'failed', message }, () => process.exit(1))
   }
 }
 

@@ -1,45 +1,42 @@
 /**
  * Owns the way out: answers are encoded into the write slab and leave in one write per batch.
  * Must not know: what the frames mean.
- * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the socket has
- * sent everything ('drain') or is closed; the slab is reused only after a write that left nothing pending. The read
- * slab is never written: a run of frames that is forwarded is copied here first.
+ * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the transport has
+ * sent everything or is closed. While anything is parked, further answers are copied behind it, so that a peer that does
+ * not read holds about as much as is unsent. The read slab is never written: frames that are forwarded are copied first.
  */
-import { type BufferPool, copyBytes, frameBytesOf, openFrame, sealFrame, writeFrame } from '@shardwire/protocol'
+import { copyBytes, frameBytesOf, openFrame, sealFrame, writeFrame } from '@shardwire/protocol'
+import type { Budget } from './budget.ts'
 import { type Connection, STATE_CLOSED } from './connection.ts'
 import type { Counters } from './counters.ts'
 
-/** Room for the answers of one read batch, in bytes: as much as the read slab brings, and the ids' answers. */
+/** Room for the answers of one read batch, in bytes. */
 export const WRITE_SLAB_BYTES = 65_536
-
-export interface OutboundHooks {
-  /** A write left bytes pending. */
-  onPending(connection: Connection): void
-  /** The pool allows no block for what must be sent. */
-  onNoMemory(connection: Connection): void
-}
+/** Smallest block for answers behind unfinished writes. */
+const TAIL_BYTES_MIN = 16_384
 
 const NO_MEMORY: Uint8Array = new Uint8Array(0)
 
 export class Outbound {
-  readonly #pool: BufferPool
+  readonly #budget: Budget
   readonly #counters: Counters
-  readonly #hooks: OutboundHooks
-  /** NO_MEMORY while none is leased: at the beginning, and after one was parked. */
-  #slab = NO_MEMORY
+  /** A write left bytes pending. */
+  readonly #onPending: (connection: Connection) => void
+  #slab: Uint8Array
   /** Bytes of the slab that are written and not yet flushed. */
   #at = 0
-  /** Whose they are; null while the slab is empty. */
+  /** Whose they are, and whose the run is; null while there is neither. */
   #owner: Connection | null = null
   /** Whole frames that will leave as they came, not copied yet. */
   #runMemory = NO_MEMORY
   #runStart = 0
   #runEnd = 0
 
-  constructor(pool: BufferPool, counters: Counters, hooks: OutboundHooks) {
-    this.#pool = pool
+  constructor(budget: Budget, counters: Counters, onPending: (connection: Connection) => void) {
+    this.#budget = budget
     this.#counters = counters
-    this.#hooks = hooks
+    this.#onPending = onPending
+    this.#slab = budget.leaseForWorker(WRITE_SLAB_BYTES)
   }
 
   /** Sends one frame, its body copied from source[start, end). */
@@ -54,8 +51,16 @@ export class Outbound {
   ): void {
     const bytes = frameBytesOf(kind, end - start)
     if (!this.#open(connection, bytes)) return
-    if (bytes > WRITE_SLAB_BYTES) return this.#sendLarge(connection, kind, route, id, source, start, end, bytes)
-    this.#at = writeFrame(this.#slab, this.#at, kind, route, id, source, start, end)
+    if (bytes <= WRITE_SLAB_BYTES) {
+      this.#at = writeFrame(this.#slab, this.#at, kind, route, id, source, start, end)
+      return
+    }
+    const block = this.#budget.lease(connection, bytes)
+    if (block === undefined) return
+    const body = openFrame(block, 0, kind, route, id)
+    copyBytes(source, start, end, block, body)
+    sealFrame(block, 0, body + end - start)
+    this.#writeBlock(connection, block, bytes)
   }
 
   /** Sends bytes that are frames already. */
@@ -73,8 +78,7 @@ export class Outbound {
       this.#runEnd = end
       return
     }
-    if (this.#owner !== connection && !this.#own(connection)) return
-    this.#copyRun()
+    if (!this.#own(connection)) return
     this.#runMemory = memory
     this.#runStart = start
     this.#runEnd = end
@@ -84,7 +88,7 @@ export class Outbound {
   flush(): void {
     if (this.#owner === null) return
     this.#copyRun()
-    this.#writeOut()
+    this.#writeSlab()
     this.#owner = null
   }
 
@@ -93,108 +97,91 @@ export class Outbound {
     const { parked } = connection
     if (parked === null) return
     connection.parked = null
-    for (const block of parked) this.#pool.release(block)
+    for (const block of parked.blocks) this.#budget.release(block)
   }
 
-  /** Makes the slab this connection's, with room for `bytes` unless they are more than a slab holds. */
+  /** Makes the slab this connection's, with room for `bytes`, or empty where a slab cannot hold so many. */
   #open(connection: Connection, bytes: number): boolean {
-    if (this.#owner !== connection && !this.#own(connection)) return false
-    this.#copyRun()
-    if (this.#at + bytes > WRITE_SLAB_BYTES) this.#writeOut()
-    return this.#ready(connection)
+    if (!this.#own(connection)) return false
+    if (this.#at + bytes > WRITE_SLAB_BYTES) this.#writeSlab()
+    return true
   }
 
+  /** Makes slab and run this connection's, the run copied. @returns false when nothing can be sent to it */
   #own(connection: Connection): boolean {
-    this.flush()
+    if (this.#owner !== connection) this.flush()
+    else this.#copyRun()
     if (connection.state === STATE_CLOSED || !connection.transport.isWritable) return false
     this.#owner = connection
-    return this.#ready(connection)
-  }
-
-  /** Sees to it that there is a slab. */
-  #ready(connection: Connection): boolean {
-    if (this.#owner !== connection) return false
-    if (this.#slab.length > 0) return true
-    this.#slab = this.#pool.lease(WRITE_SLAB_BYTES) ?? NO_MEMORY
-    if (this.#slab.length > 0) return true
-    this.#owner = null
-    this.#hooks.onNoMemory(connection)
-    return false
+    return true
   }
 
   #copyRun(): void {
-    const bytes = this.#runEnd - this.#runStart
-    if (bytes === 0) return
+    const connection = this.#owner
     const memory = this.#runMemory
     const start = this.#runStart
+    const end = this.#runEnd
+    if (connection === null || start === end) return
     this.#runMemory = NO_MEMORY
     this.#runStart = this.#runEnd = 0
-    if (this.#at + bytes > WRITE_SLAB_BYTES) this.#writeOut()
-    if (bytes > WRITE_SLAB_BYTES) return this.#copyLarge(memory, start, start + bytes)
-    if (this.#owner === null || !this.#ready(this.#owner)) return
-    copyBytes(memory, start, start + bytes, this.#slab, this.#at)
-    this.#at += bytes
-  }
-
-  #copyLarge(memory: Uint8Array, start: number, end: number): void {
-    const connection = this.#owner
-    const block = connection === null ? undefined : this.#leaseLarge(connection, end - start)
-    if (connection === null || block === undefined) return
-    copyBytes(memory, start, end, block, 0)
-    this.#write(connection, block, end - start)
-  }
-
-  #sendLarge(
-    connection: Connection,
-    kind: number,
-    route: number,
-    id: number,
-    source: Uint8Array,
-    start: number,
-    end: number,
-    bytes: number,
-  ): void {
-    this.#writeOut()
-    const block = this.#leaseLarge(connection, bytes)
+    const bytes = end - start
+    if (this.#at + bytes > WRITE_SLAB_BYTES) this.#writeSlab()
+    if (bytes <= WRITE_SLAB_BYTES) {
+      copyBytes(memory, start, end, this.#slab, this.#at)
+      this.#at += bytes
+      return
+    }
+    const block = this.#budget.lease(connection, bytes)
     if (block === undefined) return
-    const body = openFrame(block, 0, kind, route, id)
-    copyBytes(source, start, end, block, body)
-    sealFrame(block, 0, body + end - start)
-    this.#write(connection, block, bytes)
+    copyBytes(memory, start, end, block, 0)
+    this.#writeBlock(connection, block, bytes)
   }
 
-  #leaseLarge(connection: Connection, bytes: number): Uint8Array | undefined {
-    const block = this.#pool.lease(bytes)
-    if (block === undefined) this.#hooks.onNoMemory(connection)
-    return block
-  }
-
-  /** Writes the slab out; a slab that is still being read from is parked, and another taken. */
-  #writeOut(): void {
+  /** Writes the slab out. One that is still read from is parked, and another taken. */
+  #writeSlab(): void {
     const connection = this.#owner
     const bytes = this.#at
-    if (connection === null || bytes === 0) return
     this.#at = 0
+    if (connection === null || bytes === 0) return
+    if (connection.parked !== null) return this.#writeBehind(connection, connection.parked, bytes)
     const slab = this.#slab
-    if (this.#write(connection, slab, bytes, false)) this.#slab = NO_MEMORY
+    if (!this.#write(connection, slab, 0, bytes)) return
+    connection.parked = { blocks: [slab], tailBytes: bytes }
+    this.#slab = this.#budget.lease(connection, WRITE_SLAB_BYTES) ?? this.#budget.leaseForWorker(WRITE_SLAB_BYTES)
+    this.#onPending(connection)
   }
 
-  /** @returns whether the block is parked now */
-  #write(connection: Connection, block: Uint8Array, bytes: number, leased = true): boolean {
+  /** Copies the slab behind what is parked, and writes it from there: the slab stays. */
+  #writeBehind(connection: Connection, parked: { blocks: Uint8Array[]; tailBytes: number }, bytes: number): void {
+    let tail = parked.blocks.at(-1)
+    if (tail === undefined || tail.length - parked.tailBytes < bytes) {
+      tail = this.#budget.lease(connection, Math.max(bytes, TAIL_BYTES_MIN))
+      if (tail === undefined) return
+      parked.blocks.push(tail)
+      parked.tailBytes = 0
+    }
+    const start = parked.tailBytes
+    parked.tailBytes += bytes
+    copyBytes(this.#slab, 0, bytes, tail, start)
+    this.#write(connection, tail, start, parked.tailBytes)
+    this.#onPending(connection)
+  }
+
+  /** Writes a block of its own: given back at once, or parked. */
+  #writeBlock(connection: Connection, block: Uint8Array, bytes: number): void {
+    if (!this.#write(connection, block, 0, bytes)) return this.#budget.release(block)
+    connection.parked ??= { blocks: [], tailBytes: 0 }
+    connection.parked.blocks.push(block)
+    connection.parked.tailBytes = bytes
+    this.#onPending(connection)
+  }
+
+  /** @returns whether the memory is still read from */
+  #write(connection: Connection, block: Uint8Array, start: number, end: number): boolean {
     const { transport } = connection
-    if (!transport.isWritable) {
-      if (leased) this.#pool.release(block)
-      return false
-    }
+    if (!transport.isWritable) return false
     this.#counters.writes++
-    this.#counters.bytesOut += bytes
-    if (transport.write(block, bytes)) {
-      if (leased) this.#pool.release(block)
-      return false
-    }
-    connection.parked ??= []
-    connection.parked.push(block)
-    this.#hooks.onPending(connection)
-    return true
+    this.#counters.bytesOut += end - start
+    return !transport.write(block, start, end)
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '@shardwire/protocol'
 import { CloseReason, type CloseReasonName, CLOSE_REASONS } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
-import { type Connection, HOLD_TURN, STATE_ENDING } from './connection.ts'
+import { type Connection, HOLD_TURN, STATE_CLOSED, STATE_ENDING } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Dispatch } from './dispatch.ts'
@@ -63,7 +63,7 @@ export class ReadPath {
       this.#fault(connection, error)
     }
     const { ring } = connection
-    if (ring !== null) return ring.memory.subarray(ring.tail)
+    if (ring !== null && ring.writableBytes > 0) return ring.memory.subarray(ring.tail)
     return before === null ? undefined : this.slab
   }
 
@@ -89,7 +89,7 @@ export class ReadPath {
     } catch (error) {
       this.#fault(connection, error)
     }
-    if (connection.hold === 0) connection.transport.resume()
+    if (connection.hold === 0 && connection.state < STATE_CLOSED) connection.transport.resume()
   }
 
   /** What is thrown here is a fault of this server; it costs the connection and is reported. */
@@ -118,18 +118,15 @@ export class ReadPath {
       if (ring.readableBytes === 0) rings.release(connection)
     } else {
       const consumed = connection.hold === 0 ? this.#run(connection, memory, 0, bytes) : 0
-      if (consumed < bytes && !rings.keep(connection, memory, consumed, bytes)) this.#noMemory(connection)
+      if (consumed < bytes && !rings.keep(connection, memory, consumed, bytes)) return
     }
-    // The next read must have somewhere to land.
-    if (connection.ring !== null && !rings.makeRoom(connection.ring, this.#frameBytes)) this.#noMemory(connection)
+    // The next read must have somewhere to land; a connection for which there is no memory has been reset.
+    if (connection.ring !== null) rings.makeRoom(connection, connection.ring, this.#frameBytes)
   }
 
-  /** @returns false when the pool allows no larger ring */
+  /** @returns false when there is no memory for it: the connection has been reset */
   #appendToRing(connection: Connection, ring: RingBuffer, chunk: Uint8Array): boolean {
-    if (!this.#parts.rings.makeRoomFor(ring, chunk.length)) {
-      this.#noMemory(connection)
-      return false
-    }
+    if (!this.#parts.rings.makeRoomFor(connection, ring, chunk.length)) return false
     ring.append(chunk, 0, chunk.length)
     return true
   }
@@ -170,10 +167,6 @@ export class ReadPath {
     const name = errorName(connection.brokenCode)
     const error = new ShardwireError(connection.brokenCode, detail)
     this.#parts.closing.failWith(connection, CloseReason[isCloseReason(name) ? name : 'BAD_FRAME'], error)
-  }
-
-  #noMemory(connection: Connection): void {
-    this.#parts.closing.reset(connection, CloseReason.BUFFER_LIMIT)
   }
 }
 

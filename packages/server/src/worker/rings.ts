@@ -6,7 +6,8 @@
  * bytes may be consumed and nothing else. A ring grows by doubling with the bytes that have come, never with what a
  * header announces, so a peer holds at most twice what it really sent, or the smallest block.
  */
-import { type BufferPool, RingBuffer } from '@shardwire/protocol'
+import { RingBuffer } from '@shardwire/protocol'
+import type { Budget } from './budget.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 
@@ -14,20 +15,23 @@ import type { Counters } from './counters.ts'
 export const RING_BYTES_MIN = 4096
 
 export class Rings {
-  readonly #pool: BufferPool
+  readonly #budget: Budget
+  /** Largest ring, in bytes. */
+  readonly #blockBytesMax: number
   readonly #counters: Counters
 
-  constructor(pool: BufferPool, counters: Counters) {
-    this.#pool = pool
+  constructor(budget: Budget, blockBytesMax: number, counters: Counters) {
+    this.#budget = budget
+    this.#blockBytesMax = blockBytesMax
     this.#counters = counters
   }
 
   /**
    * Keeps memory[start, end), which could not be decoded yet, in a ring with room for more.
-   * @returns false when the pool allows none
+   * @returns false when the budget allows it no more: then it has been reset
    */
   keep(connection: Connection, memory: Uint8Array, start: number, end: number): boolean {
-    const block = this.#pool.lease(Math.max(RING_BYTES_MIN, (end - start) * 2))
+    const block = this.#budget.lease(connection, Math.min(this.#blockBytesMax, Math.max(RING_BYTES_MIN, (end - start) * 2)))
     if (block === undefined) return false
     this.#counters.ringsLeased++
     const ring = new RingBuffer(block)
@@ -38,24 +42,24 @@ export class Rings {
 
   /**
    * Makes room behind the waiting bytes of a frame that has `frameBytes` in all (6 until that is known).
-   * @returns false when the pool allows no larger ring
+   * @returns false when the budget allows it no more: then it has been reset
    */
-  makeRoom(ring: RingBuffer, frameBytes: number): boolean {
+  makeRoom(connection: Connection, ring: RingBuffer, frameBytes: number): boolean {
     const wanted = Math.min(frameBytes, ring.memory.length)
     if (ring.makeRoom(Math.max(wanted, ring.readableBytes + 1)) && ring.writableBytes > 0) return true
-    const larger = this.#pool.lease(Math.min(this.#pool.blockBytesMax, ring.memory.length * 2))
+    const larger = this.#budget.lease(connection, Math.min(this.#blockBytesMax, ring.memory.length * 2))
     if (larger === undefined) return false
-    this.#pool.release(ring.moveTo(larger))
+    this.#budget.release(ring.moveTo(larger))
     return ring.writableBytes > 0
   }
 
-  /** Makes the ring hold `bytes` more, whatever it takes. @returns false when the pool does not allow it */
-  makeRoomFor(ring: RingBuffer, bytes: number): boolean {
+  /** Makes the ring hold `bytes` more, whatever it takes. @returns false when it has been reset */
+  makeRoomFor(connection: Connection, ring: RingBuffer, bytes: number): boolean {
     const needed = ring.readableBytes + bytes
     if (ring.makeRoom(needed)) return true
-    const larger = this.#pool.lease(needed)
+    const larger = this.#budget.lease(connection, needed)
     if (larger === undefined) return false
-    this.#pool.release(ring.moveTo(larger))
+    this.#budget.release(ring.moveTo(larger))
     return true
   }
 
@@ -64,6 +68,6 @@ export class Rings {
     const { ring } = connection
     if (ring === null) return
     connection.ring = null
-    this.#pool.release(ring.memory)
+    this.#budget.release(ring.memory)
   }
 }

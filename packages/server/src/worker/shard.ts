@@ -11,6 +11,7 @@ import type { Service } from '../service/service.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import { Adopt } from './adopt.ts'
 import { Answers, type ReportFailure } from './answers.ts'
+import { Budget } from './budget.ts'
 import { Calls } from './calls.ts'
 import { Closing } from './closing.ts'
 import type { Connection, ShardIdentity } from './connection.ts'
@@ -26,7 +27,7 @@ import { Rings, RING_BYTES_MIN } from './rings.ts'
 import { Router } from './router.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
-import { WriteLimits } from './write-limits.ts'
+import { limitUnsent } from './write-limits.ts'
 
 /** How late a deadline may be, in milliseconds. */
 const TICK_MS = 20
@@ -69,27 +70,46 @@ export class Shard {
     const pool = createPool(config)
     const wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS })
     const nowMs = (): number => wheel.nowMs
-    const rings = new Rings(pool, counters)
-    const limits = new WriteLimits(config.writeBufferBytes)
-    const outbound = new Outbound(pool, counters, limits)
+    const shed = (connection: Connection): void => closing.reset(connection, CloseReason.BUFFER_LIMIT)
+    const { connections } = this
+    const budget = new Budget({ pool, bytesMax: config.maxBufferBytes, connections, shed })
+    const rings = new Rings(budget, pool.blockBytesMax, counters)
+    const { slowConsumerMs, writeTimeoutMs, writeBufferBytes } = config
+    const onPending = (connection: Connection): void => limitUnsent(connection, writeBufferBytes, deadlines)
+    const outbound = new Outbound(budget, counters, onPending)
     const onClosed = (connection: Connection): void => this.#closed(connection)
-    const closing = new Closing({ outbound, rings, wheel, counters, nowMs, onClosed })
-    const { slowConsumerMs, writeTimeoutMs } = config
-    const deadlines = new Deadlines({ wheel, outbound, closing, slowConsumerMs, writeTimeoutMs, nowMs })
-    limits.connect(deadlines, closing)
+    const closing: Closing = new Closing({ outbound, rings, budget, wheel, counters, nowMs, onClosed })
+    const deadlines: Deadlines = new Deadlines({
+      wheel,
+      outbound,
+      closing,
+      slowConsumerMs,
+      writeTimeoutMs,
+      writeBufferBytes,
+      nowMs,
+    })
     const answers = new Answers(outbound, closing, options.report)
-    const calls = new Calls({ answers, outbound, closing, wheel, counters, nowMs })
+    const calls = new Calls({
+      answers,
+      outbound,
+      closing,
+      wheel,
+      counters,
+      nowMs,
+      exactNowMs: () => clock.nowMs(),
+      onFault: options.onFault,
+    })
     const control = new ControlFrames(outbound, closing, options.serverName)
     const router = new Router(options.service)
     const dispatch = new Dispatch({ router, control, answers, calls, closing, outbound, counters, limits: config })
-    const budget = new TurnBudget(() => clock.nowMs())
+    const turnBudget = new TurnBudget(() => clock.nowMs())
     const readPath = new ReadPath({
       dispatch,
       outbound,
       closing,
       rings,
       deadlines,
-      budget,
+      budget: turnBudget,
       counters,
       onFault: options.onFault,
     })
