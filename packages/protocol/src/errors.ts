@@ -72,6 +72,8 @@ export function errorName(code: number): string {
   return errorRow(code)?.name ?? `ERROR_${code}`
 }
 
+const BRAND: unique symbol = Symbol.for('shardwire.error')
+
 /** What an ERROR frame says beside its code; all of it optional. */
 export interface ErrorExtras {
   /** Milliseconds after which a retry makes sense, 0 or more. */
@@ -90,6 +92,12 @@ export interface ErrorExtras {
  * throws the one that it received.
  */
 export class ShardwireError extends Error {
+  /** By mark, not by class: a service module may have another copy of this package than the daemon. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true
+  }
+
+  readonly [BRAND] = true
   readonly code: number
   readonly retryable: boolean
   readonly retryAfterMs: number | undefined

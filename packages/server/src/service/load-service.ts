@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Clock } from '@shardwire/protocol'
 import { createDemoService } from './demo.ts'
-import type { Service } from './service.ts'
+import { isService, type Service } from './service.ts'
 
 /**
  * @param path of the module, from the working directory; null for the demo service
@@ -34,11 +34,6 @@ async function importModule(file: string, path: string): Promise<unknown> {
 
 function defaultExportOf(module: unknown): unknown {
   return typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
-}
-
-function isService(value: unknown): value is Service {
-  if (typeof value !== 'object' || value === null) return false
-  return 'name' in value && typeof value.name === 'string' && 'routes' in value && Array.isArray(value.routes)
 }
 
 /** A syntax error's stack begins with the place; its message alone does not tell it. */

@@ -9,7 +9,7 @@ import type { Metadata } from '@shardwire/protocol'
 /**
  * Returned by a handler to answer with the very bytes of the body: the cheapest answer, copied once and not encoded.
  */
-export const FORWARD: unique symbol = Symbol('forward')
+export const FORWARD: unique symbol = Symbol.for('shardwire.forward')
 
 /** What a handler may know of the connection. */
 export interface ConnectionInfo {
@@ -60,6 +60,7 @@ export class RequestContext implements Request {
   /** Whether the body is opaque bytes. */
   #isBytes = false
   #abort: AbortController | undefined = undefined
+  #abortReason: Error | undefined = undefined
 
   /** A frame came, its body at memory[start, end). */
   place(memory: Uint8Array, start: number, end: number, isBytes: boolean): void {
@@ -79,6 +80,7 @@ export class RequestContext implements Request {
 
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
+    if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason)
     return this.#abort.signal
   }
 
@@ -93,8 +95,9 @@ export class RequestContext implements Request {
     this.start = 0
   }
 
-  /** Tells the handler, if it asked for the signal, that nobody waits any more. */
+  /** Tells the handler that nobody waits any more: now, or when it asks for the signal. */
   abort(reason: Error): void {
+    this.#abortReason = reason
     this.#abort?.abort(reason)
   }
 

@@ -51,6 +51,9 @@ export interface ServiceDefinition {
   readonly routes: Readonly<Record<string, RouteDefinition>>
 }
 
+/** Marks what went through the checks below, also when the module has another copy of this package than the daemon. */
+const BRAND = Symbol.for('shardwire.service')
+
 /** One route of a service: its number (1 to 4095), what travels, and what runs. */
 export function route(number: number, options: RouteOptions, handler: Handler): RouteDefinition {
   return { ...options, number, handler }
@@ -61,7 +64,12 @@ export function defineService(definition: ServiceDefinition): Service {
   const routes = Object.entries(definition.routes).map(([name, defined]) => completeRoute(name, defined))
   const faults = [...routes.flatMap(routeFaults), ...doubledNumbers(routes)]
   if (faults.length > 0) throw new TypeError(`service ${definition.name}:\n  ${faults.join('\n  ')}`)
-  return { name: definition.name, routes }
+  return Object.defineProperty({ name: definition.name, routes }, BRAND, { value: true })
+}
+
+/** Whether a value came from `defineService`. */
+export function isService(value: unknown): value is Service {
+  return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true
 }
 
 function completeRoute(name: string, defined: RouteDefinition): Route {
@@ -70,8 +78,15 @@ function completeRoute(name: string, defined: RouteDefinition): Route {
   return { number, name, body, answer, timeoutMs, handler }
 }
 
-function routeFaults({ number, name, timeoutMs, handler }: Route): string[] {
+const BODY_KINDS: readonly string[] = ['bytes', 'msgpack', 'none'] satisfies BodyKind[]
+const ANSWER_KINDS: readonly string[] = ['bytes', 'msgpack'] satisfies Route['answer'][]
+
+function routeFaults({ number, name, timeoutMs, handler, body, answer }: Route): string[] {
   const faults: string[] = []
+  if (!BODY_KINDS.includes(body)) faults.push(`route ${name} has body ${body}; expected ${BODY_KINDS.join(', ')}`)
+  if (!ANSWER_KINDS.includes(answer)) {
+    faults.push(`route ${name} has answer ${answer}; expected ${ANSWER_KINDS.join(' or ')}`)
+  }
   if (!Number.isInteger(number) || number < 1 || number > ROUTE_MAX) {
     faults.push(`route ${name} has number ${number}; expected an integer from 1 to ${ROUTE_MAX}`)
   }

@@ -30,6 +30,7 @@ describe('defineService', () => {
           one: route(7, {}, nothing),
           two: route(7, {}, nothing),
           late: route(8, { timeoutMs: 0 }, nothing),
+          odd: route(10, { body: 'json' as never, answer: 'text' as never }, nothing),
           none: route(9, {}, 'no function' as never),
         },
       })
@@ -39,7 +40,7 @@ describe('defineService', () => {
       /high has number 4096/,
       /one and two both/,
       /late.*timeoutMs 0/,
-      /none.*string/,
+      /none.*string/, /odd has body json/, /odd has answer text/,
     ]) {
       expect(define).toThrow(text)
     }
