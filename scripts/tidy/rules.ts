@@ -46,7 +46,8 @@ const BANNED: readonly BannedPattern[] = [
   {
     rule: 'no-sleep',
     covers: (path) => TEST.test(path),
-    pattern: /(?<![.\w])setTimeout[(),]|node:timers|\bAtomics\.wait\b/,
+    pattern:
+      /(?<![.\w])(globalThis\.)?setTimeout[(),]|node:timers|\bAtomics\.wait\b|[sS]ystemClock(\(\))?\.(after|every)\b/,
     message: 'wait for an event, never for time: a fake clock, a latch, or the first line of output',
   },
   {

@@ -39,7 +39,10 @@ export interface ConnectionListeners {
   readonly onMessage?: ((message: Message) => void) | undefined
   /** An ERROR that answers no request: about a MESSAGE sent to `route`, or about the connection where `route` is 0. */
   readonly onError?: ((error: ShardwireError, route: number) => void) | undefined
-  /** New requests fail from now on; the connection closes after the last answer. */
+  /**
+   * New requests fail from now on, those made in here too. MESSAGEs are taken until the connection closes: after the
+   * last answer, and where none is owed as soon as this listener returns.
+   */
   readonly onGoaway?: ((goaway: Goaway) => void) | undefined
   /** Exactly once, when the socket is gone. */
   readonly onClose?: ((close: CloseInfo) => void) | undefined
@@ -104,7 +107,8 @@ export interface Connection extends AsyncDisposable {
 
   /**
    * Sends a MESSAGE, which nobody answers. The body is copied before this returns. Throws a ClientError:
-   * CONNECTION_CLOSED, FRAME_TOO_LARGE, BACKLOG_FULL, INVALID_OPTION.
+   * CONNECTION_CLOSED, FRAME_TOO_LARGE, BACKLOG_FULL, INVALID_OPTION. A GOAWAY alone is no reason to throw: MESSAGEs
+   * are taken until the last answer is here and the connection closes.
    * @param route 1 to 4095
    * @returns false when the caller should wait for `drained` before the next
    */
@@ -113,11 +117,14 @@ export interface Connection extends AsyncDisposable {
   /** As `send`, with a msgpack value; throws a TypeError for one that msgpack has no form for. */
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean
 
-  /** Settles once `send` would return true. Rejects when the connection fails before. */
+  /**
+   * Settles once `send` would return true. Rejects when the connection fails before, and with CONNECTION_CLOSED where
+   * `send` would throw that.
+   */
   drained(): Promise<void>
 
   /**
-   * Takes no new requests, waits for those in flight, sends FIN, and settles when the socket is gone; at the latest
+   * Takes no new requests and no MESSAGEs, waits for those in flight, sends FIN, and settles when the socket is gone; at the latest
    * closeTimeoutMs after the last answer. Never rejects; calling it again gives the same end.
    */
   close(): Promise<void>

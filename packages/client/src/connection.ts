@@ -62,7 +62,7 @@ export class ClientConnection implements Connection {
         this.#outbound.frame(KIND_CANCEL, route, id, NO_BYTES, NO_BYTES)
       },
       onIdle: () => {
-        this.#life.onIdle()
+        this.#life.finishIfIdle()
       },
     })
     const frames = new ServerFrames(this.#pending, this.#outbound, this.#serverEvents())
@@ -153,6 +153,7 @@ export class ClientConnection implements Connection {
   }
 
   async drained(): Promise<void> {
+    this.#life.assertTakesMessages()
     await this.#outbound.drained()
   }
 
@@ -205,8 +206,10 @@ export class ClientConnection implements Connection {
         this.#onWelcome(welcome)
       },
       onGoaway: (goaway) => {
-        tell(listeners.onGoaway, goaway)
+        // What the listener does already meets a connection that drains, and its MESSAGEs still leave before the FIN.
         this.#life.drain(goaway)
+        tell(listeners.onGoaway, goaway)
+        this.#life.finishIfIdle()
       },
       onViolation: (error) => {
         const why = `the server sent no valid frame: ${error.name}: ${error.message}`

@@ -16,7 +16,7 @@ import type { PendingRequests } from './pending-requests.ts'
 
 /** Takes everything. */
 const OPEN = 0
-/** GOAWAY came: no new requests, MESSAGEs still. */
+/** GOAWAY came: no new requests, MESSAGEs still, until the last answer is here. */
 const DRAINING = 1
 /** close() was called: waits for the answers in flight. */
 const CLOSING = 2
@@ -73,45 +73,46 @@ export class Lifecycle {
 
   /** Throws CONNECTION_DRAINING or CONNECTION_CLOSED unless new requests are taken. */
   assertTakesRequests(): void {
-    if (this.#state !== OPEN) throw this.#refusal()
+    if (this.#state === OPEN) return
+    const { goaway } = this
+    if (goaway === undefined || this.#end !== 'goaway' || this.#state === DEAD) throw this.#closedError()
+    const text = this.#say(`is draining (${goaway.reason}), retry ${goaway.retry}`)
+    throw new ClientError('CONNECTION_DRAINING', text, { target: this.#options.target })
   }
 
-  /** Throws CONNECTION_CLOSED unless MESSAGEs are taken; they are after a GOAWAY. */
+  /** Throws CONNECTION_CLOSED unless MESSAGEs are taken; they are after a GOAWAY, as long as it takes to the FIN. */
   assertTakesMessages(): void {
-    if (this.#state !== OPEN && this.#state !== DRAINING) throw this.#refusal()
+    if (this.#state !== OPEN && this.#state !== DRAINING) throw this.#closedError()
   }
 
-  /** No new requests; FIN after the last answer. */
+  /** Nothing new; FIN after the last answer. */
   close(): void {
-    if (this.#state < CLOSING) this.#moveTo(CLOSING, 'closed')
+    if (this.#state >= CLOSING) return
+    this.#state = CLOSING
+    this.#end = 'closed'
+    this.finishIfIdle()
   }
 
-  /** The server asked for no new requests; FIN after the last answer. */
+  /** The server asked for no new requests. FIN is for `finishIfIdle`, now or after the last answer. */
   drain(goaway: Goaway): void {
     this.goaway = goaway
-    if (this.#state < DRAINING) this.#moveTo(DRAINING, 'goaway')
+    if (this.#state !== OPEN) return
+    this.#state = DRAINING
+    this.#end = 'goaway'
   }
 
-  /** The last request in flight has settled. */
-  onIdle(): void {
-    if (this.#state === DRAINING || this.#state === CLOSING) this.#finish()
+  /** Sends FIN if no request is in flight and no new one is taken. */
+  finishIfIdle(): void {
+    if (this.#state !== DRAINING && this.#state !== CLOSING) return
+    if (this.#parts.pending.waiting > 0) return
+    this.#state = FINISHING
+    this.#endSocket()
   }
 
   /** Ends now and in no good order: all that is in flight fails. Only the first call counts. */
   fail(end: ConnectionEnd, code: ClientErrorCode, why: string, cause?: unknown): void {
     this.#die(end, code, why, cause)
     this.#socket.destroy()
-  }
-
-  #moveTo(state: number, end: ConnectionEnd): void {
-    this.#state = state
-    this.#end = end
-    if (this.#parts.pending.waiting === 0) this.#finish()
-  }
-
-  #finish(): void {
-    this.#state = FINISHING
-    this.#endSocket()
   }
 
   /** FIN behind what waits to be sent; a server that does not take it, or sends none back, has its time. */
@@ -150,7 +151,7 @@ export class Lifecycle {
     this.#settleClosed(info)
     // Also after an end in good order: answers still owed, the timer, and who waits for `drained`.
     const { pending, inbound, outbound } = this.#parts
-    const error = info.error ?? this.#refusal()
+    const error = info.error ?? this.#closedError()
     inbound.stop()
     pending.failAll(error)
     outbound.fail(error)
@@ -170,13 +171,8 @@ export class Lifecycle {
     if (end !== 'ended') outbound.fail(error)
   }
 
-  #refusal(): ClientError {
-    const { goaway } = this
+  #closedError(): ClientError {
     const { target } = this.#options
-    if (goaway !== undefined && this.#end === 'goaway' && this.#state !== DEAD) {
-      const text = this.#say(`is draining (${goaway.reason}), retry ${goaway.retry}`)
-      return new ClientError('CONNECTION_DRAINING', text, { target })
-    }
     return new ClientError('CONNECTION_CLOSED', this.#say('is closed'), { target, cause: this.#failure?.error })
   }
 

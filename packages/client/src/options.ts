@@ -23,7 +23,7 @@ export interface ConnectOptions extends ConnectionListeners {
   readonly requestTimeoutMs?: number | undefined
   /** How long a closing connection waits for the server to take the rest and to send its FIN; 5000. */
   readonly closeTimeoutMs?: number | undefined
-  /** Largest payload both ways, in bytes; 1048576. The server's limit holds where it is smaller. */
+  /** Largest payload both ways, in bytes, at least 1024; 1048576. The server's limit holds where it is smaller. */
   readonly maxFrameBytes?: number | undefined
   /** Requests waiting for their answers, cancelled ones included; 65536. */
   readonly maxInFlight?: number | undefined
@@ -67,6 +67,8 @@ export interface CompleteOptions {
 
 /** Longest delay that the system's timers take. */
 const DELAY_MS_MAX = 0x7fff_ffff
+/** As the server's own least limit: below it not even every ERROR would come through. */
+const FRAME_BYTES_MAX_LEAST = 1024
 /** A frame's length is a u32, but no machine needs more than this at once. */
 const FRAME_BYTES_MAX = 0x4000_0000
 
@@ -81,7 +83,7 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     timeoutMs: checkDelayMs('timeoutMs', options.timeoutMs ?? 5000),
     requestTimeoutMs: checkDelayMs('requestTimeoutMs', options.requestTimeoutMs ?? 3000),
     closeTimeoutMs: checkDelayMs('closeTimeoutMs', options.closeTimeoutMs ?? 5000),
-    maxFrameBytes: integer('maxFrameBytes', options.maxFrameBytes ?? FRAME_BYTES_MAX_DEFAULT, 64, FRAME_BYTES_MAX),
+    maxFrameBytes: checkFrameBytesMax(options.maxFrameBytes ?? FRAME_BYTES_MAX_DEFAULT),
     maxInFlight: integer('maxInFlight', options.maxInFlight ?? 65_536, 1, 1_048_576),
     highWaterBytes: integer('highWaterBytes', options.highWaterBytes ?? 262_144, 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: integer('maxBufferedBytes', options.maxBufferedBytes ?? 16_777_216, 1, Number.MAX_SAFE_INTEGER),
@@ -117,6 +119,10 @@ export function checkBody(body: unknown): void {
   if (types.isUint8Array(body)) return
   const what = typeof body === 'string' ? 'a string (TextEncoder makes bytes of it)' : kindOf(body)
   throw new ClientError('INVALID_OPTION', `body: expected a Uint8Array, got ${what}; for a value use the msgpack call`)
+}
+
+function checkFrameBytesMax(bytes: number): number {
+  return integer('maxFrameBytes', bytes, FRAME_BYTES_MAX_LEAST, FRAME_BYTES_MAX)
 }
 
 function checkPairs(options: CompleteOptions): void {

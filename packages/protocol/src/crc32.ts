@@ -4,12 +4,13 @@
  * Invariant: the result depends on the bytes and the seed only, never on which of the two methods ran.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib'
+import { viewOf } from './bytes.ts'
 
 /**
- * From this length on zlib wins: it costs a view and a native call (about 200 ns) and then runs at memory speed, the
- * table costs about 1 ns a byte.
+ * From this length on zlib wins: it costs a view and a native call (190 ns) and then 0.2 ns a byte, the table 0.65 ns a
+ * byte from the first on.
  */
-export const CRC_NATIVE_BYTES_MIN = 384
+export const CRC_NATIVE_BYTES_MIN = 448
 
 const POLYNOMIAL = 0xedb88320
 const SLICES = 16
@@ -37,7 +38,7 @@ function buildTables(): Int32Array {
  * @returns an unsigned 32-bit integer
  */
 export function crc32(memory: Uint8Array, start: number, end: number, seed = 0): number {
-  if (end - start >= CRC_NATIVE_BYTES_MIN) return zlibCrc32(memory.subarray(start, end), seed)
+  if (end - start >= CRC_NATIVE_BYTES_MIN) return zlibCrc32(viewOf(memory, start, end), seed)
   return crc32ByTable(memory, start, end, seed)
 }
 

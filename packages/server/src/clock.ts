@@ -1,19 +1,25 @@
 /**
  * Owns the real time: the only file of the server that asks the runtime for it.
  * Must not know: what is timed.
- * Invariant: `nowMs` is the machine-wide monotonic clock, so that primary and workers may compare their readings;
- * `performance.now` would not do, its origin is each process's own start.
+ * Invariant: `nowMs` is the machine-wide monotonic clock, so that primary and workers may compare their readings.
+ * `performance.now` reads the same clock in a third of the time and without an array, but counts from the start of its
+ * process: that is added.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
 const MS_PER_S = 1000
 const NS_PER_MS = 1e6
 
+/** When this process started, on the machine-wide clock. */
+const PROCESS_START_MS = processStartMs()
+
+function processStartMs(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * MS_PER_S + nanoseconds / NS_PER_MS - performance.now()
+}
+
 export const systemClock: Clock = {
-  nowMs(): number {
-    const [seconds, nanoseconds] = process.hrtime()
-    return seconds * MS_PER_S + nanoseconds / NS_PER_MS
-  },
+  nowMs: () => performance.now() + PROCESS_START_MS,
   wallMs: () => Date.now(),
   after(delayMs: number, task: () => void): CancelTimer {
     const timer = setTimeout(task, delayMs)

@@ -202,8 +202,9 @@ export class RawHandles {
 function onWritten(this: WriteRequest, status: number): void {
   const { sink } = this.handle
   if (sink === undefined) return
-  sink.onWritten()
+  // First, so that a write that failed is not taken for one that left.
   if (status < 0) sink.onBroken()
+  sink.onWritten()
 }
 
 function onShutdown(this: ShutdownRequest, status: number): void {

@@ -3,6 +3,7 @@
  * Must not know: frames; how a handle is called is `raw-handle.ts`.
  * Invariant: reads land where the last `onLanded` said; a block is free when every write before it has finished.
  */
+import { viewOf } from '@shardwire/protocol'
 import { type HandleSink, RawHandles, type RawBinding, type RawHandle } from './raw-handle.ts'
 import type { SocketSettings, Transport, TransportEvents } from './transport.ts'
 
@@ -20,12 +21,28 @@ export class RawTransports<Owner> {
   /** Where reads land unless told otherwise. */
   readonly #slab: Uint8Array
   readonly #settings: SocketSettings
+  /** The view made last, and what of. */
+  #view: Uint8Array = new Uint8Array(0)
+  #viewed: Uint8Array | null = null
+  #viewStart = 0
+  #viewEnd = 0
 
   constructor(binding: RawBinding, events: TransportEvents<Owner>, slab: Uint8Array, settings: SocketSettings) {
     this.handles = new RawHandles(binding)
     this.events = events
     this.#slab = slab
     this.#settings = settings
+  }
+
+  /** block[start, end). Answers of one size follow one another: the last view often serves again. */
+  view(block: Uint8Array, start: number, end: number): Uint8Array {
+    if (block !== this.#viewed || start !== this.#viewStart || end !== this.#viewEnd) {
+      this.#viewed = block
+      this.#viewStart = start
+      this.#viewEnd = end
+      this.#view = viewOf(block, start, end)
+    }
+    return this.#view
   }
 
   /** A transport over a handle that nobody has read from. */
@@ -79,9 +96,8 @@ class RawTransport<Owner> implements Transport<Owner>, HandleSink {
 
   write(block: Uint8Array, start: number, end: number): boolean {
     this.#writtenBytes += end - start
-    const memory = block.subarray(start, end)
     this.#pendingWrites++
-    const isFree = this.#shared.handles.write(this.#handle, memory)
+    const isFree = this.#shared.handles.write(this.#handle, this.#shared.view(block, start, end))
     if (isFree) this.#pendingWrites--
     return isFree && this.#pendingWrites === 0
   }

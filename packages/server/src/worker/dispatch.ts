@@ -83,10 +83,10 @@ export class Dispatch {
     const route = this.#parts.router.routes[decoder.route]
     // Its moment to end has come: what could keep it open is not begun any more.
     if (connection.state === STATE_ENDING && route !== undefined && this.#parts.router.isAsynchronous(route)) return
-    const refusal = this.#refusal(connection, kind, route)
-    if (route === undefined || refusal !== undefined) {
-      const error = refusal ?? new ShardwireError(UNKNOWN_ROUTE, `there is no route ${decoder.route}`)
-      return this.#parts.answers.error(connection, kind, id, decoder.route, error)
+    if (route === undefined || this.#mayRefuse(connection)) {
+      const refusal = this.#refusal(connection, kind, decoder.route, route)
+      if (refusal !== undefined) return this.#parts.answers.error(connection, kind, id, decoder.route, refusal)
+      if (route === undefined) return
     }
     const context = this.#context
     context.route = route.name
@@ -99,12 +99,18 @@ export class Dispatch {
       this.#run(connection, decoder, memory, route, context)
   }
 
+  /** Whether it is worth asking for a refusal: most frames meet no limit at all, and pay for nothing else. */
+  #mayRefuse({ draining, calls }: Connection): boolean {
+    const { limits, counters } = this.#parts
+    return draining || calls !== null || counters.handlersRunning >= limits.maxHandlers
+  }
+
   /** Why a frame is not handed to its route; undefined when it is. */
-  #refusal(connection: Connection, kind: number, route: Route | undefined): ShardwireError | undefined {
+  #refusal(connection: Connection, kind: number, number: number, route: Route | undefined): ShardwireError | undefined {
     if (kind === KIND_REQUEST && connection.draining) {
       return new ShardwireError(DRAINING, 'this server is stopping', { retryAfterMs: DRAINING_RETRY_MS })
     }
-    if (route === undefined) return undefined
+    if (route === undefined) return new ShardwireError(UNKNOWN_ROUTE, `there is no route ${number}`)
     const { limits, counters, router } = this.#parts
     const extras = { retryAfterMs: OVERLOADED_RETRY_MS }
     if (connection.callsInFlight >= limits.maxInFlight) {

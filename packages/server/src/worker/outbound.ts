@@ -11,7 +11,7 @@ import { type Connection, STATE_CLOSED } from './connection.ts'
 import type { Counters } from './counters.ts'
 
 /** Room for the answers of one read batch, in bytes. */
-export const WRITE_SLAB_BYTES = 65_536
+export const WRITE_SLAB_BYTES = 131_072
 /** Smallest block for answers behind unfinished writes. */
 const TAIL_BYTES_MIN = 16_384
 

@@ -24,8 +24,8 @@ import type { Outbound } from './outbound.ts'
 import type { Rings } from './rings.ts'
 import type { TurnBudget } from './turn-budget.ts'
 
-/** Bytes of one read at most. */
-export const READ_SLAB_BYTES = 65_536
+/** Bytes of one read at most: a batch of sixteen 4 KB frames and its headers fits, and is not cut. */
+export const READ_SLAB_BYTES = 131_072
 
 export interface ReadPathParts {
   readonly dispatch: Dispatch
@@ -63,8 +63,18 @@ export class ReadPath {
       this.#fault(connection, error)
     }
     const { ring } = connection
-    if (ring !== null && ring.writableBytes > 0) return ring.memory.subarray(ring.tail)
+    if (ring !== null && ring.writableBytes > 0) return this.#behind(ring)
     return before === null ? undefined : this.slab
+  }
+
+  /**
+   * Where a ring takes the next read: once its cut frame's length is known no more than that still lacks, so that it
+   * runs empty with the frame, and what follows lands in the slab again.
+   */
+  #behind(ring: RingBuffer): Uint8Array {
+    const lacking = this.#frameBytes - ring.readableBytes
+    if (lacking <= 0 || this.#frameBytes === PREFIX_BYTES) return ring.memory.subarray(ring.tail)
+    return ring.memory.subarray(ring.tail, Math.min(ring.tail + lacking, ring.memory.length))
   }
 
   /** A chunk of the connection came in memory of its own. */
@@ -155,7 +165,7 @@ export class ReadPath {
         dispatch.frame(connection, decoder, memory)
       }
       if (connection.state > STATE_ENDING) return end
-      if (budget.isSpent()) this.#yieldTurn(connection)
+      if (at < end && budget.isSpent()) this.#yieldTurn(connection)
     }
     outbound.flush()
     if (at > start) deadlines.frameEnded(connection)

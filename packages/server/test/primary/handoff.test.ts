@@ -1,8 +1,8 @@
 import { FakeClock } from '@shardwire/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Accepted } from '../../src/primary/accepted.ts'
 import { Handoff } from '../../src/primary/handoff.ts'
 import { type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS, WINDOW } from '../../src/primary/handoff-lane.ts'
-import type { RawHandle } from '../../src/raw-handle.ts'
 
 class FakeTarget implements HandoffTarget {
   readonly slot: number
@@ -23,20 +23,19 @@ class FakeTarget implements HandoffTarget {
   }
 }
 
-interface FakeHandle extends RawHandle {
+interface FakeHandle extends Accepted {
   readonly name: string
   closed: number
 }
 
 function fakeHandle(name: string): FakeHandle {
-  const handle = {
+  return {
     name,
     closed: 0,
     close(): void {
       this.closed++
     },
   }
-  return handle as unknown as FakeHandle
 }
 
 function names(target: FakeTarget): string[] {
