@@ -45,6 +45,10 @@ const COMMANDS = {
     does: 'build, then run the load generator',
     run: (args) => buildAndRun('packages/bench/dist/main.js', args),
   },
+  pack: {
+    does: 'build, then pack what users install into dist-packages; an argument names another folder',
+    run: pack,
+  },
   audit: {
     does: 'look for known vulnerabilities in what users install',
     run: (args) => pinned('scripts/audit.ts', args),
@@ -72,6 +76,12 @@ async function build(args) {
 async function test(args) {
   const built = await build([])
   return built === 0 ? pinned('scripts/run-tests.ts', args) : built
+}
+
+/** @param {string[]} args */
+async function pack(args) {
+  const built = await build([])
+  return built === 0 ? pinned('scripts/pack.ts', args) : built
 }
 
 /**

@@ -1,39 +1,78 @@
 /**
- * Owns a test run as CI sees it: vitest over the whole workspace, then one line `N passed, N failed`, last and alone.
+ * Owns a test run as CI sees it: vitest over the whole workspace, once more over the daemon's end-to-end tests on the
+ * other way of driving sockets, then one line `N passed, N failed` over both, last and alone.
  * The counts come from our reporter by way of a file and are printed after vitest has gone, so that nothing can follow
  * them; a vitest that dies before it reports counts as one failure.
- * Arguments go to vitest: a part of a file name, `-t` and a part of a test name.
+ * Arguments go to vitest, which then runs once: a part of a file name, `-t` and a part of a test name.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runToExit } from './bootstrap/child.mjs'
-import { COUNTS_FILE_VARIABLE, describeCounts, parseCounts } from './test-counts.ts'
+import { addCounts, COUNTS_FILE_VARIABLE, describeCounts, NO_TESTS, parseCounts } from './test-counts.ts'
 import type { TestCounts } from './test-counts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
+const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
+
+/** One run of vitest. */
+interface Pass {
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** By hand: `TEST_DAEMON_TRANSPORT=socket npm test -- packages/server/test/e2e`. */
+const ON_DOCUMENTED_SOCKETS: Pass = {
+  args: ['packages/server/test/e2e/'],
+  environment: { TEST_DAEMON_TRANSPORT: 'socket' },
+}
+
+function passesFor(args: readonly string[]): readonly Pass[] {
+  const asAsked: Pass = { args, environment: {} }
+  return args.length === 0 ? [asAsked, ON_DOCUMENTED_SOCKETS] : [asAsked]
+}
 
 function readCounts(file: string): TestCounts {
   try {
     return parseCounts(readFileSync(file, 'utf8'))
   } catch (error) {
     process.stderr.write(`vitest ended before it reported its counts: ${String(error)}\n`)
-    return { passed: 0, failed: 1, skipped: 0 }
+    return { ...NO_TESTS, failed: 1 }
   }
 }
 
-async function main(args: string[]): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), 'shardwire-test-'))
+interface PassResult {
+  readonly counts: TestCounts
+  readonly exitCode: number
+}
+
+async function runPass({ args, environment }: Pass, directory: string): Promise<PassResult> {
+  const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  if (settings.length > 0) process.stdout.write(`\nonce more with ${settings.join(' ')}: ${args.join(' ')}\n`)
   const file = join(directory, 'counts.json')
-  process.env[COUNTS_FILE_VARIABLE] = file
+  rmSync(file, { force: true })
+  const env = { ...process.env, ...environment, [COUNTS_FILE_VARIABLE]: file }
+  const exitCode = await runToExit(process.execPath, [VITEST, 'run', ...args], { cwd: ROOT, env })
+  const counts = readCounts(file)
+  const ran = counts.passed + counts.failed
+  if (ran === 0) process.stderr.write('no test ran: expected at least one; see that the arguments match a test\n')
+  return { counts, exitCode: exitCode === 0 && (ran === 0 || counts.failed > 0) ? 1 : exitCode }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'shardwire-test-'))
   try {
-    const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
-    const code = await runToExit(process.execPath, [vitest, 'run', ...args], { cwd: ROOT })
-    const counts = readCounts(file)
-    const ran = counts.passed + counts.failed
-    if (ran === 0) process.stderr.write('no test ran: expected at least one; see that the arguments match a test\n')
-    process.stdout.write(`${describeCounts(counts)}\n`)
-    return code === 0 && (ran === 0 || counts.failed > 0) ? 1 : code
+    let sum = NO_TESTS
+    let firstFailure = 0
+    for (const pass of passesFor(args)) {
+      const { counts, exitCode } = await runPass(pass, directory)
+      sum = addCounts(sum, counts)
+      if (firstFailure === 0) firstFailure = exitCode
+      // A signal that ended vitest was meant for the whole run.
+      if (exitCode > 128) break
+    }
+    process.stdout.write(`${describeCounts(sum)}\n`)
+    return firstFailure
   } finally {
     rmSync(directory, { recursive: true })
   }

@@ -14,6 +14,17 @@ export interface TestCounts {
   readonly skipped: number
 }
 
+export const NO_TESTS: TestCounts = { passed: 0, failed: 0, skipped: 0 }
+
+/** The counts of two runs together. */
+export function addCounts(one: TestCounts, other: TestCounts): TestCounts {
+  return {
+    passed: one.passed + other.passed,
+    failed: one.failed + other.failed,
+    skipped: one.skipped + other.skipped,
+  }
+}
+
 /** The line that CI reads: `N passed, N failed`, and `, N skipped` when there are any. */
 export function describeCounts({ passed, failed, skipped }: TestCounts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`

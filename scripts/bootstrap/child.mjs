@@ -17,7 +17,7 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP']
  * Runs a program and waits for its end.
  * @param {string} file path of the executable
  * @param {string[]} args
- * @param {{ cwd?: string }} options
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} options
  * @returns {Promise<number>} its exit code, or 128 + the signal's number when a signal ended it, as shells have it
  */
 export async function runToExit(file, args, options = {}) {

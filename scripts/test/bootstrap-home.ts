@@ -86,12 +86,12 @@ export interface ChildFacts {
 export class BootstrapRun {
   stderr = ''
   readonly #process: ChildProcessByStdio<null, Readable, Readable>
-  readonly #lines: Interface
+  readonly lines: Interface
   readonly #closed: Promise<unknown>
 
   constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
     this.#process = child
-    this.#lines = createInterface(child.stdout)
+    this.lines = createInterface(child.stdout)
     this.#closed = once(child, 'close')
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk))
   }
@@ -101,7 +101,7 @@ export class BootstrapRun {
   }
 
   async nextLine(): Promise<string> {
-    const [line] = (await once(this.#lines, 'line')) as [string]
+    const [line] = (await once(this.lines, 'line')) as [string]
     return line
   }
 

@@ -12,7 +12,7 @@ export interface SourceFile {
 }
 
 /** What .gitignore keeps out. */
-const SKIPPED_DIRECTORIES = new Set(['.git', 'node_modules', 'dist', '.cache', 'coverage'])
+const SKIPPED_DIRECTORIES = new Set(['.git', 'node_modules', 'dist', 'dist-packages', '.cache', 'coverage'])
 const SKIPPED_FILE = /\.(log|tsbuildinfo)$/
 
 export function readRepository(root: string): SourceFile[] {

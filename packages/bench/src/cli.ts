@@ -25,9 +25,10 @@ ${describeFlags()}
 verdict, at the end of every report:
   VALID    every frame was answered rightly, and the generator was not the limit
   SUSPECT  every frame was answered rightly, but the numbers may be those of the generator: a load process that was busy
-           or late, or answers too slow for a percentile; the reasons say what would show more
-  INVALID  do not use the numbers: wrong or missing answers, ERROR frames, lost connections, a generator that stood
-           still, or a run cut short
+           or late, answers too slow for a percentile, or too few samples for the one asked for (--percentile); the
+           reasons say what would show more
+  INVALID  do not use the numbers: wrong or missing answers, no answer while measuring, ERROR frames, lost connections,
+           a generator that stood still, or a run cut short
 
 With --json - standard output is the JSON report alone; progress and table go to standard error. Through npm say
 \`npm run --silent bench -- run --json -\`: without --silent npm prints two lines of its own first.

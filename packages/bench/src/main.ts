@@ -1,23 +1,19 @@
 #!/usr/bin/env node
 /**
- * Owns the program `shardwire-bench`: arguments, signals and exit code of its process.
- * Must not know: commands.
- * Invariant: the first Ctrl-C ends a run early and lets it report; the second ends the program at once, and with it the
- * load processes, whose channel closes.
+ * Owns the first moment of `shardwire-bench`: whether this Node can run it at all.
+ * Must not know: commands, signals.
+ * Invariant: nothing but the check is loaded before it has passed: an older Node fails already at loading the rest, with
+ * a stack trace instead of a sentence.
  */
 import process from 'node:process'
 
-import { runCli } from './cli.ts'
-import { EXIT_INVALID } from './exit-codes.ts'
-import { standardOutputs } from './output.ts'
+import { nodeProblem } from './node-version.ts'
 
-const cutShort = new AbortController()
-
-function onSignal(): void {
-  if (cutShort.signal.aborted) process.exit(EXIT_INVALID)
-  cutShort.abort()
+const problem = nodeProblem('shardwire-bench', process.versions.node)
+if (problem === undefined) {
+  const { runProgram } = await import('./program.ts')
+  process.exitCode = await runProgram(process.argv.slice(2))
+} else {
+  process.stderr.write(`${problem}\n`)
+  process.exitCode = 1
 }
-
-process.on('SIGINT', onSignal)
-process.on('SIGTERM', onSignal)
-process.exitCode = await runCli(process.argv.slice(2), standardOutputs(), cutShort.signal)

@@ -106,6 +106,11 @@ export interface SelfReport {
   readonly loopDelayMaxUs: number
 }
 
+/** The same with the number of the process, from 0, which it keeps when others are gone. */
+export interface ProcessReport extends SelfReport {
+  readonly process: number
+}
+
 export interface LoadSummary {
   /** Whether it was told to stop before its time. */
   readonly cutShort: boolean

@@ -13,23 +13,39 @@ function reportOf(json: string): RunReport {
   return JSON.parse(json) as RunReport
 }
 
+/**
+ * That a run against a server without fault ended well. A machine that lets the load processes stand still for a second
+ * makes a run INVALID, rightly so: that, and nothing else, is taken for a verdict too, with the exit code that it has.
+ */
+function expectSound(
+  { verdict: { state, reasons }, errors, example, messages }: RunReport,
+  exitCode: number | null,
+): void {
+  const aboutGenerator =
+    /^(Load process \d+ (stood still|used|was busy) |The event loop of load process |\d+ samples are)/
+  const starved = reasons.some((reason) => / stood still for .* the generator was starved\.$/.test(reason))
+  if (!starved) expect(reasons.filter((reason) => !aboutGenerator.test(reason))).toEqual([])
+  if (!starved) expect(messages).toBeGreaterThan(0)
+  expect([state === 'INVALID', exitCode]).toEqual(starved ? [true, 2] : [false, 0])
+  expect(Object.values(errors).filter((count) => count > 0)).toEqual([])
+  expect(example).toBe(null)
+}
+
 describe('run', () => {
   test.each([['message'], ['request']])('of %ss against an echo passes, with table and JSON', async (mode) => {
     await using server = await EchoServer.listen()
     const folder = mkdtempSync(path.join(tmpdir(), 'shardwire-bench-'))
     const file = path.join(folder, 'run.json')
     const bench = new BenchProgram(...shortRun(server.url, '--processes', '2', '--mode', mode, '--json', file))
-    expect(await bench.ended(), bench.stderr).toBe(0)
+    const exitCode = await bench.ended()
     const report = reportOf(readFileSync(file, 'utf8'))
     rmSync(folder, { recursive: true })
     expect(report).toMatchObject({
       schema: 'shardwire-bench/run/1',
       options: { connections: 5, processes: 2, mode, durationMs: 300 },
-      example: null,
     })
-    expect(report.verdict.state).not.toBe('INVALID')
-    expect(report.processes).toHaveLength(2)
-    expect(report.messages).toBeGreaterThan(0)
+    expectSound(report, exitCode)
+    expect(report.processes.map(({ process }) => process)).toEqual([0, 1])
     expect(report.latency.maxUs).toBeGreaterThanOrEqual(report.latency.p50Us)
     const histogram = new LatencyHistogram()
     histogram.merge(report.latency.histogram)
@@ -44,8 +60,9 @@ describe('run', () => {
     await using server = await EchoServer.listen()
     const flags = ['--json', '-', '--payload-bytes', '0', '--duration-s', '1.8']
     const bench = new BenchProgram(...shortRun(server.url, ...flags))
-    expect(await bench.ended()).toBe(0)
+    const exitCode = await bench.ended()
     const report = reportOf(bench.stdout)
+    expectSound(report, exitCode)
     expect(report.environment.nodeVersion).toBe(process.version)
     expect(report.series.length).toBeGreaterThan(0)
     expect(report.notes).toHaveLength(2)
@@ -73,9 +90,25 @@ describe('run', () => {
 
   test('without warm-up says so', async () => {
     await using server = await EchoServer.listen()
-    const bench = new BenchProgram(...shortRun(server.url, '--warmup-s', '0'))
-    expect(await bench.ended()).toBe(0)
-    expect(bench.stdout).toMatch(/s measured without warm-up$/m)
+    const bench = new BenchProgram(...shortRun(server.url, '--warmup-s', '0', '--json', '-'))
+    const exitCode = await bench.ended()
+    expectSound(reportOf(bench.stdout), exitCode)
+    expect(bench.stderr).toMatch(/s measured without warm-up$/m)
+  })
+
+  test('with too few samples for the percentile asked for says so in verdict, table and JSON', async () => {
+    await using server = await EchoServer.listen(({ bytes, number, socket }) => {
+      if (number > 40) socket.end()
+      return number > 40 ? [] : [echoOf(bytes)]
+    })
+    const few = ['--connections', '1', '--depth', '1', '--warmup-s', '0', '--percentile', '90', '--json', '-']
+    const bench = new BenchProgram(...shortRun(server.url, ...few))
+    await bench.ended()
+    const report = reportOf(bench.stdout)
+    expect(report.latency).toMatchObject({ samples: 40, fewSamplesFor: [90, 99, 99.9, 99.99] })
+    expect(report.verdict.reasons).toContainEqual(expect.stringMatching(/^40 samples are too few for p90: 4 of them/))
+    expect(bench.stderr).toMatch(/^ {2}p90 .* \*$/m)
+    expect(bench.stderr).toMatch(/^ {2}p50 .*\d$/m)
   })
 
   test('that takes no sample prints what went wrong, and no numbers', async () => {
@@ -168,14 +201,17 @@ describe('an end before its time', () => {
 
 test.runIf(process.platform === 'linux')('a load process that dies breaks the run', async () => {
   await using server = await EchoServer.listen()
-  const flags = ['--target', server.url, '--connections', '4', '--processes', '2', '--duration-s', '600']
-  const bench = new BenchProgram('run', ...flags)
+  const flags = ['--target', server.url, '--connections', '4', '--processes', '2', '--warmup-s', '0']
+  const bench = new BenchProgram('run', ...flags, '--duration-s', '600')
   await server.until('load', () => server.frames > 500)
   const { pid } = bench.child
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
   process.kill(Number(children[0]), 'SIGKILL')
   expect(await bench.ended()).toBe(2)
-  expect(bench.stdout).toMatch(/Load process [01] ended \(SIGKILL\)/)
+  const [, died] = /Load process ([01]) ended \(SIGKILL\)/.exec(bench.stdout) ?? []
+  const left = died === '0' ? '1' : '0'
+  expect(bench.stdout).toContain(`process ${left}: `)
+  expect(bench.stdout).not.toContain(`process ${died}: `)
   await server.until('no connection', () => server.sockets.size === 0)
 })
 

@@ -124,8 +124,8 @@ export interface Connection extends AsyncDisposable {
   drained(): Promise<void>
 
   /**
-   * Takes no new requests and no MESSAGEs, waits for those in flight, sends FIN, and settles when the socket is gone; at the latest
-   * closeTimeoutMs after the last answer. Never rejects; calling it again gives the same end.
+   * Takes no new requests and no MESSAGEs, waits for those in flight, sends FIN, and settles when the socket is gone;
+   * at the latest closeTimeoutMs after the last answer. Never rejects; calling it again gives the same end.
    */
   close(): Promise<void>
 

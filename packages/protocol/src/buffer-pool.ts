@@ -1,8 +1,8 @@
 /**
  * Owns blocks of memory in power-of-two sizes, lent out and taken back, under one bound for all of them together.
  * Must not know: what the blocks are used for.
- * Invariant: leasedBytes + freeBytes <= bytesMax, but for what `leaseBeyondBound` lent; a block is in the free list or with exactly one holder. Giving one
- * back twice, or one that is not ours, throws.
+ * Invariant: leasedBytes + freeBytes <= bytesMax, but for what `leaseBeyondBound` lent; a block is in the free list or
+ * with exactly one holder. Giving one back twice, or one that is not ours, throws.
  */
 import { allocateMemory } from './bytes.ts'
 

@@ -10,9 +10,10 @@ import type { ConnectFailure } from '../messages.ts'
 import type { ConnectionEvents, LoadConnection } from './load-connection.ts'
 
 /** Without any connect coming through for so long, the rest is not waited for. */
-const CONNECT_STALL_MS = 10_000
-/** A report of progress for so many connections that are up. */
+export const CONNECT_STALL_MS = 10_000
+/** A report of progress for so many connections that are up, or after so long if one came up since. */
 const REPORT_EVERY = 256
+const REPORT_MS = 1000
 
 export interface DialerEvents {
   onProgress(connected: number): void
@@ -30,6 +31,7 @@ export class Dialer implements ConnectionEvents {
   #cancelStall: CancelTimer = () => {}
   #dialed = 0
   #connected = 0
+  #reportedMs = 0
   #ended = false
 
   constructor(connections: readonly LoadConnection[], connectingMax: number, clock: Clock, events: DialerEvents) {
@@ -40,6 +42,7 @@ export class Dialer implements ConnectionEvents {
   }
 
   start(): void {
+    this.#reportedMs = this.#clock.nowMs()
     this.#watch()
     this.#dialMore()
   }
@@ -54,7 +57,7 @@ export class Dialer implements ConnectionEvents {
     this.#connected++
     if (this.#ended) return
     this.#watch()
-    if (this.#connected % REPORT_EVERY === 0) this.#events.onProgress(this.#connected)
+    this.#report()
     if (this.#connected === this.#connections.length) {
       this.stop()
       this.#events.onAllUp()
@@ -70,6 +73,13 @@ export class Dialer implements ConnectionEvents {
     while (this.#dialed < this.#connections.length && this.#dialed - this.#connected < this.#connectingMax) {
       this.#connections[this.#dialed++]?.dial(this)
     }
+  }
+
+  #report(): void {
+    const nowMs = this.#clock.nowMs()
+    if (this.#connected % REPORT_EVERY !== 0 && nowMs - this.#reportedMs < REPORT_MS) return
+    this.#reportedMs = nowMs
+    this.#events.onProgress(this.#connected)
   }
 
   #watch(): void {

@@ -1,14 +1,18 @@
 /**
  * Owns the latencies of the running interval: which answers count as samples, and their sum, extremes and histogram.
  * Must not know: connections, phases, the coordinator.
- * Invariant: a sample is an answer whose frame was written at or after `measureFromUs`; nothing else is in, nothing is
- * clamped. Answers of one read mostly waited equally long, so equal neighbours enter the histogram as one.
+ * Invariant: a sample is an answer that was read at or after `measureFromUs`, with all of its latency; nothing else is in,
+ * nothing is clamped. Answers of one read mostly waited equally long, so equal neighbours enter the histogram as one.
+ *
+ * Frames that were written before that moment and answered after it count too, from when they were really written. Left
+ * out, a server that stalls as measuring begins would hide its stall: in a closed loop the frames in flight are the only
+ * ones that see it. Cut at that moment, they would show a latency that no caller had, and always a smaller one.
  */
 import { LATENCY_US_MAX, LatencyHistogram } from '../latency-histogram.ts'
 import type { LatencySnapshot } from '../messages.ts'
 
 export class LatencyRecorder {
-  /** Frames written before this moment are warm-up. */
+  /** Answers read before this moment are warm-up. */
   measureFromUs = Infinity
   readonly #histogram = new LatencyHistogram()
   #runUs = 0
@@ -21,7 +25,7 @@ export class LatencyRecorder {
 
   /** One answer: its frame was written at `writtenUs`, it was read at `readUs`. */
   record(writtenUs: number, readUs: number): void {
-    if (writtenUs < this.measureFromUs) return
+    if (readUs < this.measureFromUs) return
     const latencyUs = Math.floor(readUs - writtenUs + 0.5)
     if (latencyUs !== this.#runUs) this.#closeRun(latencyUs)
     this.#runSamples++

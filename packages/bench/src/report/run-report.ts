@@ -3,7 +3,9 @@
  * Must not know: the terminal, files, processes.
  * Invariant: a field keeps its meaning and unit (in its name) for the life of RUN_SCHEMA; times are microseconds.
  */
-import type { ErrorCounts, ErrorExample, SelfReport } from '../messages.ts'
+import type { ErrorCounts, ErrorExample, ProcessReport } from '../messages.ts'
+import { hasFewSamples, PERCENTILES, percentileOf } from '../run/percentiles.ts'
+import type { Percentile } from '../run/percentiles.ts'
 import type { RunOptions } from '../run/run-options.ts'
 import type { RunTotals, SeriesPoint } from '../run/run-totals.ts'
 import { judgeRun } from '../run/verdict.ts'
@@ -30,6 +32,8 @@ export interface LatencyReport {
   readonly p999Us: number
   readonly p9999Us: number
   readonly maxUs: number
+  /** Percentiles above which fewer than ten samples lie: they are little more than the maximum. */
+  readonly fewSamplesFor: readonly number[]
   /** Samples above the histogram's range: in min, mean and max, but in no percentile. */
   readonly aboveRange: number
   /** HDR V2, compressed, base64; unit microseconds, three significant digits. */
@@ -54,7 +58,8 @@ export interface RunReport {
   readonly series: readonly SeriesPoint[]
   readonly errors: ErrorCounts
   readonly example: ErrorExample | null
-  readonly processes: readonly SelfReport[]
+  /** One for every load process that reported to the end, with its number. */
+  readonly processes: readonly ProcessReport[]
   readonly verdict: Verdict
   readonly notes: readonly string[]
 }
@@ -68,7 +73,7 @@ export interface RunOutcome {
   readonly measuredUs: number
   readonly errors: ErrorCounts
   readonly example: ErrorExample | null
-  readonly selves: readonly SelfReport[]
+  readonly selves: readonly ProcessReport[]
   readonly breaks: readonly string[]
 }
 
@@ -93,7 +98,7 @@ export function makeReport(outcome: RunOutcome, environment: RunEnvironment, ver
     errors,
     example,
     processes: selves,
-    verdict: judgeRun({ ...outcome, samples: latency.samples, aboveRange: latency.aboveRange, p99Us: latency.p99Us }),
+    verdict: judgeRun({ ...outcome, ...latency, answers: totals.answers, percentile: askedPercentile(options) }),
     notes: notesOn(options),
   }
 }
@@ -110,9 +115,16 @@ function latencyReport({ latency }: RunTotals): LatencyReport {
     p999Us: latency.percentileUs(99.9),
     p9999Us: latency.percentileUs(99.99),
     maxUs: latency.maxUs,
+    fewSamplesFor: PERCENTILES.filter((one) => hasFewSamples(samples, one)).map(({ percent }) => percent),
     aboveRange: latency.aboveRange,
     histogram: latency.histogram.encode(),
   }
+}
+
+function askedPercentile({ percentile }: RunOptions): Percentile {
+  const asked = percentileOf(String(percentile))
+  if (asked === undefined) throw new RangeError(`percentile: ${percentile} is none that is reported`)
+  return asked
 }
 
 function notesOn(options: RunOptions): string[] {

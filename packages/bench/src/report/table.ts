@@ -6,11 +6,10 @@
  */
 import type { ErrorKind } from '../messages.ts'
 import { targetUrl } from '../run/diagnosis.ts'
+import { SAMPLES_ABOVE_MIN } from '../run/percentiles.ts'
 import { grouped, megabytes, seconds, wrapped } from './numbers.ts'
 import type { LatencyReport, RunReport } from './run-report.ts'
 
-/** A percentile with fewer samples above it than this is marked: it is little more than the maximum. */
-const SAMPLES_BEYOND_MIN = 10
 const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 12
 
@@ -40,20 +39,19 @@ function throughput(report: RunReport): string {
 }
 
 function latency(report: LatencyReport): string {
-  const rows: [string, number, number][] = [
-    ['min', report.minUs, 0],
-    ['mean', report.meanUs, 0],
-    ['p50', report.p50Us, 0.5],
-    ['p90', report.p90Us, 0.1],
-    ['p99', report.p99Us, 0.01],
-    ['p99.9', report.p999Us, 0.001],
-    ['p99.99', report.p9999Us, 0.0001],
-    ['max', report.maxUs, 0],
+  const rows: [string, number][] = [
+    ['min', report.minUs],
+    ['mean', report.meanUs],
+    ['p50', report.p50Us],
+    ['p90', report.p90Us],
+    ['p99', report.p99Us],
+    ['p99.9', report.p999Us],
+    ['p99.99', report.p9999Us],
+    ['max', report.maxUs],
   ]
-  const few = (share: number): boolean => share > 0 && report.samples * share < SAMPLES_BEYOND_MIN
-  const lines = rows.map(([name, us, share]) => `${label(`  ${name}`)}${number(us)}${few(share) ? ' *' : ''}`)
-  const marked = rows.some(([, , share]) => few(share))
-  const note = marked ? [`  * fewer than ${SAMPLES_BEYOND_MIN} samples lie above it`] : []
+  const few = new Set(report.fewSamplesFor.map((percent) => `p${percent}`))
+  const lines = rows.map(([name, us]) => `${label(`  ${name}`)}${number(us)}${few.has(name) ? ' *' : ''}`)
+  const note = few.size > 0 ? [`  * fewer than ${SAMPLES_ABOVE_MIN} samples lie above it`] : []
   return [
     `${label('latency')}${'us'.padStart(NUMBER_COLUMNS)}  ${grouped(report.samples)} samples`,
     ...lines,
@@ -67,7 +65,7 @@ function loadProcesses({ processes }: RunReport): string {
     const cpu = self.lengthUs === 0 ? 0 : Math.round((self.threadCpuUs / self.lengthUs) * 100)
     const [p99, max] = [grouped(self.loopDelayP99Us), grouped(self.loopDelayMaxUs)]
     const late = `event loop late by ${p99} us at p99, ${max} us at most`
-    return `${label(index === 0 ? 'generator' : '')}process ${index}: ${cpu} % of a core, ${late}`
+    return `${label(index === 0 ? 'generator' : '')}process ${self.process}: ${cpu} % of a core, ${late}`
   })
   return `${lines.join('\n')}\n`
 }

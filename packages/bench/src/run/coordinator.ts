@@ -2,24 +2,25 @@
  * Owns the course of a run over its load processes: connect all, start all at once, gather, end all.
  * Must not know: how load is made, how a report looks.
  * Invariant: no process gets `start` before every one is ready; when `run` settles no process is left. A process that
- * ends, or stays silent, before it is done breaks the run.
+ * ends, or stays silent, before it is done breaks the run; that is watched for from its first moment.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
 import type { EnvironmentError } from '../exit-codes.ts'
 import { noErrors } from '../load/error-ledger.ts'
 import { DRAIN_MS } from '../load/load-runner.ts'
+import { CONNECT_STALL_MS } from '../load/dialer.ts'
 import type { ErrorKind, LoadMessage, LoadPlan, LoadSummary } from '../messages.ts'
 import type { Progress } from '../report/progress.ts'
 import type { RunOutcome } from '../report/run-report.ts'
 import { diagnose } from './diagnosis.ts'
 import { LoadChild } from './load-child.ts'
-import type { LoadChildEvents } from './load-child.ts'
+import type { LoadChildEvents, LoadProcess } from './load-child.ts'
 import type { RunOptions } from './run-options.ts'
 import { RunTotals } from './run-totals.ts'
 
 const PROGRESS_MS = 1000
-/** Beyond the longest possible run a load process may be silent for so long. */
+/** Beyond the time in which it must have something to say a load process may be silent for so long. */
 const SILENCE_MS = 10_000
 /** A load process that was told to end has so long to do it. */
 const END_MS = 2000
@@ -27,6 +28,8 @@ const END_MS = 2000
 export interface CoordinatorParts {
   readonly clock: Clock
   readonly progress: Progress
+  /** Begins a load process; by default forks one. */
+  readonly begin?: (index: number, events: LoadChildEvents) => LoadProcess
 }
 
 export class Coordinator implements LoadChildEvents {
@@ -34,24 +37,26 @@ export class Coordinator implements LoadChildEvents {
   readonly #plans: readonly LoadPlan[]
   readonly #clock: Clock
   readonly #progress: Progress
+  readonly #begin: (index: number, events: LoadChildEvents) => LoadProcess
   readonly #totals: RunTotals
   readonly #summaries: (LoadSummary | undefined)[]
   readonly #connected: number[]
   readonly #breaks: string[] = []
   readonly #ready = Promise.withResolvers<void>()
   readonly #finished = Promise.withResolvers<void>()
+  readonly #connectedAll = new Set<number>()
   readonly #over = new Set<number>()
-  #children: readonly LoadChild[] = []
-  #readyCount = 0
+  #children: readonly LoadProcess[] = []
   #startedMs = 0
   #ending = false
   #cancelWatchdog: CancelTimer = () => {}
 
-  constructor(options: RunOptions, plans: readonly LoadPlan[], { clock, progress }: CoordinatorParts) {
+  constructor(options: RunOptions, plans: readonly LoadPlan[], { clock, progress, begin }: CoordinatorParts) {
     this.#options = options
     this.#plans = plans
     this.#clock = clock
     this.#progress = progress
+    this.#begin = begin ?? ((index, events) => new LoadChild(index, events))
     this.#totals = new RunTotals(plans.length)
     this.#summaries = plans.map(() => undefined)
     this.#connected = plans.map(() => 0)
@@ -64,7 +69,8 @@ export class Coordinator implements LoadChildEvents {
     signal.addEventListener('abort', cutShort)
     const cancelProgress = this.#clock.every(PROGRESS_MS, () => this.#show())
     try {
-      this.#children = this.#plans.map((_, index) => new LoadChild(index, this))
+      this.#children = this.#plans.map((_, index) => this.#begin(index, this))
+      this.#watchConnecting()
       for (const child of this.#children) child.send({ type: 'prepare', plan: this.#planOf(child.index) })
       if (signal.aborted) this.#cutShort()
       await this.#ready.promise
@@ -83,7 +89,7 @@ export class Coordinator implements LoadChildEvents {
     switch (message.type) {
       case 'connecting':
         this.#connected[index] = message.connected
-        return
+        return this.#watchConnecting()
       case 'connect-failed':
         return this.#onConnectFailed(diagnose(this.#options.target, message.failure))
       case 'ready':
@@ -109,7 +115,9 @@ export class Coordinator implements LoadChildEvents {
 
   #onReady(index: number): void {
     this.#connected[index] = this.#planOf(index).connections
-    if (++this.#readyCount === this.#plans.length) this.#ready.resolve()
+    this.#connectedAll.add(index)
+    this.#watchConnecting()
+    if (this.#connectedAll.size === this.#plans.length) this.#ready.resolve()
   }
 
   #onOver(index: number): void {
@@ -123,7 +131,7 @@ export class Coordinator implements LoadChildEvents {
     if (this.#breaks.length > 0) return
     this.#startedMs = this.#clock.nowMs()
     for (const child of this.#children) child.send({ type: 'start' })
-    this.#watch(this.#plannedMs() + DRAIN_MS + SILENCE_MS)
+    this.#watch(this.#plannedMs() + DRAIN_MS + SILENCE_MS, this.#over)
   }
 
   /** A process that is gone leaves the others nothing to measure. */
@@ -131,18 +139,26 @@ export class Coordinator implements LoadChildEvents {
     this.#breaks.push(reason)
     this.#ready.resolve()
     for (const child of this.#children) child.send({ type: 'stop' })
-    this.#watch(END_MS)
+    this.#watch(END_MS, this.#over)
   }
 
   #cutShort(): void {
     this.#breakRun('The run was cut short.')
   }
 
-  #watch(silenceMs: number): void {
+  /** While connecting, some process has news again and again: at the latest that its connects stall. */
+  #watchConnecting(): void {
+    if (this.#ending || this.#breaks.length > 0) return
+    this.#watch(CONNECT_STALL_MS + SILENCE_MS, this.#connectedAll)
+  }
+
+  /** Breaks the run unless all processes are among `spoken` by then. */
+  #watch(silenceMs: number, spoken: ReadonlySet<number>): void {
     this.#cancelWatchdog()
     this.#cancelWatchdog = this.#clock.after(silenceMs, () => {
-      const silent = this.#plans.flatMap((_, index) => (this.#over.has(index) ? [] : [index]))
+      const silent = this.#plans.flatMap((_, index) => (spoken.has(index) ? [] : [index]))
       this.#breaks.push(`Load process ${silent.join(', ')} did not report.`)
+      this.#ready.resolve()
       this.#finished.resolve()
     })
   }
@@ -200,7 +216,9 @@ export class Coordinator implements LoadChildEvents {
       measuredUs: Math.max(0, ...summaries.map((summary) => summary.measuredUs)),
       errors,
       example: summaries.find((summary) => summary.example !== null)?.example ?? null,
-      selves: summaries.map((summary) => summary.self),
+      selves: this.#summaries.flatMap((summary, process) =>
+        summary === undefined ? [] : [{ process, ...summary.self }],
+      ),
       breaks: this.#breaks,
     }
   }

@@ -22,7 +22,17 @@ export interface LoadChildEvents {
 const FROM_SOURCE = import.meta.url.endsWith('.ts')
 const ENTRY = fileURLToPath(new URL(`../load/main.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url))
 
-export class LoadChild {
+/** What the coordinator does with a load process. */
+export interface LoadProcess {
+  readonly index: number
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<void>
+  send(message: CoordinatorMessage): void
+  release(): void
+  kill(): void
+}
+
+export class LoadChild implements LoadProcess {
   readonly index: number
   readonly exited: Promise<void>
   readonly #child: ChildProcess

@@ -50,6 +50,7 @@ export const RUN_FLAGS: readonly RunFlag[] = [
   flag('processes', 'N', '1', upTo('1', PROCESSES_MAX), '2', 'load processes; each can fill one core'),
   flag('mode', 'MODE', 'message', 'message or request', 'message', 'MESSAGE and its echo, or REQUEST and RESPONSE'),
   flag('route', 'N', '1', upTo('1', 4095), '1', 'route that answers with the same bytes'),
+  flag('percentile', 'P', '99', '50, 90, 99, 99.9 or 99.99', '99.9', 'percentile that must have samples enough'),
   flag('json', 'FILE', undefined, 'a file name, or - for standard output', 'run.json', 'write the report as JSON'),
   flag('quiet', '', undefined, 'no value', '--quiet', 'no progress, only the report'),
 ]

@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 
 import type { LoadMode } from '../messages.ts'
+import { PERCENTILES, percentileOf } from './percentiles.ts'
 import {
   CONNECTIONS_MAX,
   DEPTH_MAX,
@@ -32,6 +33,8 @@ export interface RunOptions {
   readonly processes: number
   readonly mode: LoadMode
   readonly route: number
+  /** The percentile that the run is made for, one of those reported. */
+  readonly percentile: number
 }
 
 /** What `run` is told beside the load itself: where its report goes. */
@@ -65,6 +68,7 @@ export function parseRun(args: readonly string[]): ParsedRun {
     processes: flags.whole('processes', 1, PROCESSES_MAX),
     mode: flags.mode('mode'),
     route: flags.whole('route', 1, 4095),
+    percentile: flags.percentile('percentile'),
   }
   flags.pair('processes', options.processes <= options.connections, 'not more than connections')
   flags.pair(
@@ -129,6 +133,13 @@ class FlagReader {
     if (text === 'message' || text === 'request') return text
     this.#wrong(name)
     return 'message'
+  }
+
+  percentile(name: string): number {
+    const percentile = percentileOf(this.text(name) ?? '')
+    if (percentile !== undefined) return percentile.percent
+    this.#wrong(name)
+    return PERCENTILES[0]?.percent ?? 0
   }
 
   target(name: string): RunTarget | undefined {

@@ -2,7 +2,7 @@
  * Owns the sums over all load processes: throughput, the merged latencies, the series by second.
  * Must not know: processes as such, verdicts, output.
  * Invariant: histograms are added, percentiles never averaged. Throughput counts the answers read while measuring;
- * latency the frames written while measuring, those answered in the drain included.
+ * latency the frames in flight while measuring, those written before and those answered in the drain included.
  */
 import { LatencyHistogram } from '../latency-histogram.ts'
 import { PHASES } from '../messages.ts'

@@ -5,7 +5,9 @@
  */
 import { LATENCY_US_MAX } from '../latency-histogram.ts'
 import { ERROR_KINDS } from '../messages.ts'
-import type { ErrorCounts, ErrorExample, ErrorKind, SelfReport } from '../messages.ts'
+import type { ErrorCounts, ErrorExample, ErrorKind, ProcessReport } from '../messages.ts'
+import { hasFewSamples, SAMPLES_ABOVE_MIN, samplesAbove } from './percentiles.ts'
+import type { Percentile } from './percentiles.ts'
 
 export type VerdictState = 'VALID' | 'SUSPECT' | 'INVALID'
 
@@ -16,13 +18,17 @@ export interface Verdict {
 
 /** What the verdict depends on. */
 export interface RunEvidence {
+  /** Answers read in the measured time; samples can be more, since some are read after it. */
+  readonly answers: number
   readonly samples: number
+  /** The percentile that the run was made for. */
+  readonly percentile: Percentile
   readonly aboveRange: number
   readonly p99Us: number
   readonly errors: ErrorCounts
   readonly example: ErrorExample | null
   /** One for every process that reported to the end. */
-  readonly selves: readonly SelfReport[]
+  readonly selves: readonly ProcessReport[]
   /** Why the run did not go to its end; empty when it did. */
   readonly breaks: readonly string[]
 }
@@ -49,7 +55,7 @@ const ERROR_NAMES: Readonly<Record<ErrorKind, string>> = {
 
 export function judgeRun(evidence: RunEvidence): Verdict {
   const invalid = [...evidence.breaks, ...errorReasons(evidence), ...starvedReasons(evidence.selves)]
-  if (evidence.samples === 0) invalid.push('No frame was answered while measuring.')
+  if (evidence.answers === 0) invalid.push('No frame was answered while measuring.')
   // Doubts about numbers are of no use where there are none.
   const suspect = evidence.samples === 0 ? [] : suspectReasons(evidence)
   const reasons = [...invalid, ...suspect]
@@ -62,17 +68,17 @@ function errorReasons({ errors, example }: RunEvidence): string[] {
   return example === null ? reasons : [...reasons, `The first: ${example.sentence}.`]
 }
 
-function starvedReasons(selves: readonly SelfReport[]): string[] {
-  const bound = (self: SelfReport): number => Math.max(STARVED_US_MIN, self.lengthUs * STARVED_SHARE_MAX)
-  return selves.flatMap((self, index) =>
+function starvedReasons(selves: readonly ProcessReport[]): string[] {
+  const bound = (self: ProcessReport): number => Math.max(STARVED_US_MIN, self.lengthUs * STARVED_SHARE_MAX)
+  return selves.flatMap((self) =>
     self.loopDelayMaxUs > bound(self)
-      ? [`Load process ${index} stood still for ${inMs(self.loopDelayMaxUs)}: the generator was starved.`]
+      ? [`Load process ${self.process} stood still for ${inMs(self.loopDelayMaxUs)}: the generator was starved.`]
       : [],
   )
 }
 
 function suspectReasons(evidence: RunEvidence): string[] {
-  return [...rangeReasons(evidence), ...busyReasons(evidence.selves), ...lateReasons(evidence)]
+  return [...rangeReasons(evidence), ...fewReasons(evidence), ...busyReasons(evidence.selves), ...lateReasons(evidence)]
 }
 
 function rangeReasons({ aboveRange }: RunEvidence): string[] {
@@ -80,22 +86,32 @@ function rangeReasons({ aboveRange }: RunEvidence): string[] {
   return [`${aboveRange} answers took more than ${LATENCY_US_MAX / 1_000_000} s and are in no percentile.`]
 }
 
-function busyReasons(selves: readonly SelfReport[]): string[] {
-  return selves.flatMap((self, index) => {
+function fewReasons({ samples, percentile }: RunEvidence): string[] {
+  if (!hasFewSamples(samples, percentile)) return []
+  const above = samplesAbove(samples, percentile)
+  const enough = SAMPLES_ABOVE_MIN * percentile.oneIn
+  return [
+    `${samples} samples are too few for ${percentile.name}: ${above} of them lie above it, at least ` +
+      `${SAMPLES_ABOVE_MIN} must; that takes ${enough} samples, by a longer --duration-s, or ask for another --percentile.`,
+  ]
+}
+
+function busyReasons(selves: readonly ProcessReport[]): string[] {
+  return selves.flatMap((self) => {
     const cpu = self.lengthUs === 0 ? 0 : self.threadCpuUs / self.lengthUs
     if (cpu <= BUSY_MAX && self.loopBusy <= BUSY_MAX) return []
     const what =
       cpu > BUSY_MAX ? `used ${inPercent(cpu)} of a core` : `was busy ${inPercent(self.loopBusy)} of the time`
-    return [`Load process ${index} ${what}: the generator may be the limit, more --processes may show more.`]
+    return [`Load process ${self.process} ${what}: the generator may be the limit, more --processes may show more.`]
   })
 }
 
 function lateReasons({ selves, p99Us }: RunEvidence): string[] {
   const bound = Math.max(LOOP_DELAY_US_MIN, p99Us * LOOP_DELAY_SHARE_MAX)
-  return selves.flatMap((self, index) => {
+  return selves.flatMap((self) => {
     if (self.loopDelayP99Us <= bound) return []
     const late = `was ${inMs(self.loopDelayP99Us)} late at p99, where the latency has ${inMs(p99Us)}`
-    return [`The event loop of load process ${index} ${late}: part of the latency may be the generator's own.`]
+    return [`The event loop of load process ${self.process} ${late}: part of the latency may be the generator's own.`]
   })
 }
 

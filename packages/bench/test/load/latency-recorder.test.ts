@@ -3,14 +3,22 @@ import { expect, test } from 'vitest'
 import { LATENCY_US_MAX, LatencyHistogram } from '../../src/latency-histogram.ts'
 import { LatencyRecorder } from '../../src/load/latency-recorder.ts'
 
-test('nothing is a sample before measuring, and then what was written from that moment on', () => {
+test('nothing is a sample before measuring, and then what is answered from that moment on', () => {
   const recorder = new LatencyRecorder()
   recorder.record(1000, 2000)
   expect(recorder.take().samples).toBe(0)
   recorder.measureFromUs = 5000
-  recorder.record(4999.9, 6000)
+  recorder.record(4000, 4999.9)
+  expect(recorder.take().samples).toBe(0)
   recorder.record(5000, 6000)
   expect(recorder.take()).toMatchObject({ samples: 1, sumUs: 1000, minUs: 1000, maxUs: 1000 })
+})
+
+test('what was written before measuring and answered in it is a sample with all of its latency', () => {
+  const recorder = new LatencyRecorder()
+  recorder.measureFromUs = 5000
+  recorder.record(2000, 5000)
+  expect(recorder.take()).toMatchObject({ samples: 1, minUs: 3000, maxUs: 3000 })
 })
 
 test('latencies are rounded to the nearest microsecond, and 0 is one', () => {

@@ -275,25 +275,57 @@ describe('connections', () => {
 })
 
 describe('what is measured', () => {
-  test('frames written in the warm-up are no samples, also when they are answered after it', async () => {
+  test('frames answered in the warm-up are no samples', async () => {
+    await using server = await EchoServer.listen()
+    const load = await new RunningLoad(planFor(server, { warmupMs: 500 })).start()
+    await server.until('warm-up', () => server.frames >= 40)
+    load.clock.advance(500)
+    const warmup = answersOf(load)
+    expect(warmup).toBeGreaterThan(0)
+    await server.until('measured frames', () => server.frames >= warmup + 80)
+    await load.finish()
+    expect(load.latency().samples).toBe(server.frames - warmup)
+  })
+
+  // 1400 ms of stall, 500 of them before measuring begins. The frames in flight are all that see it.
+  test('a stall across the end of the warm-up is in maximum and p99, with all of its length', async () => {
     const held: SeenFrame[] = []
     let hold = false
     await using server = await EchoServer.listen((frame) => {
       if (hold) held.push(frame)
       return hold ? [] : [echoOf(frame.bytes)]
     })
-    const load = await new RunningLoad(planFor(server, { warmupMs: 500, durationMs: 0.001 })).start()
+    const load = await new RunningLoad(planFor(server, { warmupMs: 500, durationMs: 900.001 })).start()
     await server.until('warm-up', () => server.frames >= 40)
     hold = true
     await server.until('everything in flight held', () => held.length === 8)
-    const warmupFrames = server.frames
-    load.clock.advance(500)
+    load.clock.advance(1400)
     hold = false
+    const stalled = server.frames
     for (const { bytes, socket } of held) socket.write(echoOf(bytes))
-    await server.until('measured frames', () => server.frames >= warmupFrames + 40)
-    await load.finish()
-    expect(load.latency().samples).toBe(server.frames - warmupFrames)
-    expect(load.latency().maxUs).toBeLessThanOrEqual(1)
+    await server.until('frames after the stall', () => server.frames >= stalled + 200)
+    await load.finish(0.001)
+    const latency = load.latency()
+    expect(latency.samples).toBe(server.frames - stalled + 8)
+    expect(latency.maxUs).toBe(1_400_000)
+    expect(latency.percentileUs(99)).toBe(1_400_000)
+    expect(Math.floor(latency.sumUs / 1_400_000)).toBe(8)
+  })
+
+  test('a frame that is in flight from the warm-up to the drain is a sample', async () => {
+    const held: SeenFrame[] = []
+    await using server = await EchoServer.listen((frame) => {
+      held.push(frame)
+      return []
+    })
+    const load = await new RunningLoad(planFor(server, { warmupMs: 500 })).start()
+    await server.until('everything in flight held', () => held.length === 8)
+    load.clock.advance(500)
+    const done = load.finish()
+    for (const { bytes, socket } of held) socket.write(echoOf(bytes))
+    expect((await done).errors).toEqual(NO_ERRORS)
+    expect(load.latency()).toMatchObject({ samples: 8, minUs: 10_500_000, maxUs: 10_500_000 })
+    expect(load.intervals.filter(({ phase, answers }) => phase === 'measured' && answers > 0)).toEqual([])
   })
 
   test('frames answered after the end are samples with all of their latency', async () => {

@@ -6,7 +6,15 @@ import type { RunOptions } from '../../src/run/run-options.ts'
 
 function optionsFor(connections: number, processes: number): RunOptions {
   const target = { host: 'localhost', port: 7400 }
-  const rest = { depth: 2, payloadBytes: 8, durationMs: 1000, warmupMs: 0, mode: 'message', route: 1 } as const
+  const rest = {
+    depth: 2,
+    payloadBytes: 8,
+    durationMs: 1000,
+    warmupMs: 0,
+    mode: 'message',
+    route: 1,
+    percentile: 99,
+  } as const
   return { target, connections, processes, ...rest }
 }
 

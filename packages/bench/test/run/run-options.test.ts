@@ -23,6 +23,7 @@ test('a run needs no flag: it goes to the daemon as it starts by default', () =>
       processes: 1,
       mode: 'message',
       route: 1,
+      percentile: 99,
     },
     reporting: { jsonFile: undefined, quiet: false },
   })
@@ -32,7 +33,8 @@ test('every flag is taken, with a space or an equals sign', () => {
   const parsed = parseRun([
     '--target=tcp://[::1]:9',
     ...['--connections', '7', '--depth=1', '--payload-bytes', '0', '--duration-s', '0.5', '--warmup-s=0'],
-    ...['--processes', '3', '--mode', 'request', '--route', '4095', '--json', '-', '--quiet'],
+    ...['--processes', '3', '--mode', 'request', '--route', '4095', '--percentile=99.9', '--json', '-'],
+    '--quiet',
   ])
   expect(parsed).toEqual({
     ok: true,
@@ -46,6 +48,7 @@ test('every flag is taken, with a space or an equals sign', () => {
       processes: 3,
       mode: 'request',
       route: 4095,
+      percentile: 99.9,
     },
     reporting: { jsonFile: '-', quiet: true },
   })
@@ -94,6 +97,8 @@ describe('wrong flags', () => {
     ['route', '0'],
     ['route', '4096'],
     ['processes', ''],
+    ['percentile', '95'],
+    ['percentile', 'p99'],
   ])('--%s=%s', (name, value) => {
     expect(problemsOf(...TARGET, `--${name}=${value}`)).toEqual([`--${name}=${value}`])
   })

@@ -2,11 +2,13 @@ import { expect, test } from 'vitest'
 
 import { noErrors } from '../../src/load/error-ledger.ts'
 import { ERROR_KINDS } from '../../src/messages.ts'
-import type { SelfReport } from '../../src/messages.ts'
+import type { ProcessReport } from '../../src/messages.ts'
+import { PERCENTILES } from '../../src/run/percentiles.ts'
 import { judgeRun } from '../../src/run/verdict.ts'
 import type { RunEvidence } from '../../src/run/verdict.ts'
 
-const CALM: SelfReport = {
+const CALM: ProcessReport = {
+  process: 0,
   lengthUs: 10_000_000,
   threadCpuUs: 5_000_000,
   processCpuUs: 6_000_000,
@@ -15,8 +17,12 @@ const CALM: SelfReport = {
   loopDelayP99Us: 400,
   loopDelayMaxUs: 3000,
 }
+const [P50, , P99, P999] = PERCENTILES
+if (P50 === undefined || P99 === undefined || P999 === undefined) throw new Error('percentiles are missing')
 const GOOD: RunEvidence = {
+  answers: 1000,
   samples: 1000,
+  percentile: P99,
   aboveRange: 0,
   p99Us: 600,
   errors: noErrors(),
@@ -44,8 +50,13 @@ test('the first error is told', () => {
 
 test.each<[string, Partial<RunEvidence>, RegExp]>([
   ['a run that did not go to its end', { breaks: ['The run was cut short.'] }, /cut short/],
-  ['a run without an answer', { samples: 0 }, /No frame was answered/],
-  ['a generator that stood still', { selves: [CALM, { ...CALM, loopDelayMaxUs: 1_200_000 }] }, /process 1 stood still/],
+  ['a run without an answer', { answers: 0, samples: 0 }, /No frame was answered/],
+  ['a run whose answers all came after it', { answers: 0, samples: 1000 }, /No frame was answered while measuring/],
+  [
+    'a generator that stood still',
+    { selves: [CALM, { ...CALM, process: 3, loopDelayMaxUs: 1_200_000 }] },
+    /process 3 stood still/,
+  ],
 ])('%s is INVALID', (_name, change, reason) => {
   const verdict = judgeRun({ ...GOOD, ...change })
   expect(verdict.state).toBe('INVALID')
@@ -53,14 +64,32 @@ test.each<[string, Partial<RunEvidence>, RegExp]>([
 })
 
 test.each<[string, Partial<RunEvidence>, RegExp]>([
-  ['more than 90 % of a core', { selves: [{ ...CALM, threadCpuUs: 9_100_000 }] }, /used 91 % of a core/],
-  ['a loop that is always busy', { selves: [{ ...CALM, loopBusy: 0.97 }] }, /busy 97 % of the time/],
-  ['a loop as late as the latency', { selves: [{ ...CALM, loopDelayP99Us: 1100 }] }, /1.10 ms late at p99/],
+  [
+    'more than 90 % of a core',
+    { selves: [{ ...CALM, process: 2, threadCpuUs: 9_100_000 }] },
+    /process 2 used 91 % of a core/,
+  ],
+  ['a loop that is always busy', { selves: [{ ...CALM, process: 2, loopBusy: 0.97 }] }, /process 2 was busy 97 % of/],
+  [
+    'a loop as late as the latency',
+    { selves: [{ ...CALM, process: 2, loopDelayP99Us: 1100 }] },
+    /process 2 was 1.10 ms late at p99/,
+  ],
   ['latencies above the range', { aboveRange: 2 }, /^2 answers took more than 600 s/],
+  ['nine samples above p99', { samples: 999 }, /^999 samples are too few for p99: 9 of them lie above it/],
+  ['nine samples above p99.9', { samples: 9999, percentile: P999 }, /^9999 samples are too few for p99.9: 9 of them/],
 ])('%s makes it SUSPECT', (_name, change, reason) => {
   const verdict = judgeRun({ ...GOOD, ...change })
   expect(verdict.state).toBe('SUSPECT')
   expect(verdict.reasons[0]).toMatch(reason)
+})
+
+test.each([
+  [20, P50],
+  [1000, P99],
+  [10_000, P999],
+])('%i samples are enough for %o', (samples, percentile) => {
+  expect(judgeRun({ ...GOOD, samples, percentile })).toEqual({ state: 'VALID', reasons: [] })
 })
 
 test('a loop that is late only little against the latency is no reason', () => {
@@ -70,7 +99,7 @@ test('a loop that is late only little against the latency is no reason', () => {
 test('a run without a sample says nothing about the generator, whose numbers it has none of', () => {
   const errors = { ...noErrors(), 'error-frame': 1 }
   const busy = { ...CALM, loopBusy: 0.97, loopDelayP99Us: 5000 }
-  const { state, reasons } = judgeRun({ ...GOOD, samples: 0, p99Us: 0, errors, selves: [busy] })
+  const { state, reasons } = judgeRun({ ...GOOD, answers: 0, samples: 0, p99Us: 0, errors, selves: [busy] })
   expect(state).toBe('INVALID')
   expect(reasons).toEqual(['ERROR frames: 1.', 'No frame was answered while measuring.'])
 })

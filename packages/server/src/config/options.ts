@@ -148,7 +148,7 @@ export const OPTIONS = {
     name: 'SHARDWIRE_HANDOFF_QUEUE',
     // Each holds a descriptor of the primary, and a million is more than a process may commonly open.
     kind: count({ min: 1, max: 1_048_576 }),
-    fallback: fixed(4096),
+    fallback: computed('half of the open-file limit, at most 16384', handoffQueue),
     meaning: 'Accepted sockets on their way to a worker; one more is refused.',
     example: '1024',
   },
@@ -247,4 +247,9 @@ export function frameBufferBytes(maxFrameBytes: number): number {
 function bufferBudget(machine: Machine, above: ValuesAbove): number {
   const share = Math.floor(machine.memoryBytes / 4 / Number(above['workers']))
   return Math.min(TIB, Math.max(share, frameBufferBytes(FRAME_BYTES_MAX_DEFAULT)))
+}
+
+/** A burst of connects waits here rather than being refused; the other half is for the primary itself, and to spare. */
+function handoffQueue({ descriptorLimit }: Machine): number {
+  return Math.min(16_384, Math.max(64, Math.floor(descriptorLimit / 2)))
 }

@@ -42,8 +42,8 @@ interface Sent extends Waiting {
 export const TICKET_MS = 1000
 /** How much longer than the ticket's life the primary waits: an answer sent at the last moment is then surely here. */
 export const TICKET_MARGIN_MS = 500
-/** Sockets with the channel at a time. */
-export const WINDOW = 8
+/** Sockets with the channel at a time: one on its way, and one that follows as soon as the channel is free. */
+export const WINDOW = 2
 
 export class HandoffLane {
   readonly target: HandoffTarget

@@ -1,11 +1,11 @@
 /**
  * Owns every use of what Node does not document: the TCP handle below a socket, and the table through which it reports.
  * Must not know: what is done with the sockets.
- * Invariant: no other file calls a method of a handle. `loadRawBinding` says at start whether this Node still has what is
- * used here; where it has not, the daemon runs on documented sockets alone (`socket-transport.ts`).
+ * Invariant: no other file calls a method of a handle. `loadRawBinding` says at start whether this Node still has what
+ * is used here; where it has not, the daemon runs on documented sockets alone (`socket-transport.ts`).
  *
- * Why: a `net.Socket` costs 3.0 KB of resident memory a connection, the handle below it 0.9 KB, and for each read and write
- * it runs the machinery of two streams. Node's own cluster module hands handles over in the same way.
+ * Why: a `net.Socket` costs 3.0 KB of resident memory a connection, the handle below it 0.9 KB, and for each read and
+ * write it runs the machinery of two streams. Node's own cluster module hands handles over in the same way.
  */
 import type { Server } from 'node:net'
 
@@ -71,7 +71,17 @@ const UV_ENOTCONN = -107
 const MS_PER_S = 1000
 /** What a handle must have. */
 const MEMBERS = [
-  ...['onread', 'useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'writeQueueSize', 'shutdown', 'reset', 'close'],
+  ...[
+    'onread',
+    'useUserBuffer',
+    'readStart',
+    'readStop',
+    'writeBuffer',
+    'writeQueueSize',
+    'shutdown',
+    'reset',
+    'close',
+  ],
   ...['setNoDelay', 'setKeepAlive', 'getpeername'],
 ]
 

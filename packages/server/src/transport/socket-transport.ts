@@ -88,8 +88,9 @@ class SocketTransport<Owner> implements Transport<Owner> {
     this.#socket.destroy()
   }
 
-  readonly #onWritten = (): void => {
-    if (!this.#isPending || this.#socket.destroyed || this.#socket.writableLength > 0) return
+  readonly #onWritten = (error?: Error | null): void => {
+    // After an error 'close' follows: what failed has not left.
+    if (error instanceof Error || !this.#isPending || this.#socket.destroyed || this.#socket.writableLength > 0) return
     this.#isPending = false
     this.#tell((owner) => this.#events.onDrain(owner))
   }

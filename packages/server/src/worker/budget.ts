@@ -1,8 +1,9 @@
 /**
  * Owns the worker's buffer budget: who gets a block, and who goes when there is none left.
  * Must not know: what blocks are used for.
- * Invariant: when the budget is spent the largest holder is reset, and whoever asked gets its block all the same: a client
- * that hoards never costs one that does not. What is on loan beyond the bound is less than what the shed will give back.
+ * Invariant: when the budget is spent the largest holder is reset, and whoever asked gets its block all the same: a
+ * client that hoards never costs one that does not. What is on loan beyond the bound is less than what the shed will
+ * give back.
  */
 import type { BufferPool } from '@shardwire/protocol'
 import type { Connection } from './connection.ts'

@@ -89,6 +89,10 @@ export class Deadlines {
     this.heard(connection)
     connection.lastMessageMs = connection.lastReadMs
     if (connection.frameStartedMs !== 0) connection.frameStartedMs = connection.lastReadMs
+    // What came meanwhile is read and answered before a drain ends it.
+    if (connection.endByMs !== 0) {
+      connection.endByMs = Math.max(connection.endByMs, connection.lastReadMs + HELD_RETRY_MS)
+    }
     this.#scheduleNext(connection)
   }
 
@@ -213,4 +217,3 @@ function hearsPeer(connection: Connection): boolean {
 function pingDueMs(connection: Connection): number {
   return Math.max(connection.lastReadMs, connection.lastPingMs) + connection.listener.heartbeatMs
 }
-

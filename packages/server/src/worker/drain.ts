@@ -74,7 +74,8 @@ export class Drain {
     connection.draining = true
     outbound.sendEncoded(connection, this.#goaway)
     outbound.flush()
-    deadlines.endBy(connection, clock.nowMs() + Math.min(windowMs, GRACE_MS) + random() * Math.max(0, windowMs - GRACE_MS))
+    const spreadMs = random() * Math.max(0, windowMs - GRACE_MS)
+    deadlines.endBy(connection, clock.nowMs() + Math.min(windowMs, GRACE_MS) + spreadMs)
   }
 
   #force(): void {

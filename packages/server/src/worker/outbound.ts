@@ -2,8 +2,9 @@
  * Owns the way out: answers are encoded into the write slab and leave in one write per batch.
  * Must not know: what the frames mean.
  * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the transport has
- * sent everything or is closed. While anything is parked, further answers are copied behind it, so that a peer that does
- * not read holds about as much as is unsent. The read slab is never written: frames that are forwarded are copied first.
+ * sent everything or is closed. While anything is parked, further answers are copied behind it, so that a peer that
+ * does not read holds about as much as is unsent. The read slab is never written: frames that are forwarded are copied
+ * first.
  */
 import { copyBytes, frameBytesOf, openFrame, sealFrame, writeFrame } from '@shardwire/protocol'
 import type { Budget } from './budget.ts'
@@ -124,6 +125,7 @@ export class Outbound {
     if (connection === null || start === end) return
     this.#runMemory = NO_MEMORY
     this.#runStart = this.#runEnd = 0
+    if (!connection.transport.isWritable) return
     const bytes = end - start
     if (this.#at + bytes > WRITE_SLAB_BYTES) this.#writeSlab()
     if (bytes <= WRITE_SLAB_BYTES) {
@@ -142,7 +144,8 @@ export class Outbound {
     const connection = this.#owner
     const bytes = this.#at
     this.#at = 0
-    if (connection === null || bytes === 0) return
+    // One that was reset meanwhile gets nothing, and no block that another would be shed for.
+    if (connection === null || bytes === 0 || !connection.transport.isWritable) return
     if (connection.parked !== null) return this.#writeBehind(connection, connection.parked, bytes)
     const slab = this.#slab
     if (!this.#write(connection, slab, 0, bytes)) return

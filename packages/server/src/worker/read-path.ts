@@ -90,7 +90,8 @@ export class ReadPath {
 
   /** Lets a connection that was on hold go on: first with what waits in its ring, then with reading. */
   release(connection: Connection, hold: number): void {
-    if ((connection.hold & hold) === 0) return
+    // One that closed meanwhile must not come back onto the wheel.
+    if (connection.state === STATE_CLOSED || (connection.hold & hold) === 0) return
     connection.hold &= ~hold
     if (connection.hold !== 0) return
     this.#parts.deadlines.clockRuns(connection)

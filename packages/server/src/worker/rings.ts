@@ -31,7 +31,10 @@ export class Rings {
    * @returns false when the budget allows it no more: then it has been reset
    */
   keep(connection: Connection, memory: Uint8Array, start: number, end: number): boolean {
-    const block = this.#budget.lease(connection, Math.min(this.#blockBytesMax, Math.max(RING_BYTES_MIN, (end - start) * 2)))
+    const block = this.#budget.lease(
+      connection,
+      Math.min(this.#blockBytesMax, Math.max(RING_BYTES_MIN, (end - start) * 2)),
+    )
     if (block === undefined) return false
     this.#counters.ringsLeased++
     const ring = new RingBuffer(block)

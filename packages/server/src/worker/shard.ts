@@ -113,8 +113,17 @@ export class Shard {
       counters,
       onFault: options.onFault,
     })
-    const { rawBinding } = options
-    this.#adopt = new Adopt({ identity, readPath, outbound, closing, deadlines, counters, settings: config, rawBinding, nowMs })
+    this.#adopt = new Adopt({
+      identity,
+      readPath,
+      outbound,
+      closing,
+      deadlines,
+      counters,
+      settings: config,
+      rawBinding: options.rawBinding,
+      nowMs,
+    })
     this.#closing = closing
     this.#deadlines = deadlines
     this.#outbound = outbound

@@ -1,9 +1,9 @@
 /**
  * Owns the share of a loop turn that one connection may take: libuv reads a busy socket up to 32 times before the next.
  * Must not know: frames, sockets.
- * Invariant: a connection that is served again without another in between keeps counting on; the clock (48 ns a look) is
- * asked after the 1st, 2nd, 4th, 8th and then every 16th frame of a batch, if another follows it: a slow handler is noticed
- * after two frames, a quick one pays next to nothing, a batch of one frame nothing at all.
+ * Invariant: a connection that is served again without another in between keeps counting on; the clock (48 ns a look)
+ * is asked after the 1st, 2nd, 4th, 8th and then every 16th frame of a batch, if another follows it: a slow handler is
+ * noticed after two frames, a quick one pays next to nothing, a batch of one frame nothing at all.
  */
 
 /** Bytes of one connection in a turn. */
@@ -42,8 +42,8 @@ export class TurnBudget {
   }
 
   /**
-   * To be asked after each frame that another follows: whether the connection has had its share. Asking begins a new one
-   * when it has.
+   * To be asked after each frame that another follows: whether the connection has had its share. Asking begins a new
+   * one when it has.
    */
   isSpent(): boolean {
     if (++this.#frames < this.#nextCheck) return false

@@ -29,7 +29,7 @@ describe('without any settings', () => {
       writeTimeoutMs: 10_000,
       slowConsumerMs: 10_000,
       maxInFlight: 1024,
-      handoffQueue: 4096,
+      handoffQueue: 16_384,
       handshakeTimeoutMs: 5000,
       heartbeatMs: 30_000,
       heartbeatMisses: 3,
@@ -40,6 +40,7 @@ describe('without any settings', () => {
       drainTimeoutMs: 10_000,
       logLevel: 'info',
       logFormat: 'auto',
+      transport: 'auto',
     })
   })
 

@@ -62,6 +62,7 @@ it('the table has the options of this version, and no others', () => {
     'REQUEST_TIMEOUT_MS',
     'SERVICE',
     'SLOW_CONSUMER_MS',
+    'TRANSPORT',
     'WORKERS',
     'WRITE_BUFFER_BYTES',
     'WRITE_TIMEOUT_MS',

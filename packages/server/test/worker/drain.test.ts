@@ -1,0 +1,215 @@
+import { encodeFrame, KIND_CONTROL, OPCODE_GOAWAY } from '@shardwire/protocol'
+import { MustCall, nextTurn } from '@shardwire/testkit'
+import { describe, expect, it } from 'vitest'
+import { route } from '../../src/service/service.ts'
+import { HOLD_WRITE } from '../../src/worker/connection.ts'
+import { type FakePeer, type FakeShard, fakeShard, message, request } from './fake-shard.ts'
+
+const ECHO = 1
+const SLOW = 2
+const GOAWAY = `${KIND_CONTROL} ${OPCODE_GOAWAY} 0`
+const TICK_MS = 20
+const DEADLINE_MS = 10_000
+
+interface Setup extends FakeShard {
+  readonly drained: MustCall<[number]>
+  readonly slow: PromiseWithResolvers<unknown>
+}
+
+function setUp(environment: Readonly<Record<string, string>> = {}, random?: () => number): Setup {
+  const slow = Promise.withResolvers<unknown>()
+  const routes = {
+    echo: route(ECHO, { body: 'bytes' }, (asked) => asked.forward()),
+    slow: route(SLOW, { timeoutMs: 60_000 }, () => slow.promise),
+  }
+  return { ...fakeShard(environment, routes, random), drained: new MustCall('drained'), slow }
+}
+
+/** Moves time until our FIN goes out to `peer`. @returns how long that took, in whole ticks */
+function msUntilFin({ clock }: FakeShard, peer: FakePeer, limitMs = 20_000): number {
+  let tookMs = 0
+  for (; !peer.handle.log.includes('shutdown') && tookMs < limitMs; tookMs += TICK_MS) clock.advance(TICK_MS)
+  return tookMs
+}
+
+/** The peer reads our FIN, and sends its own. */
+function goodbye(peer: FakePeer): void {
+  peer.handle.finLeaves()
+  peer.handle.arriveEnd()
+  peer.handle.closes()
+}
+
+describe('a drain', () => {
+  it('with nobody there is done at once', () => {
+    const { shard, drained, clock } = setUp()
+    shard.drain(DEADLINE_MS, drained.call)
+    expect(drained.calls).toEqual([[0]])
+    expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('tells everyone at once, and is done once, when the last is gone', () => {
+    const setup = setUp()
+    using drained = setup.drained
+    const peers = Array.from({ length: 3 }, setup.connect)
+    setup.shard.drain(DEADLINE_MS, drained.call)
+    setup.shard.drain(DEADLINE_MS, drained.call)
+    for (const peer of peers) expect(peer.answers()).toEqual([GOAWAY])
+    for (const peer of peers) msUntilFin(setup, peer)
+    for (const peer of peers) {
+      expect(drained.count).toBe(0)
+      goodbye(peer)
+    }
+    expect([drained.calls, setup.closes()]).toEqual([[[0]], { DRAINED: 3 }])
+  })
+
+  it('gives every connection a moment of its own inside the window', () => {
+    const moments = [0, 0.999, 0.5]
+    const setup = setUp({}, () => moments.shift() ?? 0)
+    const [first, last, middle] = [setup.connect(), setup.connect(), setup.connect()]
+    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    // The window of so few is 150 ms, the first 50 for GOAWAY to arrive.
+    const tookMs = [first, middle, last].map((peer) => msUntilFin(setup, peer))
+    const [atFirst = 0, toMiddle = 0, toLast = 0] = tookMs
+    const isIn = (ms: number, dueMs: number): boolean => ms >= dueMs && ms <= dueMs + 2 * TICK_MS
+    expect([isIn(atFirst, 50), isIn(atFirst + toMiddle, 100)]).toEqual([true, true])
+    expect(isIn(atFirst + toMiddle + toLast, 149)).toBe(true)
+  })
+
+  it('spreads many over half of the deadline at most, however many they are', () => {
+    const setup = setUp({}, () => 0.999)
+    const peers = Array.from({ length: 900 }, setup.connect)
+    setup.shard.drain(600, setup.drained.call)
+    setup.clock.advance(280)
+    expect(peers.filter(({ handle }) => handle.log.includes('shutdown'))).toHaveLength(0)
+    setup.clock.advance(60)
+    expect(peers.filter(({ handle }) => handle.log.includes('shutdown'))).toHaveLength(900)
+  })
+
+  it('serves a socket that was on its way like the others', () => {
+    const setup = setUp()
+    const first = setup.connect()
+    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    const late = setup.connect()
+    expect(late.answers()).toEqual([GOAWAY])
+    late.send(message(ECHO, new Uint8Array(3)), request(ECHO, 7))
+    expect(late.answers()).toEqual([`0 ${ECHO} 0`, `3 ${ECHO} 7 DRAINING`])
+    msUntilFin(setup, late)
+    for (const peer of [first, late]) goodbye(peer)
+    expect(setup.drained.calls).toEqual([[0]])
+  })
+
+  it('waits for calls in flight beyond their moment, and answers them before the FIN', async () => {
+    const setup = setUp()
+    const peer = setup.connect()
+    peer.send(request(SLOW, 1))
+    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    setup.clock.advance(5000)
+    expect(peer.answers()).toEqual([GOAWAY])
+    expect(peer.handle.log).not.toContain('shutdown')
+    setup.slow.resolve('done')
+    await nextTurn()
+    expect(peer.answers()).toEqual([`2 ${SLOW} 1`])
+    expect(peer.handle.log).toContain('shutdown')
+    goodbye(peer)
+    expect([setup.drained.calls, setup.closes()]).toEqual([[[0]], { DRAINED: 1 }])
+  })
+})
+
+describe('a drain and a connection that is held', () => {
+  const LIMITS = {
+    SHARDWIRE_MAX_FRAME_BYTES: '65536',
+    SHARDWIRE_WRITE_BUFFER_BYTES: '65536',
+    SHARDWIRE_WRITE_TIMEOUT_MS: '60000',
+    SHARDWIRE_SLOW_CONSUMER_MS: '60000',
+  }
+  const large = encodeFrame(message(ECHO, new Uint8Array(60_000)))
+  const asked = encodeFrame(request(ECHO, 9))
+
+  it('its moment is postponed: the frame that waits in its ring is answered before the FIN', () => {
+    const setup = setUp(LIMITS)
+    const peer = setup.connect()
+    peer.handle.room = 0
+    peer.handle.arrive(Buffer.concat([large, large, asked.subarray(0, 5)]))
+    expect(peer.connection.hold).toBe(HOLD_WRITE)
+    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    setup.clock.advance(5000)
+    expect(peer.handle.log).not.toContain('shutdown')
+    peer.handle.take()
+    peer.handle.arrive(asked.subarray(5))
+    expect(peer.answers()).toEqual([`0 ${ECHO} 0`, `0 ${ECHO} 0`, GOAWAY, `3 ${ECHO} 9 DRAINING`])
+    msUntilFin(setup, peer)
+    goodbye(peer)
+    expect([setup.drained.calls, setup.closes()]).toEqual([[[0]], { DRAINED: 1 }])
+  })
+
+  it('and what waits in the kernel behind it is read and answered too, before its next moment', async () => {
+    const setup = setUp(LIMITS)
+    const peer = setup.connect()
+    peer.handle.room = 0
+    peer.handle.arrive(Buffer.concat([large, large]))
+    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    // Any moment of a tick may be the one at which the peer reads again.
+    setup.clock.advance(5000)
+    for (let moment = 0; moment < 20; moment++) {
+      peer.handle.take()
+      // The wheel ticks before the loop comes round to read.
+      setup.clock.advance(TICK_MS)
+      expect(peer.handle.log).not.toContain('shutdown')
+      peer.answers()
+      peer.handle.room = 0
+      peer.handle.arrive(Buffer.concat([large, large]))
+      // It had its share of this turn, and yields.
+      await nextTurn()
+      setup.clock.advance(30 + moment * 3)
+    }
+  })
+
+  it('its hold ends with the drain: at the deadline it is cut off, and counted as forced', () => {
+    const setup = setUp(LIMITS)
+    const peer = setup.connect()
+    peer.handle.room = 0
+    peer.handle.arrive(Buffer.concat([large, large, asked]))
+    setup.shard.drain(1000, setup.drained.call)
+    setup.clock.advance(1000)
+    expect(peer.ended).toBe('reset')
+    peer.handle.closes()
+    expect([setup.drained.calls, setup.closes()]).toEqual([[[1]], { DRAIN_DEADLINE: 1 }])
+  })
+})
+
+describe('the deadline of a drain', () => {
+  it('cuts off what is busy, and counts those alone: who only waits for the FIN of its peer ended well', () => {
+    const setup = setUp()
+    const [busy, waiting] = [setup.connect(), setup.connect()]
+    busy.send(request(SLOW, 1))
+    setup.shard.drain(500, setup.drained.call)
+    msUntilFin(setup, waiting)
+    waiting.handle.finLeaves()
+    setup.clock.advance(500)
+    expect([busy.ended, waiting.ended !== undefined]).toEqual(['reset', true])
+    busy.handle.closes()
+    waiting.handle.closes()
+    expect([setup.drained.calls, setup.closes()]).toEqual([[[1]], { DRAINED: 1, DRAIN_DEADLINE: 1 }])
+  })
+
+  it('counts one whose last bytes had not left as cut off', () => {
+    const setup = setUp()
+    const peer = setup.connect()
+    peer.handle.room = 5
+    setup.shard.drain(500, setup.drained.call)
+    setup.clock.advance(500)
+    expect([peer.ended, peer.handle.log.includes('shutdown')]).toEqual(['reset', false])
+    peer.handle.closes()
+    expect([setup.drained.calls, setup.closes()]).toEqual([[[1]], { DRAIN_DEADLINE: 1 }])
+  })
+
+  it('is no more when all are gone before it', () => {
+    const setup = setUp()
+    const peer = setup.connect()
+    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    msUntilFin(setup, peer)
+    goodbye(peer)
+    setup.clock.advance(2 * TICK_MS)
+    expect([setup.drained.count, setup.clock.pendingTimers]).toEqual([1, 0])
+  })
+})

@@ -1,0 +1,127 @@
+/** Owns a whole shard over fake handles and a fake clock: everything of a worker but its process. */
+import { decodeErrorBody, encodeBody, encodeFrame, type Frame, KIND_CANCEL, KIND_ERROR } from '@shardwire/protocol'
+import type { CancelTimer, Clock } from '@shardwire/protocol'
+import { FakeClock, FrameReader, type ReceivedFrame } from '@shardwire/testkit'
+import { closeReasonName } from '../../src/close-reason.ts'
+import { defineService, type RouteDefinition } from '../../src/service/service.ts'
+import type { Connection } from '../../src/worker/connection.ts'
+import { Shard } from '../../src/worker/shard.ts'
+import { configOf } from '../config/machines.ts'
+import { FakeHandle, fakeBinding } from '../transport/fake-handle.ts'
+
+/** A fake clock that can stand for a process that did not get to run: time passes, and no timer fires meanwhile. */
+export class HeldClock implements Clock {
+  readonly fake = new FakeClock()
+  #heldMs = 0
+  #heldEachMs = 0
+
+  get pendingTimers(): number {
+    return this.fake.pendingTimers
+  }
+  nowMs(): number {
+    this.#heldMs += this.#heldEachMs
+    return this.fake.nowMs() + this.#heldMs
+  }
+  wallMs(): number {
+    return this.fake.wallMs() + this.#heldMs
+  }
+  after(delayMs: number, task: () => void): CancelTimer {
+    return this.fake.after(delayMs, task)
+  }
+  every(intervalMs: number, task: () => void): CancelTimer {
+    return this.fake.every(intervalMs, task)
+  }
+  advance(ms: number): void {
+    this.fake.advance(ms)
+  }
+  /** From now on `ms` pass between any two readings of the clock: whatever runs in between is slow. */
+  holdAtEachReading(ms: number): void {
+    this.#heldEachMs = ms
+  }
+  /** The process stands still for `ms`. */
+  hold(ms: number): void {
+    this.#heldMs += ms
+  }
+}
+
+/** One client of the shard. */
+export class FakePeer {
+  readonly handle = new FakeHandle()
+  readonly connection: Connection
+  readonly #reader = new FrameReader()
+  #read = 0
+
+  constructor(shard: Shard) {
+    this.connection = shard.adopt(this.handle.asRaw, 0)
+    shard.open(this.connection)
+  }
+
+  send(...frames: readonly Frame[]): void {
+    this.handle.arrive(Buffer.concat(frames.map(encodeFrame)))
+  }
+  /** The frames that came since it was asked last. */
+  received(): ReceivedFrame[] {
+    const { sent } = this.handle
+    const frames = this.#reader.feed(sent.subarray(this.#read))
+    this.#read = sent.length
+    return frames
+  }
+  /** The same, each as `kind route id`, with its name where it is an error. */
+  answers(): string[] {
+    return this.received().map(({ kind, route, id, body }) => {
+      const name = kind === KIND_ERROR ? ` ${decodeErrorBody(body, 0, body.length).name}` : ''
+      return `${kind} ${route} ${id}${name}`
+    })
+  }
+  /** How the shard ended the socket; undefined while it has not. */
+  get ended(): string | undefined {
+    return this.handle.log.find((call) => call === 'reset' || call === 'close')
+  }
+}
+
+export interface FakeShard {
+  readonly shard: Shard
+  readonly clock: HeldClock
+  readonly faults: unknown[]
+  /** Names and counts of the close reasons so far. */
+  closes(): Record<string, number>
+  connect(): FakePeer
+}
+
+export function fakeShard(
+  environment: Readonly<Record<string, string>>,
+  routes: Readonly<Record<string, RouteDefinition>> = {},
+  random: () => number = () => 0.5,
+): FakeShard {
+  const clock = new HeldClock()
+  const faults: unknown[] = []
+  const shard = new Shard({
+    identity: { slot: 0, epoch: 'test' },
+    config: configOf({ SHARDWIRE_HEARTBEAT_MS: '0', ...environment }),
+    service: defineService({ name: 'test', routes }),
+    clock,
+    random,
+    serverName: 'test',
+    rawBinding: fakeBinding,
+    report: () => undefined,
+    onFault: (error) => faults.push(error),
+  })
+  const closes = (): Record<string, number> => {
+    const named = shard.counters.closes.map((count, code): [string, number] => [closeReasonName(code), count])
+    return Object.fromEntries(named.filter(([, count]) => count > 0))
+  }
+  return { shard, clock, faults, closes, connect: () => new FakePeer(shard) }
+}
+
+export function message(route: number, body: Uint8Array): Frame {
+  return { kind: 0, route, body }
+}
+
+export function request(route: number, id: number, value: unknown = null, deadlineMs?: number): Frame {
+  const meta = deadlineMs === undefined ? {} : { meta: encodeBody({ deadlineMs }) }
+  return { kind: 1, route, id, body: encodeBody(value), ...meta }
+}
+
+export function cancel(route: number, id: number): Frame {
+  return { kind: KIND_CANCEL, route, id }
+}
