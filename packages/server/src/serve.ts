@@ -50,7 +50,7 @@ export async function serve(write: (text: string) => void, writeError: (text: st
 function choosesRaw({ transport }: Config, log: Logger): boolean {
   if (transport === 'socket') return false
   if (loadRawBinding() !== undefined) return true
-  const text = `this Node (${process.version}) lacks what the raw transport takes; running on documented sockets, slower`
+  const text = `Node ${process.version} lacks what the raw transport takes; documented sockets serve, more slowly`
   log.warn({ event: 'transport-fallback' }, text)
   return false
 }
