@@ -43,7 +43,7 @@ const BOTH = [
 ]
 
 describe('without arguments', () => {
-  it('runs everything, then the end-to-end tests on the other transport, and counts both in the last line', async () => {
+  it('runs everything, then the end-to-end tests on the other transport, and counts both last', async () => {
     using home = new TestRunHome('socket ? report(5, 0, 1) : report(100, 0, 2)')
     expect(await ended(home.run('test'))).toEqual({ code: 0, calls: BOTH, last: '105 passed, 0 failed, 3 skipped' })
   })

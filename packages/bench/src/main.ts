@@ -2,8 +2,8 @@
 /**
  * Owns the first moment of `shardwire-bench`: whether this Node can run it at all.
  * Must not know: commands, signals.
- * Invariant: nothing but the check is loaded before it has passed: an older Node fails already at loading the rest, with
- * a stack trace instead of a sentence.
+ * Invariant: nothing but the check is loaded before it has passed: an older Node fails already at loading the rest,
+ * with a stack trace instead of a sentence.
  */
 import process from 'node:process'
 

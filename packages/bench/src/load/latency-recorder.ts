@@ -1,11 +1,11 @@
 /**
  * Owns the latencies of the running interval: which answers count as samples, and their sum, extremes and histogram.
  * Must not know: connections, phases, the coordinator.
- * Invariant: a sample is an answer that was read at or after `measureFromUs`, with all of its latency; nothing else is in,
- * nothing is clamped. Answers of one read mostly waited equally long, so equal neighbours enter the histogram as one.
+ * Invariant: a sample is an answer that was read at or after `measureFromUs`, with all of its latency; nothing else is
+ * in, nothing is clamped. Answers of one read mostly waited equally long: equal neighbours enter the histogram as one.
  *
  * Frames that were written before that moment and answered after it count too, from when they were really written. Left
- * out, a server that stalls as measuring begins would hide its stall: in a closed loop the frames in flight are the only
+ * out, they would hide a stall of the server as measuring begins: in a closed loop the frames in flight are the only
  * ones that see it. Cut at that moment, they would show a latency that no caller had, and always a smaller one.
  */
 import { LATENCY_US_MAX, LatencyHistogram } from '../latency-histogram.ts'

@@ -2,8 +2,8 @@
  * Owns the course of the load in one process: connect, warm up, measure, drain, report.
  * Must not know: the channel to the coordinator (`emit` is handed in), other processes.
  * Invariant: connecting -> ready -> warm-up -> measured -> drain -> done, never back; every interval reported lies in
- * one phase; a frame that is in flight at any moment of the measured phase becomes a sample or is counted as unanswered,
- * also when it was written before that phase or is answered after it.
+ * one phase; a frame that is in flight at any moment of the measured phase becomes a sample or is counted as
+ * unanswered, also when it was written before that phase or is answered after it.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 

@@ -92,7 +92,7 @@ function fewReasons({ samples, percentile }: RunEvidence): string[] {
   const enough = SAMPLES_ABOVE_MIN * percentile.oneIn
   return [
     `${samples} samples are too few for ${percentile.name}: ${above} of them lie above it, at least ` +
-      `${SAMPLES_ABOVE_MIN} must; that takes ${enough} samples, by a longer --duration-s, or ask for another --percentile.`,
+      `${SAMPLES_ABOVE_MIN} must; take a longer --duration-s for ${enough} samples, or another --percentile.`,
   ]
 }
 

@@ -22,7 +22,7 @@ import { Dispatch } from './dispatch.ts'
 import { Drain } from './drain.ts'
 import { createListeners } from './listeners.ts'
 import { Outbound } from './outbound.ts'
-import { ReadPath } from './read-path.ts'
+import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
 import { Router } from './router.ts'
 import { TurnBudget } from './turn-budget.ts'
@@ -67,13 +67,14 @@ export class Shard {
     const { counters } = this
     this.#options = options
     this.#listeners = createListeners(config)
-    const pool = createPool(config)
+    const ringBytesMax = ringBytesMaxOf(config)
+    const pool = createPool(config, ringBytesMax)
     const wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS })
     const nowMs = (): number => wheel.nowMs
     const shed = (connection: Connection): void => closing.reset(connection, CloseReason.BUFFER_LIMIT)
     const { connections } = this
     const budget = new Budget({ pool, bytesMax: config.maxBufferBytes, connections, shed })
-    const rings = new Rings(budget, pool.blockBytesMax, counters)
+    const rings = new Rings(budget, ringBytesMax, counters)
     const { slowConsumerMs, writeTimeoutMs, writeBufferBytes } = config
     const onPending = (connection: Connection): void => limitUnsent(connection, writeBufferBytes, deadlines)
     const outbound = new Outbound(budget, counters, onPending)
@@ -171,13 +172,18 @@ export class Shard {
   }
 }
 
-function createPool(config: Config): BufferPool {
-  const frameBytesMax = Math.max(...config.listen.map((listener) => listener.maxFrameBytes)) + FRAME_OVERHEAD_BYTES
+/** A ring holds one frame of the largest size, or what a read leaves. */
+function ringBytesMaxOf({ listen }: Config): number {
+  const frameBytesMax = Math.max(...listen.map(({ maxFrameBytes }) => maxFrameBytes)) + FRAME_OVERHEAD_BYTES
+  return Math.max(frameBytesMax, READ_SLAB_BYTES)
+}
+
+function createPool(config: Config, ringBytesMax: number): BufferPool {
   return new BufferPool({
     bytesMax: config.maxBufferBytes,
     blockBytesMin: RING_BYTES_MIN,
-    // A ring that holds one frame of the largest size, and a read's worth of the next.
-    blockBytesMax: Math.max(frameBytesMax, 2 * 65_536),
+    // A documented socket reads in memory of its own: the chunk that ends a frame brings some of the next.
+    blockBytesMax: ringBytesMax + READ_SLAB_BYTES,
     freeBytesMax: Math.min(FREE_BYTES_MAX, config.maxBufferBytes),
   })
 }

@@ -58,7 +58,7 @@ describe('placement', () => {
 
   it('serves what came while the last worker of a slot was killed: the slot is started again', async () => {
     await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2' })
-    const [victim, survivor] = daemon.workers
+    const [victim] = daemon.workers
     const { clients, shards } = await connectInOrder(daemon, 2)
     expect(shards).toEqual([0, 1])
     process.kill(victim?.pid ?? 0, 'SIGKILL')
@@ -66,14 +66,17 @@ describe('placement', () => {
     await clients[1]?.sendFrames(frames.message(1, 'untouched'))
     expect(await clients[1]?.nextFrame()).toMatchObject({ route: 1 })
     const record = await daemon.waitFor(({ event }) => event === 'worker-exited')
-    expect(record).toMatchObject({ slot: 0, signal: 'SIGKILL', lostAtMost: 1 })
+    expect(record).toMatchObject({ slot: 0, worker: victim?.pid, signal: 'SIGKILL', lostAtMost: 1 })
     const seen = new Set<number>()
     while (seen.size < 2) {
       const client = await RawClient.connect(daemon.port)
       seen.add((await frames.greetServer(client)).shard)
       client.destroy()
     }
-    expect(survivor?.slot).toBe(1)
+    // The connection of the other slot was served through all of it, by the worker that it began with.
+    await clients[1]?.sendFrames(frames.message(1, 'still the same'))
+    expect(await clients[1]?.nextFrame()).toMatchObject({ route: 1 })
+    expect(daemon.records.filter(({ event }) => event === 'worker-exited')).toHaveLength(1)
     clients[1]?.destroy()
     expect(await daemon.stop()).toBe(0)
   })

@@ -40,7 +40,9 @@ describe('defineService', () => {
       /high has number 4096/,
       /one and two both/,
       /late.*timeoutMs 0/,
-      /none.*string/, /odd has body json/, /odd has answer text/,
+      /none.*string/,
+      /odd has body json/,
+      /odd has answer text/,
     ]) {
       expect(define).toThrow(text)
     }

@@ -32,7 +32,9 @@ class Pair implements AsyncDisposable, TransportEvents<string> {
   }
 
   static async open(): Promise<Pair> {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen({ port: 0, host: '127.0.0.1' })
+    const server = net
+      .createServer({ pauseOnConnect: true, allowHalfOpen: true })
+      .listen({ port: 0, host: '127.0.0.1' })
     await once(server, 'listening')
     const accepted = once(server, 'connection') as Promise<[net.Socket]>
     const client = await RawClient.connect((server.address() as net.AddressInfo).port)

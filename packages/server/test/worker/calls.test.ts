@@ -26,7 +26,10 @@ function setUp(environment: Readonly<Record<string, string>> = {}): Setup {
     running.push({ request: asked, promise })
     return promise.promise
   }
-  const made = fakeShard(environment, { slow: route(SLOW, { timeoutMs: 1000 }, slow), quick: route(QUICK, {}, () => 1) })
+  const made = fakeShard(environment, {
+    slow: route(SLOW, { timeoutMs: 1000 }, slow),
+    quick: route(QUICK, {}, () => 1),
+  })
   return { ...made, running, peer: made.connect() }
 }
 

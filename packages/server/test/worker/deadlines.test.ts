@@ -53,7 +53,7 @@ describe('heartbeat', () => {
     expect(setup.closes()).toEqual({ HEARTBEAT_TIMEOUT: 1 })
   })
 
-  it('after we stood still for many intervals one PING goes out, not a bunch, and its answer has an interval', async () => {
+  it('after we stood still for many intervals one PING goes out, not a bunch, and has its interval', async () => {
     const { clock, peer } = setUp(HEARTBEAT)
     clock.hold(10_000)
     clock.advance(TICK_MS)

@@ -84,8 +84,8 @@ export interface FakeShard {
   readonly clock: HeldClock
   readonly faults: unknown[]
   /** Names and counts of the close reasons so far. */
-  closes(): Record<string, number>
-  connect(): FakePeer
+  readonly closes: () => Record<string, number>
+  readonly connect: () => FakePeer
 }
 
 export function fakeShard(

@@ -328,7 +328,9 @@ describe('what is parked', () => {
     outbound.reclaim(connection)
     outbound.reclaim(connection)
     expect([pool.leasedBlocks, connection.parked]).toEqual([1, null])
-    const bodies = Array.from({ length: 200 }, (_, index) => responses(1, new Uint8Array(1000).fill(index + 1), index + 1))
+    const bodies = Array.from({ length: 200 }, (_, index) =>
+      responses(1, new Uint8Array(1000).fill(index + 1), index + 1),
+    )
     expect(Buffer.compare(connection.transport.taken, Buffer.concat(bodies))).toBe(0)
   })
 
