@@ -7,7 +7,7 @@
  */
 import process from 'node:process'
 
-import { nodeProblem } from './node-version.ts'
+import { nodeProblem } from '@shardwire/protocol/node-version'
 
 const problem = nodeProblem('shardwire-bench', process.versions.node)
 if (problem === undefined) {

@@ -5,7 +5,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
-import { NODE_MAJOR_MIN, nodeProblem } from '../src/node-version.ts'
+import { NODE_MAJOR_MIN, nodeProblem } from '@shardwire/protocol/node-version'
 
 test('the oldest Node is the one that package.json names', () => {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -45,7 +45,7 @@ describe('a handler that misbehaves', () => {
 })
 
 describe('SHARDWIRE_MAX_HANDLERS', () => {
-  it('2 with 5 connections: two run, the others are OVERLOADED until a handler ends; its cancellation is no end', async () => {
+  it('2 with 5 connections: two run, others are OVERLOADED until a handler ends, cancelled or not', async () => {
     await using daemon = await start({ SHARDWIRE_MAX_HANDLERS: '2' })
     const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(daemon.port)))
     const refused: string[] = []

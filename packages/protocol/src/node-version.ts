@@ -1,6 +1,6 @@
 /**
- * Owns the question whether this Node can run the program.
- * Must not know: anything else of the program, and so imports nothing: it must load where the rest does not.
+ * Owns the question whether this Node can run a program of ours.
+ * Must not know: anything else, and so imports nothing: it must load where the rest of its package does not.
  * Invariant: NODE_MAJOR_MIN is what package.json says under `engines`.
  */
 

@@ -1,0 +1,76 @@
+/**
+ * Owns the command line of `shardwire`: which command is meant, and its exit code.
+ * Must not know: how a command does its work.
+ * Invariant: never throws for what a user typed.
+ */
+import { readFileSync } from 'node:fs'
+import { formatEffective, formatProblems } from './config/format.ts'
+import { loadConfig } from './config/load-config.ts'
+import { readMachine } from './config/machine.ts'
+import { EXIT_CONFIG, serve } from './serve.ts'
+import { VERSION } from './version.ts'
+
+const HELP = `shardwire ${VERSION}: a TCP server that shards its connections over worker processes
+
+Usage: shardwire [command]
+
+Commands:
+  serve      run the daemon in the foreground (the default)
+  config     print the effective configuration and where each value comes from
+
+Options:
+  --help     print this
+  --version  print the version
+
+Everything is tuned through the environment: SHARDWIRE_LISTEN, SHARDWIRE_WORKERS and so on;
+\`shardwire config\` prints them all. SIGTERM and SIGINT drain: what is in flight is answered,
+then the daemon exits with 0.
+`
+
+/** @returns the exit code */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const [command = 'serve', ...rest] = argv.some(isHelp) ? ['--help'] : argv
+  if (rest.length > 0) return usage(`${command} takes no arguments, got: ${rest.join(' ')}`)
+  switch (command) {
+    case 'serve':
+      return serve(write, writeError)
+    case 'config':
+      return printConfig()
+    case '--help':
+      write(HELP)
+      return 0
+    case '--version':
+    case '-v':
+      write(`${VERSION}\n`)
+      return 0
+    default:
+      return usage(`there is no command ${command}`)
+  }
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h' || argument === 'help'
+}
+
+function printConfig(): number {
+  const loaded = loadConfig(process.env, readMachine(), (path) => readFileSync(path, 'utf8'))
+  if (loaded.ok) {
+    write(`${formatEffective(loaded.config, loaded.sources)}\n`)
+    return 0
+  }
+  writeError(`${formatProblems(loaded.problems)}\n`)
+  return EXIT_CONFIG
+}
+
+function usage(problem: string): number {
+  writeError(`shardwire: ${problem}\nTry \`shardwire --help\`.\n`)
+  return EXIT_CONFIG
+}
+
+function write(text: string): void {
+  process.stdout.write(text)
+}
+
+function writeError(text: string): void {
+  process.stderr.write(text)
+}
