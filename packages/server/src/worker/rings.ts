@@ -4,7 +4,7 @@
  * Invariant: libuv already points behind a ring's last byte when a read callback returns. So a ring is taken, moved,
  * grown and given back only inside a read callback of its own connection (or after the socket is closed); outside, its
  * bytes may be consumed and nothing else. A ring grows by doubling with the bytes that have come, never with what a
- * header announces, so a peer holds at most twice what it really sent, or the smallest block.
+ * header announces, so a peer holds at most four times what it really sent, or the smallest block.
  */
 import { RingBuffer } from '@shardwire/protocol'
 import type { Budget } from './budget.ts'
