@@ -18,6 +18,7 @@ import {
   OVERLOADED,
   parseMetadata,
   ShardwireError,
+  turnIntoResponse,
   UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
@@ -179,7 +180,8 @@ export class Dispatch {
       answers.failure(connection, kind, id, route, error)
       return this.#afterRun(context)
     }
-    if (result === FORWARD && kind === KIND_MESSAGE && decoder.metaStart === decoder.metaEnd) {
+    if (result === FORWARD && decoder.metaStart === decoder.metaEnd) {
+      if (kind === KIND_REQUEST) turnIntoResponse(memory, decoder.frameStart, decoder.frameEnd)
       outbound.forward(connection, memory, decoder.frameStart, decoder.frameEnd)
     } else if (isAsynchronous) {
       return this.#runsOn(connection, kind, id, route, context, Promise.resolve(result))
