@@ -213,8 +213,8 @@ export const OPTIONS = {
     kind: oneOf(['auto', 'socket']),
     fallback: fixed('auto'),
     meaning:
-      'How sockets are driven: auto by the raw handles below net.Socket where this Node has them, which takes half ' +
-      'the memory, socket by nothing but documented parts of Node.',
+      'How sockets are driven: auto by the raw handles below net.Socket where this Node has them, which takes less ' +
+      'memory, socket by nothing but documented parts of Node.',
     example: 'socket',
   },
   logLevel: {
