@@ -28,7 +28,7 @@ export type ToPrimary =
   /** No connection is left; the worker exits as soon as this is sent. */
   | { readonly type: 'drained'; readonly counters: Counters; readonly forced: number }
 
-/** Whether a message from the channel is one of ours: cluster's own pass through the same event. */
+/** Whether a message from the channel is one of ours: what a service module sends or gets passes there too. */
 export function isMessage(value: unknown): value is { readonly type: string } {
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
 }
