@@ -67,7 +67,9 @@ export default {
       name: 'testkit-only-from-tests',
       comment: 'packages/testkit never ships: only tests import it.',
       severity: 'error',
-      from: { pathNot: '^(packages/[^/]+/test/|packages/testkit/|scripts/test/|examples/.*\\.test\\.ts$)' },
+      from: {
+        pathNot: '^(packages/[^/]+/test/|packages/testkit/|benchmarks/test/|scripts/test/|examples/.*\\.test\\.ts$)',
+      },
       to: { path: '^packages/testkit/' },
     },
     {

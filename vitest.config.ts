@@ -12,7 +12,12 @@ export default defineConfig({
   resolve: { conditions: CONDITIONS },
   ssr: { resolve: { conditions: CONDITIONS } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts', 'examples/**/*.test.ts'],
+    include: [
+      'packages/*/test/**/*.test.ts',
+      'benchmarks/test/**/*.test.ts',
+      'scripts/test/**/*.test.ts',
+      'examples/**/*.test.ts',
+    ],
     allowOnly: false,
     // Processes, not threads: tests fork workers, send signals and change their own environment.
     pool: 'forks',

@@ -45,6 +45,10 @@ const COMMANDS = {
     does: 'build, then run the load generator',
     run: (args) => buildAndRun('packages/bench/dist/main.js', args),
   },
+  benchmarks: {
+    does: 'build, then measure the daemon against its peers, and its parts',
+    run: (args) => buildAndRun('benchmarks/src/main.ts', args),
+  },
   pack: {
     does: 'build, then pack what users install into dist-packages; an argument names another folder',
     run: pack,
@@ -102,7 +106,7 @@ async function buildAndRun(file, args) {
 async function main([name = '', ...args]) {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) {
-    const list = Object.entries(COMMANDS).map(([known, { does }]) => `  npm run ${known.padEnd(8)} ${does}`)
+    const list = Object.entries(COMMANDS).map(([known, { does }]) => `  npm run ${known.padEnd(10)} ${does}`)
     throw new StepFailed(`no such command: ${JSON.stringify(name)}; expected one of\n${list.join('\n')}`)
   }
   await ensureInstalled(ROOT)

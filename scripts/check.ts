@@ -12,7 +12,9 @@ import { performance } from 'node:perf_hooks'
 const ROOT = join(import.meta.dirname, '..')
 
 /** git keeps no empty directory, and dependency-cruiser wants each that it is told of. */
-const CRUISED_DIRECTORIES = ['packages', 'scripts', 'examples'].filter((name) => existsSync(join(ROOT, name)))
+const CRUISED_DIRECTORIES = ['packages', 'benchmarks', 'scripts', 'examples'].filter((name) =>
+  existsSync(join(ROOT, name)),
+)
 
 interface Step {
   readonly name: string

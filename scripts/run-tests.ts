@@ -1,6 +1,7 @@
 /**
  * Owns a test run as CI sees it: vitest over the whole workspace, once more over the daemon's end-to-end tests on the
- * other way of driving sockets, then one line `N passed, N failed` over both, last and alone.
+ * other way of driving sockets, and over some of them on the other way of accepting them, then one line
+ * `N passed, N failed` over all, last and alone.
  * The counts come from our reporter by way of a file and are printed after vitest has gone, so that nothing can follow
  * them; a vitest that dies before it reports counts as one failure.
  * Arguments go to vitest, which then runs once: a part of a file name, `-t` and a part of a test name.
@@ -27,9 +28,17 @@ const ON_DOCUMENTED_SOCKETS: Pass = {
   environment: { TEST_DAEMON_TRANSPORT: 'socket' },
 }
 
+/** Those in which it matters how connections come; the others would only take time. */
+const ACCEPTED_BY_WORKERS: Pass = {
+  args: ['placement', 'stopping', 'restart', 'suspended', 'slow-readers', 'demo-service'].map((name) => {
+    return `packages/server/test/e2e/${name}.test.ts`
+  }),
+  environment: { TEST_DAEMON_ACCEPT: 'reuseport' },
+}
+
 function passesFor(args: readonly string[]): readonly Pass[] {
   const asAsked: Pass = { args, environment: {} }
-  return args.length === 0 ? [asAsked, ON_DOCUMENTED_SOCKETS] : [asAsked]
+  return args.length === 0 ? [asAsked, ON_DOCUMENTED_SOCKETS, ACCEPTED_BY_WORKERS] : [asAsked]
 }
 
 function readCounts(file: string): TestCounts {

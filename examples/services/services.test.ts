@@ -61,6 +61,14 @@ test('stock.ts hashes its own bytes after an await, and answers bytes with msgpa
   })
 })
 
+test('stock.ts keeps bodies beyond their handlers, whatever was read from the network meanwhile', async () => {
+  await withService('stock.ts', async (connection) => {
+    const bodies = Array.from({ length: 50 }, (_, index) => new Uint8Array(1000).fill(index))
+    await Promise.all(bodies.map((body) => connection.request(5, body)))
+    expect(Buffer.from(await connection.request(6))).toEqual(Buffer.concat(bodies))
+  })
+})
+
 test('stock.ts stops waiting when its caller does, and answers with what came along', async () => {
   await withService('stock.ts', async (connection, daemon) => {
     expect(await connection.requestMsgpack(3, 0, { meta: { tag: 'a' } })).toBe('a')

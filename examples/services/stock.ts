@@ -1,4 +1,4 @@
-/** What docs/services.md describes: refusals, an asynchronous handler with its bytes, a wait that can be ended. */
+/** What docs/services.md describes: refusals, bytes after an await and beyond the handler, a wait that can be ended. */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { defineService, type Request, route, ShardwireError } from '@shardwire/server'
@@ -8,6 +8,7 @@ const BAD_REQUEST = 6
 const OVERLOADED = 11
 
 const stock = new Map([['apple', 3]])
+const notes: Uint8Array[] = []
 
 /** What is thrown as a ShardwireError reaches the caller as it is. */
 function take({ body }: Request): { left: number } {
@@ -27,6 +28,11 @@ async function sha256(request: Request): Promise<Uint8Array> {
   return createHash('sha256').update(request.bytes).digest()
 }
 
+/** Puts the body aside for a later request: `bytes` would be overwritten by then, `keep()` is a copy that stays. */
+function note(request: Request): void {
+  notes.push(request.keep())
+}
+
 /** Ends early when nobody waits any more: cancelled, too late, or disconnected. */
 async function wait({ body, signal, metadata }: Request): Promise<unknown> {
   await delay(Number(body), undefined, { signal })
@@ -41,5 +47,7 @@ export default defineService({
     wait: route(3, { timeoutMs: 5000 }, wait),
     // Bytes in, msgpack out.
     size: route(4, { body: 'bytes', answer: 'msgpack' }, ({ bytes }) => bytes.length),
+    note: route(5, { body: 'bytes' }, note),
+    notes: route(6, { body: 'none', answer: 'bytes' }, () => Buffer.concat(notes.splice(0))),
   },
 })

@@ -21,6 +21,16 @@ export function readU32(memory: Uint8Array, at: number): number {
   )
 }
 
+/** The same bits as a signed integer, for which V8 never allocates. */
+export function readI32(memory: Uint8Array, at: number): number {
+  return (
+    ((memory[at] as number) << 24) |
+    ((memory[at + 1] as number) << 16) |
+    ((memory[at + 2] as number) << 8) |
+    (memory[at + 3] as number)
+  )
+}
+
 export function writeU16(memory: Uint8Array, at: number, value: number): void {
   memory[at] = value >>> 8
   memory[at + 1] = value

@@ -4,8 +4,8 @@
  * Invariant: the result is the frame that the encoder would write. Three header bits differ, so the CRC is not computed
  * anew: CRC-32 is linear, and what those bits change in it depends on the frame's length alone.
  */
-import { readU32, writeU32 } from './bytes.ts'
-import { crc32ByTable } from './crc32.ts'
+import { readI32, writeU32 } from './bytes.ts'
+import { crc32ByTable } from './crc/crc32.ts'
 import { CRC_BYTES, KIND_REQUEST, KIND_RESPONSE } from './frame.ts'
 
 /** The kind, as it stands in a header's first byte. */
@@ -28,7 +28,7 @@ const kept = new Int32Array(KEPT_BYTES_MAX + 1)
 export function turnIntoResponse(memory: Uint8Array, start: number, end: number): void {
   const crcAt = end - CRC_BYTES
   memory[start] = (memory[start] as number) ^ KIND_CHANGE
-  writeU32(memory, crcAt, readU32(memory, crcAt) ^ changeOf(crcAt - start))
+  writeU32(memory, crcAt, readI32(memory, crcAt) ^ changeOf(crcAt - start))
 }
 
 /** What KIND_CHANGE changes in the CRC of `bytes` bytes that begin with a header. */

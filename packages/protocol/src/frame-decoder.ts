@@ -5,8 +5,8 @@
  * given; they hold until the next call. Checks run in the order of the protocol page: reserved kind, length, CRC,
  * structure. A stream that broke stays broken.
  */
-import { readU16, readU32 } from './bytes.ts'
-import { crc32 } from './crc32.ts'
+import { readI32, readU16, readU32 } from './bytes.ts'
+import { crc32, crc32Signed } from './crc/crc32.ts'
 import { BAD_CRC, BAD_FRAME, FRAME_TOO_LARGE } from './errors.ts'
 import {
   CRC_BYTES,
@@ -94,8 +94,8 @@ export class FrameDecoder {
       return DECODE_NEED_MORE
     }
     const payloadEnd = start + PREFIX_BYTES + length
-    const expected = readU32(memory, payloadEnd)
-    if (crc32(memory, start, payloadEnd) !== expected) return this.#badCrc(stream, memory, start, payloadEnd)
+    if (crc32Signed(memory, start, payloadEnd) !== readI32(memory, payloadEnd))
+      return this.#badCrc(stream, memory, start, payloadEnd)
     this.kind = kind
     this.route = header & ROUTE_MAX
     this.frameStart = start

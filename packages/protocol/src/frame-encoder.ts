@@ -5,7 +5,7 @@
  * has made sure of `frameBytes(payload)` bytes of room.
  */
 import { copyBytes, writeU16, writeU32 } from './bytes.ts'
-import { crc32 } from './crc32.ts'
+import { crc32Signed } from './crc/crc32.ts'
 import {
   CRC_BYTES,
   FLAG_META,
@@ -34,7 +34,7 @@ export function openFrame(memory: Uint8Array, at: number, kind: number, route: n
 /** Ends the frame that begins at `at` and whose body ends at `bodyEnd`. @returns the offset behind the frame */
 export function sealFrame(memory: Uint8Array, at: number, bodyEnd: number): number {
   writeU32(memory, at + 2, bodyEnd - at - PREFIX_BYTES)
-  writeU32(memory, bodyEnd, crc32(memory, at, bodyEnd))
+  writeU32(memory, bodyEnd, crc32Signed(memory, at, bodyEnd))
   return bodyEnd + CRC_BYTES
 }
 

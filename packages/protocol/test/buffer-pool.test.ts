@@ -53,6 +53,46 @@ test('free blocks beyond freeBytesMax go back to the system', () => {
   expect(pool.freeBytes).toBe(128)
 })
 
+test('what was lent beyond the bound is no way around it when it is back', () => {
+  const pool = poolOf()
+  const blocks = [1024, 1024, 1024, 1024].map((bytes) => lease(pool, bytes))
+  for (const block of blocks) {
+    const beyond = pool.leaseBeyondBound(1024)
+    pool.release(block)
+    expect(pool.lease(1024)).toBeUndefined()
+    expect(pool.leasedBytes).toBe(4096)
+    expect(beyond).toHaveLength(1024)
+  }
+})
+
+test('a block counts as its length and its overhead, leased and free', () => {
+  const pool = poolOf({ blockOverheadBytes: 36 })
+  expect(pool.costOf(50)).toBe(100)
+  const blocks = Array.from({ length: 40 }, () => lease(pool, 64))
+  expect([pool.leasedBytes, pool.lease(64)]).toEqual([4000, undefined])
+  for (const block of blocks) pool.release(block)
+  expect([pool.leasedBytes, pool.freeBytes]).toEqual([0, 1000])
+})
+
+test('blocks of which a slab holds several are cut from it, side by side; larger ones have memory of their own', () => {
+  const pool = poolOf({ slabBytes: 1024 })
+  const [first, second, third, large] = [64, 512, 512, 1024].map((bytes) => lease(pool, bytes))
+  expect(second?.buffer).toBe(first?.buffer)
+  expect(second?.byteOffset).toBe((first?.byteOffset ?? 0) + 64)
+  expect(third?.buffer).not.toBe(first?.buffer)
+  expect(new Set([first, second, third, large].map((block) => block?.buffer)).size).toBe(3)
+  expect([first, second, third, large].map((block) => block?.length)).toEqual([64, 512, 512, 1024])
+})
+
+test('after its free blocks are dropped a pool refers to no slab that nobody holds a block of', () => {
+  const pool = poolOf({ slabBytes: 1024 })
+  const before = lease(pool, 64)
+  pool.release(before)
+  pool.dropFree()
+  expect([pool.leasedBytes, pool.freeBytes]).toEqual([0, 0])
+  expect(lease(pool, 64).buffer).not.toBe(before.buffer)
+})
+
 test('free blocks of other sizes make way for a lease', () => {
   const pool = poolOf({ freeBytesMax: 4096 })
   const blocks = Array.from({ length: 4 }, () => lease(pool, 1024))

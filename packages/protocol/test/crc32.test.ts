@@ -1,12 +1,18 @@
 /** The CRC: its value is the one that everybody else computes, whatever the method, the length or the pieces. */
 import { crc32 as zlibCrc32 } from 'node:zlib'
-import { CRC_NATIVE_BYTES_MIN, crc32, crc32ByTable } from '@shardwire/protocol'
+import { allocateKernelMemory, crc32, crc32ByTable, crc32Staged } from '@shardwire/protocol'
 import { withSeed } from '@shardwire/testkit'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 const CHECK = new TextEncoder().encode('123456789')
 /** What the catalogue of parametrised CRCs gives for CRC-32/ISO-HDLC over those nine digits. */
 const CHECK_VALUE = 0xcbf43926
+
+/** Above every length at which the method changes. */
+const ALL_METHODS_BYTES = 560
+
+/** Memory in which the kernel computes without copying. */
+const inKernel = allocateKernelMemory(128 * 1024) ?? expect.fail('this Node has no CRC kernel, or its memory is spent')
 
 /** The definition, bit by bit. */
 function crcByDefinition(bytes: Uint8Array): number {
@@ -29,32 +35,71 @@ test('no bytes have the CRC 0, or that of the bytes before', () => {
   expect(crc32(CHECK, 4, 4, CHECK_VALUE)).toBe(CHECK_VALUE)
 })
 
-test('table, zlib and the definition agree over every length around the crossing point', async () => {
+test('every method and the definition agree over every length around the crossing points', async () => {
   await withSeed('crc32 lengths', (random) => {
-    const bytes = random.bytes(CRC_NATIVE_BYTES_MIN + 80)
-    for (let length = 0; length <= CRC_NATIVE_BYTES_MIN + 64; length++) {
+    const bytes = random.bytes(ALL_METHODS_BYTES + 16)
+    inKernel.set(bytes)
+    for (let length = 0; length <= ALL_METHODS_BYTES; length++) {
       const start = random.integer(0, 15)
-      const part = bytes.subarray(start, start + length)
-      expect(crc32(bytes, start, start + length), `length ${length}`).toBe(crcByDefinition(part))
-      expect(crc32ByTable(bytes, start, start + length, 0), `length ${length}`).toBe(zlibCrc32(part))
+      const end = start + length
+      const expected = crcByDefinition(bytes.subarray(start, end))
+      expect(crc32(bytes, start, end), `length ${length}`).toBe(expected)
+      expect(crc32(inKernel, start, end), `length ${length}, in the kernel`).toBe(expected)
+      expect(crc32Staged(bytes, start, end, 0), `length ${length}, staged`).toBe(expected)
+      expect(crc32ByTable(bytes, start, end, 0), `length ${length}, by table`).toBe(expected)
+      expect(zlibCrc32(bytes.subarray(start, end)), `length ${length}, zlib`).toBe(expected)
     }
   })
 })
 
-test('a seed means the same to both methods', async () => {
-  await withSeed('crc32 seeds', (random) => {
-    const bytes = random.bytes(2 * CRC_NATIVE_BYTES_MIN)
-    for (let run = 0; run < 500; run++) {
+test('every method agrees with zlib over long runs, at any offset and from any seed', async () => {
+  await withSeed('crc32 long runs', (random) => {
+    const bytes = random.bytes(inKernel.length)
+    inKernel.set(bytes)
+    for (let run = 0; run < 300; run++) {
       const seed = random.integer(0, 0xffff_ffff)
-      const end = random.integer(0, bytes.length)
-      expect(crc32(bytes, 0, end, seed), `${end} bytes, seed ${seed}`).toBe(crc32ByTable(bytes, 0, end, seed))
+      const start = random.integer(0, bytes.length)
+      const end = random.integer(start, bytes.length)
+      const expected = zlibCrc32(bytes.subarray(start, end), seed)
+      const label = `[${start}, ${end}) from ${seed}`
+      expect(crc32(bytes, start, end, seed), label).toBe(expected)
+      expect(crc32(inKernel, start, end, seed), `${label}, in the kernel`).toBe(expected)
+      expect(crc32ByTable(bytes, start, end, seed), `${label}, by table`).toBe(expected)
+    }
+  })
+})
+
+test('computing changes no byte of the memory', async () => {
+  await withSeed('crc32 reads only', (random) => {
+    const bytes = random.bytes(inKernel.length)
+    inKernel.set(bytes)
+    for (const length of [1, 70, 175, 176, 1034, 65_537, inKernel.length]) crc32(inKernel, 0, length)
+    expect(Buffer.compare(inKernel, bytes)).toBe(0)
+  })
+})
+
+test('the memory of the kernel cannot be taken away by a transfer', () => {
+  expect(() => structuredClone(inKernel, { transfer: [inKernel.buffer as ArrayBuffer] })).toThrow(/transfer|clone/i)
+  expect(inKernel.length).toBe(128 * 1024)
+})
+
+test('a Node without WebAssembly computes the same', async () => {
+  vi.stubGlobal('WebAssembly', undefined)
+  vi.resetModules()
+  const { allocateKernelMemory: allocate, crc32: compute } = await import('@shardwire/protocol')
+  vi.unstubAllGlobals()
+  expect(allocate(16)).toBeUndefined()
+  await withSeed('crc32 without a kernel', (random) => {
+    const bytes = random.bytes(2000)
+    for (let end = 3; end <= bytes.length; end += 7) {
+      expect(compute(bytes, 3, end), `[3, ${end})`).toBe(zlibCrc32(bytes.subarray(3, end)))
     }
   })
 })
 
 test('going on from a part gives the CRC of the whole, wherever the cut', async () => {
   await withSeed('crc32 parts', (random) => {
-    const bytes = random.bytes(CRC_NATIVE_BYTES_MIN + 200)
+    const bytes = random.bytes(ALL_METHODS_BYTES)
     const whole = crc32(bytes, 0, bytes.length)
     for (let cut = 0; cut <= bytes.length; cut++) {
       expect(crc32(bytes, cut, bytes.length, crc32(bytes, 0, cut)), `cut at ${cut}`).toBe(whole)

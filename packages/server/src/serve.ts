@@ -11,8 +11,10 @@ import { formatProblems } from './config/format.ts'
 import { type Config, loadConfig, type Sources } from './config/load-config.ts'
 import { readMachine } from './config/machine.ts'
 import { createLogger, isPretty, type Logger } from './log.ts'
-import { Primary, type Started, StartError } from './primary/primary.ts'
+import { StartError } from './primary/entrance.ts'
+import { Primary, type Started } from './primary/primary.ts'
 import { loadRawBinding } from './transport/raw-handle.ts'
+import { canReusePorts } from './transport/raw-listener.ts'
 import { startBanner } from './start-banner.ts'
 import { VERSION } from './version.ts'
 
@@ -29,8 +31,10 @@ export async function serve(write: (text: string) => void, writeError: (text: st
     writeError(`shardwire cannot start: ${formatProblems(loaded.problems)}\n`)
     return EXIT_CONFIG
   }
-  const { config, sources } = loaded
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'primary' } })
+  const { sources } = loaded
+  const { logLevel, logFormat } = loaded.config
+  const log = createLogger({ level: logLevel, format: logFormat, base: { role: 'primary' } })
+  const config = withPossibleAccept(loaded.config, log)
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
   const primary = new Primary({ config, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
   obeySignals(primary)
@@ -53,6 +57,14 @@ function choosesRaw({ transport }: Config, log: Logger): boolean {
   const text = `Node ${process.version} lacks what the raw transport takes; documented sockets serve, more slowly`
   log.warn({ event: 'transport-fallback' }, text)
   return false
+}
+
+/** The configuration with a way to accept that this system has. */
+function withPossibleAccept(config: Config, log: Logger): Config {
+  if (config.accept !== 'reuseport' || canReusePorts()) return config
+  const text = `SHARDWIRE_ACCEPT=reuseport: this system or Node ${process.version} cannot share a port; handoff serves`
+  log.warn({ event: 'accept-fallback' }, text)
+  return { ...config, accept: 'handoff' }
 }
 
 function announce(

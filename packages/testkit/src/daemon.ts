@@ -37,14 +37,22 @@ export interface DaemonOptions {
   /** Flags for node itself. */
   readonly execArgv?: readonly string[]
   readonly cwd?: string
+  /** Most files that it and its workers may each have open. */
+  readonly descriptorLimit?: number
+  /** The test is about handlers that misuse what they are lent: else `stop` rejects when one did. */
+  readonly misusesViews?: true
 }
 
 const DAEMON_MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url))
 const DEFAULT_ENVIRONMENT = {
   SHARDWIRE_LISTEN: 'tcp://127.0.0.1:0',
+  // Misuse of lent memory shows in every test, not only in those about it.
+  SHARDWIRE_DEBUG_VIEWS: 'true',
   SHARDWIRE_LOG_FORMAT: 'json',
   SHARDWIRE_WORKERS: '2',
 }
+/** Its name is the limit; the arguments are the command. */
+const LIMIT_SCRIPT = 'ulimit -n "$0" && exec "$@"'
 /** `read` returns when the pipe breaks. A terminal's signals are for the test process, which breaks it by dying. */
 const GUARD_SCRIPT = `trap '' INT TERM HUP; read _; kill -s KILL -- "-$1"`
 
@@ -58,18 +66,23 @@ export class Daemon {
   readonly #process: ChildProcess
   readonly #guard: ChildProcess
   readonly #watchers = new Set<() => void>()
+  readonly #misusesViews: boolean
   #stderr = ''
   #exit: DaemonExit | undefined
 
   constructor(environment: Readonly<Record<string, string>>, options: DaemonOptions) {
-    const { execArgv = [], main = DAEMON_MAIN, args = ['serve'], cwd } = options
-    const child = spawn(process.execPath, [...execArgv, main, ...args], {
-      env: { ...cleanEnvironment(), ...DEFAULT_ENVIRONMENT, ...transportUnderTest(), ...environment },
+    const { execArgv = [], main = DAEMON_MAIN, args = ['serve'], cwd, descriptorLimit } = options
+    const command = [process.execPath, ...execArgv, main, ...args]
+    const [program = '', ...rest] =
+      descriptorLimit === undefined ? command : ['/bin/sh', '-c', LIMIT_SCRIPT, String(descriptorLimit), ...command]
+    const child = spawn(program, rest, {
+      env: { ...cleanEnvironment(), ...DEFAULT_ENVIRONMENT, ...settingsUnderTest(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       ...(cwd === undefined ? {} : { cwd }),
     })
     this.#process = child
+    this.#misusesViews = options.misusesViews === true
     this.#guard = guardGroup(this.pid)
     this.exited = this.#watchExit()
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -132,11 +145,17 @@ export class Daemon {
     else signalGroup(this.pid, name)
   }
 
-  /** SIGTERM. @returns the exit code. Rejects when a signal ended it, or nothing did within the limit. */
+  /**
+   * SIGTERM. @returns the exit code. Rejects when a signal ended it, or nothing did within the limit, or a handler
+   * misused what it was lent.
+   */
   async stop(): Promise<number> {
     this.signal('SIGTERM')
     const { code, signal } = await withinLimit(this.exited, () => `no exit after SIGTERM\n${this.describe()}`)
     if (code === null) throw new Error(`ended by ${signal ?? 'nothing'} instead of an exit code\n${this.describe()}`)
+    if (!this.#misusesViews && this.records.some(({ event }) => event === 'view-misused')) {
+      throw new Error(`a handler misused what it was lent\n${this.describe()}`)
+    }
     return code
   }
 
@@ -218,10 +237,14 @@ function parseRecord(line: string): LogRecord | undefined {
   }
 }
 
-/** The suite runs once on each way of driving sockets; the second run names its way here. */
-function transportUnderTest(): Record<string, string> {
+/** The suite runs once on each way of driving and of accepting sockets; the later runs name their way here. */
+function settingsUnderTest(): Record<string, string> {
   const transport = process.env['TEST_DAEMON_TRANSPORT']
-  return transport === undefined ? {} : { SHARDWIRE_TRANSPORT: transport }
+  const accept = process.env['TEST_DAEMON_ACCEPT']
+  return {
+    ...(transport === undefined ? {} : { SHARDWIRE_TRANSPORT: transport }),
+    ...(accept === undefined ? {} : { SHARDWIRE_ACCEPT: accept }),
+  }
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {

@@ -43,7 +43,7 @@ export function parseDescriptorLimit(limits: string): number | undefined {
 }
 
 /** Node raises its soft limit to the hard one at its start, so this is asked of the process and not of the shell. */
-function readDescriptorLimit(): number {
+export function readDescriptorLimit(): number {
   try {
     return parseDescriptorLimit(readFileSync('/proc/self/limits', 'utf8')) ?? DESCRIPTOR_LIMIT_FALLBACK
   } catch {

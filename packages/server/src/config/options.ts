@@ -57,6 +57,15 @@ export const OPTIONS = {
     meaning: 'Worker processes over which connections are spread.',
     example: '4',
   },
+  accept: {
+    name: 'SHARDWIRE_ACCEPT',
+    kind: oneOf(['handoff', 'reuseport']),
+    fallback: fixed('handoff'),
+    meaning:
+      'Who accepts connections: handoff, the primary, which hands them to the workers in strict rotation; reuseport, ' +
+      'every worker for itself, as the kernel spreads them, which takes more of them a second.',
+    example: 'reuseport',
+  },
   service: {
     name: 'SHARDWIRE_SERVICE',
     kind: path('a module whose default export is a service'),
@@ -216,6 +225,15 @@ export const OPTIONS = {
       'How sockets are driven: auto by the raw handles below net.Socket where this Node has them, which takes less ' +
       'memory, socket by nothing but documented parts of Node.',
     example: 'socket',
+  },
+  debugViews: {
+    name: 'SHARDWIRE_DEBUG_VIEWS',
+    kind: flag(),
+    fallback: fixed(false),
+    meaning:
+      'For debugging: memory is overwritten when it stops being lent, and a handler that uses or keeps a body after ' +
+      'it returned is reported; takes time and memory for every frame.',
+    example: 'true',
   },
   logLevel: {
     name: 'SHARDWIRE_LOG_LEVEL',

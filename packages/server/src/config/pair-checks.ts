@@ -4,6 +4,7 @@
  * Invariant: a rule is only held against what somebody set; defaults alone never stop a start.
  */
 import { FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
+import { DESCRIPTORS_SPARE } from '../descriptors.ts'
 import type { Config, Listener, Sources } from './config.ts'
 import { LIMIT_PARAMETERS, type ListenerLimits } from './listen-address.ts'
 import type { Machine } from './machine.ts'
@@ -26,9 +27,6 @@ interface PairCheck {
   /** A value for `change` that breaks this rule no longer. */
   mended(against: number, machine: Machine): number
 }
-
-/** Descriptors that the primary keeps free, so that a socket too many can still be accepted and refused. */
-const DESCRIPTORS_SPARE = 64
 
 export const PAIR_CHECKS: readonly PairCheck[] = [
   {

@@ -1,16 +1,20 @@
 /**
  * Owns the sockets that wait for, or are on their way to, one worker.
  * Must not know: other workers, processes.
- * Invariant: at most WINDOW sockets are with the channel at a time. Node sends one handle per channel after the other
- * and walks its whole queue for each, so a long queue there is slow, and a ticket's clock would run while it waits in
- * it.
+ * Invariant: at most `target.window` sockets are with the channel at a time, since a ticket's clock runs while it waits
+ * in it; and never more are here than the worker has descriptors for.
  */
 import type { Clock } from '@shardwire/protocol'
-import type { Accepted } from './accepted.ts'
+import { DESCRIPTORS_SPARE } from '../descriptors.ts'
+import type { Accepted } from '../transport/accepted.ts'
 
 /** A worker that sockets can be sent to. */
 export interface HandoffTarget {
   readonly slot: number
+  /** Sockets that may be with its channel at a time. */
+  readonly window: number
+  /** Descriptors that it had free when it was last heard of, the spare ones among them. */
+  readonly descriptorsFree: number
   /**
    * Sends a socket with its ticket. What cannot be sent shows as a ticket without an answer, or as the worker's end.
    */
@@ -34,7 +38,8 @@ export interface Waiting {
   readonly acceptedAtMs: number
 }
 
-interface Sent extends Waiting {
+interface Sent {
+  readonly socket: Waiting
   readonly expiresAtMs: number
 }
 
@@ -42,8 +47,6 @@ interface Sent extends Waiting {
 export const TICKET_MS = 1000
 /** How much longer than the ticket's life the primary waits: an answer sent at the last moment is then surely here. */
 export const TICKET_MARGIN_MS = 500
-/** Sockets with the channel at a time: one on its way, and one that follows as soon as the channel is free. */
-export const WINDOW = 2
 
 export class HandoffLane {
   readonly target: HandoffTarget
@@ -64,6 +67,11 @@ export class HandoffLane {
     return this.#queue.length + this.#sent.size
   }
 
+  /** Whether the worker could open one more socket, were all that are here its own already. */
+  get hasRoom(): boolean {
+    return this.target.descriptorsFree - this.pending > DESCRIPTORS_SPARE
+  }
+
   push(socket: Waiting): void {
     this.#queue.push(socket)
     this.#pump()
@@ -75,16 +83,16 @@ export class HandoffLane {
     const sent = this.#sent.get(sequence)
     this.#sent.delete(sequence)
     this.#pump()
-    return sent
+    return sent?.socket
   }
 
   /** Takes away what the worker did not answer in time and, since it seems to stand still, what waits behind. */
   takeUnanswered(nowMs: number): Waiting[] {
     const unanswered: Waiting[] = []
-    for (const [sequence, sent] of this.#sent) {
-      if (nowMs < sent.expiresAtMs + TICKET_MARGIN_MS) continue
+    for (const [sequence, { socket, expiresAtMs }] of this.#sent) {
+      if (nowMs < expiresAtMs + TICKET_MARGIN_MS) continue
       this.#sent.delete(sequence)
-      unanswered.push(sent)
+      unanswered.push(socket)
     }
     if (unanswered.length === 0) return unanswered
     this.stalled = true
@@ -100,20 +108,20 @@ export class HandoffLane {
 
   /** Takes everything away. */
   takeAll(): Waiting[] {
-    const all = [...this.#sent.values(), ...this.#queue]
+    const all = [...[...this.#sent.values()].map(({ socket }) => socket), ...this.#queue]
     this.#sent.clear()
     this.#queue = []
     return all
   }
 
   #pump(): void {
-    while (this.#sent.size < WINDOW) {
+    while (this.#sent.size < this.target.window) {
       const socket = this.#queue.shift()
       if (socket === undefined) return
       const sequence = this.#nextSequence()
       const expiresAtMs = this.#clock.nowMs() + TICKET_MS
-      const { listener, handle, acceptedAtMs } = socket
-      this.#sent.set(sequence, { listener, handle, acceptedAtMs, expiresAtMs })
+      const { listener, handle } = socket
+      this.#sent.set(sequence, { socket, expiresAtMs })
       this.target.sendSocket({ sequence, listener, handle, expiresAtMs })
     }
   }

@@ -1,12 +1,14 @@
 /**
- * Owns accepted sockets on their way to a worker: whose turn it is, tickets, and second tries.
+ * Owns accepted sockets on their way to a worker: whose turn it is, tickets, second tries, and refusals.
  * Must not know: processes, channels, how a handle travels.
- * Invariant: a socket is in one lane's queue, or with exactly one ticket, or among those without a worker, or gone. The
- * primary's copy of a handle is closed when its worker has said `accepted`, and a socket is offered again only when
- * nobody can have read from it.
+ * Invariant: a socket is in one lane's queue, or with exactly one ticket, or among those without a worker, or gone:
+ * `accepted`, or counted in `refusals`. The primary's copy of a handle is closed when its worker has said `accepted`,
+ * and a socket is offered again only when nobody can have read from it.
  */
 import type { Clock } from '@shardwire/protocol'
-import type { Accepted } from './accepted.ts'
+import { createRefusals, Refusal } from '../refusal.ts'
+import type { Accepted } from '../transport/accepted.ts'
+import { countAt } from '../worker/counters.ts'
 import { HandoffLane, type HandoffTarget, type Waiting } from './handoff-lane.ts'
 
 export interface HandoffOptions {
@@ -15,6 +17,8 @@ export interface HandoffOptions {
   readonly queueMax: number
   /** How long a socket may wait for a worker, in milliseconds. */
   readonly waitMsMax: number
+  /** Whether this process may keep one more socket open beside the `pending` that it has. */
+  readonly hasRoom: (pending: number) => boolean
 }
 
 export class Handoff {
@@ -26,9 +30,10 @@ export class Handoff {
   /** Slot that had the last socket. */
   #lastSlot = -1
   #sequence = 0
+  #pending = 0
   #onIdle: (() => void) | undefined
-  /** Sockets closed because no worker could take them in time. */
-  refused = 0
+  /** Sockets closed without having been served, by reason. */
+  readonly refusals: number[] = createRefusals()
   /** Sockets handed over and acknowledged. */
   accepted = 0
   /** Sockets that went to a second worker. */
@@ -40,7 +45,12 @@ export class Handoff {
 
   /** Sockets not yet acknowledged. */
   get pending(): number {
-    return this.#lanes.reduce((sum, lane) => sum + lane.pending, this.#homeless.length)
+    return this.#pending
+  }
+
+  /** Sockets closed without having been served. */
+  get refused(): number {
+    return this.refusals.reduce((sum, count) => sum + count, 0)
   }
 
   /** Resolves when no socket is on its way. */
@@ -69,8 +79,11 @@ export class Handoff {
 
   /** A socket was accepted. */
   offer(handle: Accepted, listener: number): void {
-    if (this.pending >= this.#options.queueMax) this.#refuse(handle)
-    else this.#place([{ listener, handle, acceptedAtMs: this.#options.clock.nowMs() }])
+    const { clock, queueMax, hasRoom } = this.#options
+    const pending = this.#pending++
+    if (!hasRoom(pending)) this.#refuse(handle, Refusal.NO_DESCRIPTORS)
+    else if (pending >= queueMax) this.#refuse(handle, Refusal.QUEUE_FULL)
+    else this.#placeOne({ listener, handle, acceptedAtMs: clock.nowMs() })
   }
 
   /** The worker owns the socket. */
@@ -79,6 +92,7 @@ export class Handoff {
     if (sent === undefined) return target.disown(sequence)
     sent.handle.close()
     this.accepted++
+    this.#pending--
     this.#checkIdle()
   }
 
@@ -86,8 +100,15 @@ export class Handoff {
   decline(target: HandoffTarget, sequence: number): void {
     const sent = this.#laneOf(target)?.answered(sequence)
     if (sent === undefined) return
-    if (sent.acceptedAtMs <= this.#options.clock.nowMs() - this.#options.waitMsMax) this.#refuse(sent.handle)
-    else this.#offerAgain([sent])
+    if (sent.acceptedAtMs <= this.#options.clock.nowMs() - this.#options.waitMsMax) {
+      this.#refuse(sent.handle, Refusal.TOO_OLD)
+    } else this.#offerAgain([sent])
+  }
+
+  /** The worker lives: a ticket that it did not answer never reached it. */
+  heard(target: HandoffTarget): void {
+    const lane = this.#laneOf(target)
+    if (lane !== undefined) lane.stalled = false
   }
 
   /**
@@ -95,13 +116,14 @@ export class Handoff {
    * answered, and gives up what nobody could take.
    */
   sweep(): void {
+    if (this.#pending === 0) return
     const nowMs = this.#options.clock.nowMs()
     const unanswered = this.#lanes.flatMap((lane) => lane.takeUnanswered(nowMs))
     const oldest = nowMs - this.#options.waitMsMax
     const isTooOld = ({ acceptedAtMs }: Waiting): boolean => acceptedAtMs <= oldest
     const queued = this.#lanes.flatMap((lane) => lane.takeQueued(isTooOld))
-    for (const { handle } of [...unanswered, ...this.#homeless].filter(isTooOld)) this.#refuse(handle)
-    for (const { handle } of queued) this.#refuse(handle)
+    for (const { handle } of [...unanswered, ...this.#homeless].filter(isTooOld)) this.#refuse(handle, Refusal.TOO_OLD)
+    for (const { handle } of queued) this.#refuse(handle, Refusal.TOO_OLD)
     this.#homeless = this.#homeless.filter((waiting) => !isTooOld(waiting))
     this.#offerAgain(unanswered.filter((waiting) => !isTooOld(waiting)))
   }
@@ -109,7 +131,7 @@ export class Handoff {
   /** Nothing will take what is left: closes it. */
   refuseAll(): void {
     const left = [...this.#homeless.splice(0), ...this.#lanes.flatMap((lane) => lane.takeAll())]
-    for (const { handle } of left) this.#refuse(handle)
+    for (const { handle } of left) this.#refuse(handle, Refusal.STOPPING)
   }
 
   #offerAgain(sockets: readonly Waiting[]): void {
@@ -117,36 +139,49 @@ export class Handoff {
     this.#place(sockets)
   }
 
-  /** Gives each socket to the next worker in the round. */
   #place(sockets: readonly Waiting[]): void {
-    for (const socket of sockets) {
-      const lane = this.#nextLane()
-      if (lane === undefined) this.#homeless.push(socket)
-      else lane.push(socket)
-    }
+    for (const socket of sockets) this.#placeOne(socket)
   }
 
-  /** Strictly the next slot; one that does not answer is passed over until it does, unless none does. */
-  #nextLane(): HandoffLane | undefined {
-    const answering = this.#lanes.filter(({ stalled }) => !stalled)
-    const candidates = answering.length > 0 ? answering : this.#lanes
-    const next = candidates.find(({ target }) => target.slot > this.#lastSlot) ?? candidates[0]
-    if (next !== undefined) this.#lastSlot = next.target.slot
-    return next
+  /** Gives the socket to the next worker in the round. */
+  #placeOne(socket: Waiting): void {
+    if (this.#lanes.length === 0) {
+      this.#homeless.push(socket)
+      return
+    }
+    const lane = this.#nextLane(this.#lanes.every(({ stalled }) => stalled))
+    if (lane === undefined) {
+      this.#refuse(socket.handle, Refusal.NO_DESCRIPTORS)
+      return
+    }
+    this.#lastSlot = lane.target.slot
+    lane.push(socket)
+  }
+
+  /** Strictly the next slot with room, of those that answer or, when none does, of those that do not. */
+  #nextLane(stalled: boolean): HandoffLane | undefined {
+    let first: HandoffLane | undefined
+    for (const lane of this.#lanes) {
+      if (lane.stalled !== stalled || !lane.hasRoom) continue
+      if (lane.target.slot > this.#lastSlot) return lane
+      first ??= lane
+    }
+    return first
   }
 
   #laneOf(target: HandoffTarget): HandoffLane | undefined {
     return this.#lanes.find((lane) => lane.target === target)
   }
 
-  #refuse(handle: Accepted): void {
-    this.refused++
+  #refuse(handle: Accepted, reason: number): void {
+    countAt(this.refusals, reason)
+    this.#pending--
     handle.close()
     this.#checkIdle()
   }
 
   #checkIdle(): void {
-    if (this.#onIdle === undefined || this.pending > 0) return
+    if (this.#onIdle === undefined || this.#pending > 0) return
     this.#onIdle()
     this.#onIdle = undefined
   }

@@ -6,12 +6,13 @@
 import type { AddressInfo, Server } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
 import type { Listener as ListenerConfig } from '../config/load-config.ts'
-import { type AcceptOptions, createAcceptor, takeAccepted } from './accepted.ts'
+import { type AcceptOptions, createAcceptor, takeAccepted } from '../transport/accepted.ts'
+import type { ListeningHandle } from '../transport/raw-listener.ts'
 
 /** A flood of connects must not keep a listener from stopping. */
 const STOP_MS_MAX = 500
 
-export interface ListenerOptions extends AcceptOptions {
+export interface ListenerOptions extends Omit<AcceptOptions, 'reads'> {
   readonly config: ListenerConfig
   readonly backlog: number
   readonly clock: Clock
@@ -29,8 +30,12 @@ export class Listener {
       this.#acceptedCount++
       options.onSocket(accepted)
     }
-    this.#accept = { raw: options.raw, onSocket, onFault: options.onFault }
+    this.#accept = { raw: options.raw, reads: false, onSocket, onFault: options.onFault }
     this.#server = createAcceptor(this.#accept)
+  }
+
+  get config(): ListenerConfig {
+    return this.#options.config
   }
 
   /** Binds and listens. @throws the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL ...) */
@@ -44,6 +49,12 @@ export class Listener {
         resolve()
       })
     })
+    takeAccepted(this.#server, this.#accept)
+  }
+
+  /** Accepts from a socket that is bound already, and that others may listen on too. */
+  listenOn(handle: ListeningHandle): void {
+    this.#server.listen(handle, this.#options.backlog)
     takeAccepted(this.#server, this.#accept)
   }
 

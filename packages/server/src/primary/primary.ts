@@ -9,11 +9,14 @@ import type { Clock } from '@shardwire/protocol'
 import { closeReasonName } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
-import type { Accepted } from './accepted.ts'
+import { Descriptors, DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
+import { addRefusals, createRefusals, namedRefusals } from '../refusal.ts'
 import { createCounters } from '../worker/counters.ts'
+import { type Entrance, type EntranceOptions, StartError } from './entrance.ts'
+import { HandoffEntrance } from './handoff-entrance.ts'
 import { Handoff } from './handoff.ts'
-import { explainListenError } from './listen-error.ts'
-import { Listener } from './listener.ts'
+import { RefusalReport } from './refusal-report.ts'
+import { ReuseportEntrance } from './reuseport-entrance.ts'
 import { Supervisor } from './supervisor.ts'
 import type { WorkerObserver, WorkerProcess } from './worker-process.ts'
 
@@ -45,14 +48,11 @@ export interface BoundAddress extends AddressInfo {
   readonly configured: string
 }
 
-/** A start that cannot succeed; the message is for the person who started. */
-export class StartError extends Error {
-  override readonly name = 'StartError'
-}
-
 export class Primary {
   readonly #options: PrimaryOptions
-  readonly #listeners: Listener[]
+  readonly #entrance: Entrance
+  readonly #descriptors = new Descriptors(systemDescriptors)
+  readonly #refusalReport: RefusalReport
   readonly #handoff: Handoff
   readonly #supervisor: Supervisor
   readonly #started = Promise.withResolvers<void>()
@@ -66,12 +66,20 @@ export class Primary {
   #lastFaultMs = -Infinity
   /** What workers that are gone had counted. */
   readonly #totals = createCounters()
+  /** What they had refused. */
+  readonly #refusals = createRefusals()
 
   constructor(options: PrimaryOptions) {
     const { config, clock, log, workerModule } = options
     this.#options = options
-    this.#handoff = new Handoff({ clock, queueMax: config.handoffQueue, waitMsMax: config.handshakeTimeoutMs })
-    this.#listeners = config.listen.map((address, index) => this.#createListener(address, index))
+    this.#handoff = new Handoff({
+      clock,
+      queueMax: config.handoffQueue,
+      waitMsMax: config.handshakeTimeoutMs,
+      hasRoom: (pending) => this.#descriptors.free(pending) > DESCRIPTORS_SPARE,
+    })
+    this.#refusalReport = new RefusalReport(clock, log)
+    this.#entrance = this.#createEntrance()
     const nextEpoch = epochs(clock)
     this.#supervisor = new Supervisor({ config, clock, log, workerModule, nextEpoch, observer: this.#observer() })
   }
@@ -81,18 +89,16 @@ export class Primary {
    * @returns undefined when it was stopped before
    */
   async start(): Promise<Started | undefined> {
-    for (const [index, listener] of this.#listeners.entries()) {
-      await this.#listen(listener, index)
-      if (this.#stopping) return undefined
-    }
+    await this.#entrance.open()
+    if (this.#stopping) return undefined
     this.#supervisor.start()
     // The sweep runs behind the poll of its turn: an answer that is in a channel is read before it is missed.
-    this.#options.clock.every(SWEEP_INTERVAL_MS, () => setImmediate(() => this.#handoff.sweep()))
+    this.#options.clock.every(SWEEP_INTERVAL_MS, () => setImmediate(() => this.#sweep()))
     await Promise.race([this.#started.promise, this.stopped])
     if (this.#stopping) return undefined
     this.#hasStarted = true
-    const addresses = this.#listeners.map((listener, index) => {
-      return { ...listener.bound, configured: this.#options.config.listen[index]?.address ?? '' }
+    const addresses = this.#entrance.bound.map((bound, index) => {
+      return { ...bound, configured: this.#options.config.listen[index]?.address ?? '' }
     })
     return { addresses, workers: this.#supervisor.workers.map(({ slot, pid }) => ({ slot, pid })) }
   }
@@ -106,7 +112,7 @@ export class Primary {
     const text = `${reason}: draining; a second signal, a second or more later, ends at once`
     log.info({ event: 'draining', reason, deadlineMs: config.drainTimeoutMs }, text)
     this.#supervisor.stop()
-    await Promise.all(this.#listeners.map((listener) => listener.stop()))
+    await this.#entrance.close()
     // A worker that was told to drain might be gone before a socket on its way to it is served.
     await Promise.race([this.#handoff.idle(), new Promise<void>((resolve) => clock.after(HANDOFF_GRACE_MS, resolve))])
     const { workers } = this.#supervisor
@@ -117,37 +123,53 @@ export class Primary {
     cancel()
   }
 
-  #createListener(address: Config['listen'][number], index: number): Listener {
-    return new Listener({
-      config: address,
-      backlog: this.#options.config.backlog,
-      clock: this.#options.clock,
-      raw: this.#options.raw,
-      onSocket: (accepted: Accepted) => this.#handoff.offer(accepted, index),
-      onFault: (status) => this.#acceptFailed(address.address, status),
-    })
+  #createEntrance(): Entrance {
+    const { config, clock, raw } = this.#options
+    const options: EntranceOptions = {
+      config,
+      clock,
+      raw,
+      onSocket: (accepted, listener) => this.#handoff.offer(accepted, listener),
+      onFault: (address, status) => this.#acceptFailed(address, status),
+    }
+    return config.accept === 'reuseport' ? new ReuseportEntrance(options) : new HandoffEntrance(options)
   }
 
-  async #listen(listener: Listener, index: number): Promise<void> {
-    const address = this.#options.config.listen[index]
-    try {
-      await listener.listen()
-    } catch (error) {
-      await Promise.all(this.#listeners.slice(0, index).map((bound) => bound.stop()))
-      throw new StartError(explainListenError(address?.address ?? '', address?.port ?? 0, error), { cause: error })
-    }
+  #sweep(): void {
+    this.#handoff.sweep()
+    this.#entrance.sweep()
+    this.#descriptors.recount(this.#handoff.pending)
+    this.#refusalReport.look(this.#refusalsSoFar())
+  }
+
+  /** Sockets that were closed unserved, by reason: here, and by workers that accept. */
+  #refusalsSoFar(): number[] {
+    const sum = [...this.#refusals]
+    addRefusals(sum, this.#handoff.refusals)
+    for (const { refusals } of this.#supervisor.workers) addRefusals(sum, refusals)
+    return sum
   }
 
   #observer(): WorkerObserver {
     const handoff = this.#handoff
+    const entrance = this.#entrance
     return {
       onReady: (worker) => this.#ready(worker),
       onFailed: (worker, message) => this.#failed(worker, message),
-      onAccepted: (worker, sequence) => {
-        worker.accepted++
-        handoff.acknowledge(worker, sequence)
+      onAccepted: (worker, sequences) => {
+        worker.accepted += sequences.length
+        for (const sequence of sequences) handoff.acknowledge(worker, sequence)
       },
       onRefused: (worker, sequence) => handoff.decline(worker, sequence),
+      onListening: (worker, slot, listener) => {
+        entrance.workerListening(worker, slot, listener)
+        this.#checkStarted()
+      },
+      onUnlistened: (worker, slot) => entrance.workerUnlistened(worker, slot),
+      onSnapshot: (worker) => {
+        handoff.heard(worker)
+        entrance.workerHeard(worker)
+      },
       onDrained: (_, forced) => {
         this.#forced += forced
       },
@@ -161,9 +183,15 @@ export class Primary {
       return
     }
     this.#handoff.addTarget(worker)
+    this.#entrance.workerReady(worker)
     this.#options.log.debug({ event: 'worker-ready', slot: worker.slot, worker: worker.pid }, 'worker ready')
+    this.#checkStarted()
+  }
+
+  #checkStarted(): void {
     const { workers } = this.#supervisor
-    if (workers.length === this.#options.config.workers && workers.every(({ ready }) => ready)) this.#started.resolve()
+    const isReady = workers.length === this.#options.config.workers && workers.every(({ ready }) => ready)
+    if (isReady && this.#entrance.isServed) this.#started.resolve()
   }
 
   #failed(worker: WorkerProcess, message: string): void {
@@ -173,11 +201,13 @@ export class Primary {
   }
 
   #exited(worker: WorkerProcess): void {
+    this.#entrance.workerGone(worker)
     this.#handoff.removeTarget(worker)
+    addRefusals(this.#refusals, worker.refusals)
     for (const [code, count] of worker.counters.closes.entries()) {
       this.#totals.closes[code] = (this.#totals.closes[code] ?? 0) + count
     }
-    this.#totals.connectionsTotal += worker.accepted
+    this.#totals.connectionsTotal += worker.connectionsTotal
     this.#totals.framesIn += worker.counters.framesIn
     if (this.#stopping && this.#supervisor.workers.length === 0) this.#finish()
   }
@@ -186,13 +216,15 @@ export class Primary {
     this.#handoff.refuseAll()
     const { clock, log } = this.#options
     const { connectionsTotal, framesIn, closes } = this.#totals
+    const refusals = this.#refusalsSoFar()
     const named = closes.map((count, code): [string, number] => [closeReasonName(code), count])
     log.info(
       {
         event: 'stopped',
         tookMs: Math.round(clock.nowMs() - this.#stopBeganMs),
         forced: this.#forced,
-        refused: this.#handoff.refused,
+        refused: refusals.reduce((sum, count) => sum + count, 0),
+        refusals: namedRefusals(refusals),
         connectionsTotal,
         framesIn,
         closes: Object.fromEntries(named.filter(([, count]) => count > 0)),

@@ -10,6 +10,13 @@ import type { Logger } from '../log.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import { WorkerProcess, type WorkerObserver } from './worker-process.ts'
 
+/**
+ * For glibc; elsewhere they mean nothing. Without a fixed threshold malloc stops mapping large blocks once one was freed,
+ * and the heap they are in then shrinks no further than to what still lives at its end. An arena for each of V8's threads
+ * costs 3 MB.
+ */
+const MALLOC_SETTINGS = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '1048576' }
+
 export interface SupervisorOptions {
   readonly config: Config
   readonly clock: Clock
@@ -51,13 +58,18 @@ export class Supervisor {
 
   #startSlot(slot: number): void {
     const { config, clock, observer, nextEpoch, workerModule } = this.#options
-    const started = new WorkerProcess(fork(workerModule), slot, clock.nowMs(), {
-      ...observer,
-      onExit: (worker, code, signal) => {
-        this.#ended(worker, code, signal)
-        observer.onExit(worker, code, signal)
+    const started = new WorkerProcess(
+      fork(workerModule, { env: { ...MALLOC_SETTINGS, ...process.env } }),
+      slot,
+      clock.nowMs(),
+      {
+        ...observer,
+        onExit: (worker, code, signal) => {
+          this.#ended(worker, code, signal)
+          observer.onExit(worker, code, signal)
+        },
       },
-    })
+    )
     this.#slots.set(slot, started)
     started.tell({ type: 'start', slot, epoch: nextEpoch(), config })
   }
@@ -66,13 +78,17 @@ export class Supervisor {
     const { slot } = worker
     this.#slots.delete(slot)
     if (this.#stopping) return
-    const { clock, log } = this.#options
+    const { clock, log, config } = this.#options
     const backoff = this.#backoffs.get(slot) ?? new RestartBackoff()
     this.#backoffs.set(slot, backoff)
     const waitMs = backoff.next(clock.nowMs() - worker.startedAtMs)
-    const lostAtMost = worker.connectionsAtMost
+    // Of what a worker accepted itself since its last snapshot nobody knows.
+    const lost =
+      config.accept === 'handoff'
+        ? { lostAtMost: worker.connectionsAtMost }
+        : { openAtLastSnapshot: worker.counters.connectionsOpen }
     log.error(
-      { event: 'worker-exited', slot, worker: worker.pid, code, signal, lostAtMost, restartMs: waitMs },
+      { event: 'worker-exited', slot, worker: worker.pid, code, signal, ...lost, restartMs: waitMs },
       'a worker ended; its slot is started again',
     )
     this.#restarts.set(

@@ -8,30 +8,54 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
+import { createRefusals } from '../refusal.ts'
+import { socketOf } from '../transport/accepted.ts'
+import { openRawChannel, type RawChannel } from '../transport/raw-channel.ts'
+import { isRawHandle } from '../transport/raw-handle.ts'
+import type { ListeningHandle } from '../transport/raw-listener.ts'
 import { type Counters, createCounters } from '../worker/counters.ts'
-import { sendable } from './accepted.ts'
 import type { HandoffTarget, Ticket } from './handoff-lane.ts'
 
 export interface WorkerObserver {
   onReady(worker: WorkerProcess): void
   /** The worker says that it cannot start, and why. */
   onFailed(worker: WorkerProcess, message: string): void
-  onAccepted(worker: WorkerProcess, sequence: number): void
+  onAccepted(worker: WorkerProcess, sequences: readonly number[]): void
   onRefused(worker: WorkerProcess, sequence: number): void
+  /** It accepts from this socket of a slot. */
+  onListening(worker: WorkerProcess, slot: number, listener: number): void
+  /** It accepts no more from the sockets of a slot. */
+  onUnlistened(worker: WorkerProcess, slot: number): void
+  /** It said how it is: once a second, while its loop turns. */
+  onSnapshot(worker: WorkerProcess): void
   onDrained(worker: WorkerProcess, forced: number): void
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void
 }
 
+/**
+ * Sockets with a channel that hands over one after the other: one on its way, and one that follows as soon as it is
+ * free. Node walks its whole queue for each that it sends: 4000 queued handles took 0.9 s of CPU.
+ */
+export const WINDOW_ONE_BY_ONE = 2
+/** Sockets with a channel that does not wait: enough that it never runs dry, and few wait for a worker that hangs. */
+export const WINDOW_INLINE = 32
+
 export class WorkerProcess implements HandoffTarget {
   readonly slot: number
   readonly startedAtMs: number
+  window = WINDOW_ONE_BY_ONE
+  descriptorsFree = 0
   /** As of the last snapshot. */
   counters: Counters = createCounters()
+  /** Sockets that it accepted itself and closed unserved, as of the last snapshot. */
+  refusals: readonly number[] = createRefusals()
   ready = false
   /** Sockets that it has acknowledged. */
   accepted = 0
   readonly #process: ChildProcess
   readonly #observer: WorkerObserver
+  /** Where sockets go without waiting for each other; undefined unless both sides can. */
+  #rawChannel: RawChannel | undefined
 
   constructor(process: ChildProcess, slot: number, startedAtMs: number, observer: WorkerObserver) {
     this.#process = process
@@ -46,9 +70,14 @@ export class WorkerProcess implements HandoffTarget {
     process.on('error', () => undefined)
   }
 
+  /** Connections that it had, as far as is known: of those that it accepts itself it tells once a second. */
+  get connectionsTotal(): number {
+    return Math.max(this.accepted, this.counters.connectionsTotal)
+  }
+
   /** Connections that it holds, as far as is known: it says once a second which have ended. */
   get connectionsAtMost(): number {
-    return this.accepted - this.counters.closes.reduce((sum, count) => sum + count, 0)
+    return this.connectionsTotal - this.counters.closes.reduce((sum, count) => sum + count, 0)
   }
 
   get pid(): number {
@@ -62,8 +91,18 @@ export class WorkerProcess implements HandoffTarget {
   sendSocket({ sequence, listener, handle, expiresAtMs }: Ticket): void {
     if (!this.#process.connected) return
     const message: ToWorker = { type: 'socket', sequence, listener, expiresAtMs }
-    // The type of a handle knows only what is documented; a raw one has travelled this way since Node's first cluster.
-    this.#process.send(message, sendable(handle) as never, { keepOpen: true }, ignoreSendError)
+    const socket = socketOf(handle)
+    if (this.#rawChannel !== undefined && isRawHandle(socket)) this.#rawChannel.send(JSON.stringify(message), socket)
+    else this.#sendWith(message, socket)
+  }
+
+  /** Lets it accept from a socket of a slot. */
+  listen(slot: number, listener: number, handle: ListeningHandle): void {
+    if (this.#process.connected) this.#sendWith({ type: 'listen', slot, listener }, handle)
+  }
+
+  unlisten(slot: number): void {
+    this.tell({ type: 'unlisten', slot })
   }
 
   disown(sequence: number): void {
@@ -74,23 +113,39 @@ export class WorkerProcess implements HandoffTarget {
     this.#process.kill('SIGKILL')
   }
 
+  #sendWith(message: ToWorker, handle: unknown): void {
+    // The type of a handle knows only what is documented; a raw one has travelled this way since Node's first cluster.
+    this.#process.send(message, handle as never, { keepOpen: true }, ignoreSendError)
+  }
+
   #receive(message: ToPrimary): void {
     const observer = this.#observer
+    if ('descriptorsFree' in message) this.descriptorsFree = message.descriptorsFree
     switch (message.type) {
       case 'ready':
         this.ready = true
+        this.#rawChannel = message.inline ? openRawChannel(this.#process) : undefined
+        if (this.#rawChannel !== undefined) this.window = WINDOW_INLINE
         return observer.onReady(this)
       case 'failed':
         return observer.onFailed(this, message.message)
       case 'accepted':
-        return observer.onAccepted(this, message.sequence)
+        return observer.onAccepted(this, message.sequences)
       case 'refused':
         return observer.onRefused(this, message.sequence)
+      case 'listening':
+        return observer.onListening(this, message.slot, message.listener)
+      case 'unlistened':
+        return observer.onUnlistened(this, message.slot)
+      case 'room':
+        return
       case 'snapshot':
         this.counters = message.counters
-        return
+        this.refusals = message.refusals
+        return observer.onSnapshot(this)
       case 'drained':
         this.counters = message.counters
+        this.refusals = message.refusals
         return observer.onDrained(this, message.forced)
     }
   }

@@ -4,7 +4,7 @@
  * Invariant: the worker reuses one context for every frame whose handler returns at once; one whose handler returned a
  * promise stays with it, and the worker takes a fresh one.
  */
-import type { Metadata } from '@shardwire/protocol'
+import { copyBytes, type Metadata, viewOf } from '@shardwire/protocol'
 
 /**
  * Returned by a handler to answer with the very bytes of the body: the cheapest answer, copied once and not encoded.
@@ -27,7 +27,7 @@ export interface Request {
   readonly route: string
   /**
    * The body: for a msgpack route its value, yours to keep; for a bytes route a view that holds **until the handler
-   * returns** or reaches its first `await`; ask again after it, or copy.
+   * returns** or reaches its first `await`; ask again after it, or `keep()`. Not to be written into.
    */
   readonly body: unknown
   /** The same for a bytes route, as bytes; empty for other routes. */
@@ -39,6 +39,11 @@ export interface Request {
   readonly signal: AbortSignal
   /** Whether the caller waits for an answer (REQUEST) or not (MESSAGE). */
   readonly wantsAnswer: boolean
+  /**
+   * A copy of `bytes` that is yours, for as long as you like: for what outlives the handler. Each call makes one. Small
+   * ones share memory with others, as a Buffer does; `keep().slice()` is memory of its own, that may be transferred.
+   */
+  keep(): Uint8Array
   /** Answers with the bytes of the body as they came: `return request.forward()`. */
   forward(): typeof FORWARD
 }
@@ -59,6 +64,8 @@ export class RequestContext implements Request {
   end = 0
   /** Whether the body is opaque bytes. */
   #isBytes = false
+  /** The memory that `keepBody` took the body out of. */
+  #left: ArrayBufferLike | undefined = undefined
   #abort: AbortController | undefined = undefined
   #abortReason: Error | undefined = undefined
 
@@ -75,7 +82,8 @@ export class RequestContext implements Request {
   }
 
   get bytes(): Uint8Array {
-    return this.#isBytes ? this.memory.subarray(this.start, this.end) : NO_BYTES
+    // A plain Uint8Array: `slice` of a Buffer is no copy, and whoever reads the type takes it for one.
+    return this.#isBytes ? viewOf(this.memory, this.start, this.end) : NO_BYTES
   }
 
   get signal(): AbortSignal {
@@ -84,15 +92,35 @@ export class RequestContext implements Request {
     return this.#abort.signal
   }
 
+  keep(): Uint8Array {
+    if (!this.#isBytes) return NO_BYTES
+    const bytes = this.end - this.start
+    // From Node's pool: memory of its own takes ten times as long to allocate as a small body to copy.
+    const own = Buffer.allocUnsafe(bytes)
+    copyBytes(this.memory, this.start, this.end, own, 0)
+    return viewOf(own, 0, bytes)
+  }
+
   forward(): typeof FORWARD {
     return FORWARD
   }
 
   /** Gives an asynchronous handler a copy of its body: the memory it stands in is about to be read into again. */
   keepBody(): void {
+    this.#left = this.memory.buffer
     this.memory = Uint8Array.prototype.slice.call(this.memory, this.start, this.end)
     this.end -= this.start
     this.start = 0
+  }
+
+  /**
+   * Whether an asynchronous handler's answer is a view that it took before its first `await`: other bytes may stand
+   * there by now. A view of arrived bytes never begins at 0, and only of those is `buffer` asked: for small arrays that
+   * is slow.
+   */
+  isStale(answer: unknown): boolean {
+    if (this.#left === undefined || !(answer instanceof Uint8Array)) return false
+    return answer.byteOffset > 0 && answer.buffer === this.#left
   }
 
   /** Tells the handler that nobody waits any more: now, or when it asks for the signal. */

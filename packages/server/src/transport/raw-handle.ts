@@ -96,7 +96,7 @@ export function loadRawBinding(): RawBinding | undefined {
 }
 
 /** One of Node's bindings; an empty object where there is none of that name. */
-function loadBinding(name: string): object {
+export function loadBinding(name: string): object {
   const load: unknown = Reflect.get(process, 'binding')
   if (typeof load !== 'function') return {}
   try {

@@ -19,6 +19,8 @@ import type { Connection } from './connection.ts'
 import type { Outbound } from './outbound.ts'
 
 const NO_BYTES = new Uint8Array(0)
+const STALE_ANSWER =
+  'it is a view of the body from before the first await: return request.bytes after it, or take request.keep() before'
 
 /** Where failures of handlers are reported; rate-limiting is the reporter's business. */
 export type ReportFailure = (route: string, connection: Connection, error: unknown) => void
@@ -50,7 +52,7 @@ export class Answers {
       if (kind === KIND_REQUEST) this.#send(connection, kind, id, route, NO_BYTES, 0, 0)
       return
     }
-    const body = this.#encode(connection, kind, id, route, value)
+    const body = this.#encode(connection, kind, id, route, context, value)
     if (body !== undefined) this.#send(connection, kind, id, route, body, 0, body.length)
   }
 
@@ -72,8 +74,16 @@ export class Answers {
     this.#closing.sendError(connection, route, kind === KIND_REQUEST ? id : 0, error)
   }
 
-  #encode(connection: Connection, kind: number, id: number, route: Route, value: unknown): Uint8Array | undefined {
+  #encode(
+    connection: Connection,
+    kind: number,
+    id: number,
+    route: Route,
+    context: RequestContext,
+    value: unknown,
+  ): Uint8Array | undefined {
     try {
+      if (context.isStale(value)) throw new Error(STALE_ANSWER)
       return encodeAnswer(route, value)
     } catch (error) {
       this.failure(

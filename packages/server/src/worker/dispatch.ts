@@ -22,6 +22,7 @@ import {
   UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
+import { isPromise } from '../service/promise.ts'
 import { FORWARD, RequestContext } from '../service/request.ts'
 import type { Route } from '../service/service.ts'
 import type { Answers } from './answers.ts'
@@ -213,10 +214,4 @@ export class Dispatch {
     context.value = undefined
     if (context.signalTaken) this.#context = new RequestContext()
   }
-}
-
-/** Whether a handler goes on; reading `then` may run its code. */
-function isPromise(value: unknown): boolean {
-  if (value instanceof Promise) return true
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -4,9 +4,18 @@
  * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the transport has
  * sent everything or is closed. While anything is parked, further answers are copied behind it, so that a peer that
  * does not read holds about as much as is unsent. The read slab is never written: frames that are forwarded are copied
- * first.
+ * first. The slab is `#home`, but while that is parked it is a block from the pool.
  */
-import { copyBytes, frameBytesOf, openFrame, sealFrame, writeFrame } from '@shardwire/protocol'
+import {
+  allocateKernelMemory,
+  allocateMemory,
+  copyBytes,
+  copyInKernel,
+  frameBytesOf,
+  openFrame,
+  sealFrame,
+  writeFrame,
+} from '@shardwire/protocol'
 import type { Budget } from './budget.ts'
 import { type Connection, STATE_CLOSED } from './connection.ts'
 import type { Counters } from './counters.ts'
@@ -23,6 +32,9 @@ export class Outbound {
   readonly #counters: Counters
   /** A write left bytes pending. */
   readonly #onPending: (connection: Connection) => void
+  /** Where forwarded frames are copied to without a view, and checksums computed in place. */
+  readonly #home: Uint8Array
+  #homeIsParked = false
   #slab: Uint8Array
   /** Bytes of the slab that are written and not yet flushed. */
   #at = 0
@@ -37,7 +49,8 @@ export class Outbound {
     this.#budget = budget
     this.#counters = counters
     this.#onPending = onPending
-    this.#slab = budget.leaseForWorker(WRITE_SLAB_BYTES)
+    this.#home = allocateKernelMemory(WRITE_SLAB_BYTES) ?? allocateMemory(WRITE_SLAB_BYTES)
+    this.#slab = this.#home
   }
 
   /** Sends one frame, its body copied from source[start, end). */
@@ -91,6 +104,7 @@ export class Outbound {
     this.#copyRun()
     this.#writeSlab()
     this.#owner = null
+    this.#goHome()
   }
 
   /** Takes back the blocks of a connection whose writes have all finished, or that is closed. */
@@ -98,7 +112,18 @@ export class Outbound {
     const { parked } = connection
     if (parked === null) return
     connection.parked = null
-    for (const block of parked.blocks) this.#budget.release(block)
+    for (const block of parked.blocks) {
+      if (block === this.#home) this.#homeIsParked = false
+      else this.#budget.release(block)
+    }
+    this.#goHome()
+  }
+
+  /** Gives back the block that stood in for the slab, once that is free again and nothing stands in the other. */
+  #goHome(): void {
+    if (this.#slab === this.#home || this.#homeIsParked || this.#owner !== null) return
+    this.#budget.release(this.#slab)
+    this.#slab = this.#home
   }
 
   /** Makes the slab this connection's, with room for `bytes`, or empty where a slab cannot hold so many. */
@@ -129,7 +154,7 @@ export class Outbound {
     const bytes = end - start
     if (this.#at + bytes > WRITE_SLAB_BYTES) this.#writeSlab()
     if (bytes <= WRITE_SLAB_BYTES) {
-      copyBytes(memory, start, end, this.#slab, this.#at)
+      if (!copyInKernel(memory, start, end, this.#slab, this.#at)) copyBytes(memory, start, end, this.#slab, this.#at)
       this.#at += bytes
       return
     }
@@ -150,6 +175,7 @@ export class Outbound {
     const slab = this.#slab
     if (!this.#write(connection, slab, 0, bytes)) return
     connection.parked = { blocks: [slab], tailBytes: bytes }
+    if (slab === this.#home) this.#homeIsParked = true
     this.#slab = this.#budget.lease(connection, WRITE_SLAB_BYTES) ?? this.#budget.leaseForWorker(WRITE_SLAB_BYTES)
     this.#onPending(connection)
   }

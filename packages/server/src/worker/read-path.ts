@@ -6,10 +6,12 @@
  * connection is on hold nothing of it is dispatched, and its reading is paused.
  */
 import {
+  allocateKernelMemory,
   allocateMemory,
   DECODE_BROKEN,
   DECODE_NEED_MORE,
   errorName,
+  POISON_BYTE,
   PREFIX_BYTES,
   type RingBuffer,
   ShardwireError,
@@ -35,14 +37,16 @@ export interface ReadPathParts {
   readonly deadlines: Deadlines
   readonly budget: TurnBudget
   readonly counters: Counters
+  /** Debug: overwrite what was read once it has been dispatched or moved. */
+  readonly poison: boolean
   /** A fault of this server: it costs the connection and is reported. */
   readonly onFault: (error: unknown) => void
 }
 
 export class ReadPath {
   readonly #parts: ReadPathParts
-  /** Where every read of the worker lands, unless its connection has a ring. */
-  readonly slab = allocateMemory(READ_SLAB_BYTES)
+  /** Where every read of the worker lands, unless its connection has a ring; checksums are computed where it stands. */
+  readonly slab = allocateKernelMemory(READ_SLAB_BYTES) ?? allocateMemory(READ_SLAB_BYTES)
   /** What `#run` was told by the decoder last: bytes that the cut frame has in all. */
   #frameBytes = PREFIX_BYTES
 
@@ -62,6 +66,7 @@ export class ReadPath {
     } catch (error) {
       this.#fault(connection, error)
     }
+    if (this.#parts.poison && before === null) this.slab.fill(POISON_BYTE, 0, bytes)
     const { ring } = connection
     if (ring !== null && ring.writableBytes > 0) return this.#behind(ring)
     return before === null ? undefined : this.slab
@@ -86,6 +91,7 @@ export class ReadPath {
     } catch (error) {
       this.#fault(connection, error)
     }
+    if (this.#parts.poison) chunk.fill(POISON_BYTE)
   }
 
   /** Lets a connection that was on hold go on: first with what waits in its ring, then with reading. */

@@ -3,16 +3,18 @@
  * Must not know: frames, why bytes wait.
  * Invariant: libuv already points behind a ring's last byte when a read callback returns. So a ring is taken, moved,
  * grown and given back only inside a read callback of its own connection (or after the socket is closed); outside, its
- * bytes may be consumed and nothing else. A ring grows by doubling with the bytes that have come, never with what a
- * header announces, so a peer holds at most four times what it really sent, or the smallest block.
+ * bytes may be consumed and nothing else. A ring grows when bytes have filled it, towards its frame's end but never by
+ * what a header announces alone: a peer holds at most four times what it really sent, or the smallest block.
  */
 import { RingBuffer } from '@shardwire/protocol'
 import type { Budget } from './budget.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 
-/** The smallest ring, in bytes. */
-export const RING_BYTES_MIN = 4096
+/** The smallest ring, in bytes: what a connection costs that is stuck behind the first byte of a frame. */
+export const RING_BYTES_MIN = 512
+/** A full ring grows fourfold where its frame needs it: half the reads of doubling. */
+const GROWTH = 4
 
 export class Rings {
   readonly #budget: Budget
@@ -50,7 +52,9 @@ export class Rings {
   makeRoom(connection: Connection, ring: RingBuffer, frameBytes: number): boolean {
     const wanted = Math.min(frameBytes, ring.memory.length)
     if (ring.makeRoom(Math.max(wanted, ring.readableBytes + 1)) && ring.writableBytes > 0) return true
-    const larger = this.#budget.lease(connection, Math.min(this.#blockBytesMax, ring.memory.length * 2))
+    const { length } = ring.memory
+    const grown = Math.max(length * 2, Math.min(frameBytes, length * GROWTH))
+    const larger = this.#budget.lease(connection, Math.min(this.#blockBytesMax, grown))
     if (larger === undefined) return false
     this.#budget.release(ring.moveTo(larger))
     return ring.writableBytes > 0

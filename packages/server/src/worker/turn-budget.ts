@@ -1,9 +1,12 @@
 /**
  * Owns the share of a loop turn that one connection may take: libuv reads a busy socket up to 32 times before the next.
  * Must not know: frames, sockets.
- * Invariant: a connection that is served again without another in between keeps counting on; the clock (48 ns a look)
- * is asked after the 1st, 2nd, 4th, 8th and then every 16th frame of a batch, if another follows it: a slow handler is
- * noticed after two frames, a quick one pays next to nothing, a batch of one frame nothing at all.
+ * Invariant: a connection that is served again without another in between keeps counting on. A look at the clock costs
+ * 48 ns, half of what serving a short frame does, so there are two ways to look: closely (after the 1st, 2nd, 4th, 8th
+ * and then every 16th frame of a batch that another follows), in the first batches, in each 64th and for a while after
+ * any handler was slow; else after every 16th. So quick handlers pay next to nothing, a batch of one frame nothing at
+ * all, a handler that stays slow is noticed after two frames and one that becomes slow after 32 at the latest, or in the
+ * next batch that is watched.
  */
 
 /** Bytes of one connection in a turn. */
@@ -12,6 +15,12 @@ export const TURN_BYTES_MAX = 262_144
 export const TURN_MS_MAX = 1
 
 const CHECK_EVERY = 16
+/** One batch in so many is watched closely, to learn whether handlers have become slow. */
+const WATCH_EVERY = 64
+/** After a slow one, batches that are watched closely. */
+const WATCHED_AFTER_SLOW = 256
+/** Milliseconds of a frame from which handlers count as slow: fifty of them are a turn. */
+const SLOW_FRAME_MS = TURN_MS_MAX / 50
 const NOT_STARTED = -1
 
 export class TurnBudget {
@@ -19,10 +28,14 @@ export class TurnBudget {
   #last: object | null = null
   #bytes = 0
   #spentMs = 0
-  /** When the clock was asked last in this batch. */
+  /** When the clock was asked last in this batch, and at which frame. */
   #startedMs = NOT_STARTED
+  #startedFrame = 0
   #frames = 0
   #nextCheck = 1
+  #batches = 0
+  /** Batches still to be watched closely; the first ones are. */
+  #watched = WATCHED_AFTER_SLOW
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
@@ -37,7 +50,7 @@ export class TurnBudget {
     }
     this.#bytes += bytes
     this.#frames = 0
-    this.#nextCheck = 1
+    this.#nextCheck = this.#isWatched() ? 1 : CHECK_EVERY
     this.#startedMs = NOT_STARTED
   }
 
@@ -46,13 +59,31 @@ export class TurnBudget {
    * one when it has.
    */
   isSpent(): boolean {
-    if (++this.#frames < this.#nextCheck) return false
+    if (++this.#frames < this.#nextCheck) return this.#bytes > TURN_BYTES_MAX && this.#end()
     this.#nextCheck += Math.min(this.#nextCheck, CHECK_EVERY)
     const nowMs = this.#nowMs()
-    if (this.#startedMs !== NOT_STARTED) this.#spentMs += nowMs - this.#startedMs
+    if (this.#startedMs !== NOT_STARTED) this.#measured(nowMs - this.#startedMs)
     this.#startedMs = nowMs
+    this.#startedFrame = this.#frames
     if (this.#spentMs <= TURN_MS_MAX && this.#bytes <= TURN_BYTES_MAX) return false
+    return this.#end()
+  }
+
+  #end(): true {
     this.#last = null
     return true
+  }
+
+  #isWatched(): boolean {
+    if (this.#watched > 0) {
+      this.#watched--
+      return true
+    }
+    return ++this.#batches % WATCH_EVERY === 0
+  }
+
+  #measured(ms: number): void {
+    this.#spentMs += ms
+    if (ms > SLOW_FRAME_MS * (this.#frames - this.#startedFrame)) this.#watched = WATCHED_AFTER_SLOW
   }
 }

@@ -41,6 +41,7 @@ describe('without any settings', () => {
       logLevel: 'info',
       logFormat: 'auto',
       transport: 'auto',
+      accept: 'handoff',
     })
   })
 

@@ -39,8 +39,10 @@ describe.each(ROWS)('$name', ({ key, name, kind, fallback, meaning, example }) =
 
 it('the table has the options of this version, and no others', () => {
   expect(ROWS.map(({ name }) => name.slice('SHARDWIRE_'.length)).toSorted()).toEqual([
+    'ACCEPT',
     'ADMIN',
     'BACKLOG',
+    'DEBUG_VIEWS',
     'DRAIN_TIMEOUT_MS',
     'FRAME_TIMEOUT_MS',
     'HANDOFF_QUEUE',

@@ -1,21 +1,8 @@
-import { readdirSync, readlinkSync } from 'node:fs'
 import { encodeFrame } from '@shardwire/protocol'
 import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
+import { socketsOf } from './burst.ts'
 import * as frames from './frames.ts'
-
-/** Sockets that a process has open. */
-function socketsOf(pid: number): number {
-  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`)
-    } catch {
-      // Closed between the two calls.
-      return ''
-    }
-  })
-  return links.filter((link) => link.startsWith('socket:')).length
-}
 
 /** Says HELLO on one connection after the other, keeping them open, so that the order of accepts is known. */
 async function connectInOrder(daemon: Daemon, count: number): Promise<{ clients: RawClient[]; shards: number[] }> {
@@ -31,7 +18,7 @@ async function connectInOrder(daemon: Daemon, count: number): Promise<{ clients:
 
 describe('placement', () => {
   it('is strictly round-robin over 1000 connections', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '4' })
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '4', SHARDWIRE_ACCEPT: 'handoff' })
     const { clients, shards } = await connectInOrder(daemon, 1000)
     expect(shards).toEqual(Array.from({ length: 1000 }, (_, index) => index % 4))
     const ids = new Set<string>()
@@ -57,7 +44,7 @@ describe('placement', () => {
   })
 
   it('serves what came while the last worker of a slot was killed: the slot is started again', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2' })
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2', SHARDWIRE_ACCEPT: 'handoff' })
     const [victim] = daemon.workers
     const { clients, shards } = await connectInOrder(daemon, 2)
     expect(shards).toEqual([0, 1])

@@ -16,6 +16,8 @@ async function answerPings(client: RawClient, count: number): Promise<void> {
 describe('a worker that did not run for several heartbeat intervals', () => {
   it('kills no peer that answers its PINGs: what came meanwhile is read before anyone is judged', async () => {
     await using daemon = await startDaemon({
+      // Two clients shall have two workers.
+      SHARDWIRE_ACCEPT: 'handoff',
       SHARDWIRE_WORKERS: '2',
       SHARDWIRE_HEARTBEAT_MS: '60',
       SHARDWIRE_HEARTBEAT_MISSES: '3',

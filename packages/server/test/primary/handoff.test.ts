@@ -1,11 +1,17 @@
 import { FakeClock } from '@shardwire/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Accepted } from '../../src/primary/accepted.ts'
+import { DESCRIPTORS_SPARE } from '../../src/descriptors.ts'
 import { Handoff } from '../../src/primary/handoff.ts'
-import { type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS, WINDOW } from '../../src/primary/handoff-lane.ts'
+import { type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS } from '../../src/primary/handoff-lane.ts'
+import { namedRefusals } from '../../src/refusal.ts'
+import type { Accepted } from '../../src/transport/accepted.ts'
+
+const WINDOW = 2
 
 class FakeTarget implements HandoffTarget {
   readonly slot: number
+  readonly window = WINDOW
+  descriptorsFree = Number.POSITIVE_INFINITY
   readonly tickets: Ticket[] = []
   readonly disowned: number[] = []
 
@@ -47,13 +53,14 @@ function names(target: FakeTarget): string[] {
   return target.tickets.map(({ handle }) => (handle as FakeHandle).name)
 }
 
+const hasRoom = (): boolean => true
 let clock: FakeClock
 let handoff: Handoff
 let a: FakeTarget
 let b: FakeTarget
 beforeEach(() => {
   clock = new FakeClock()
-  handoff = new Handoff({ clock, queueMax: 6, waitMsMax: 5000 })
+  handoff = new Handoff({ clock, queueMax: 6, waitMsMax: 5000, hasRoom })
   a = new FakeTarget(0)
   b = new FakeTarget(1)
 })
@@ -77,7 +84,7 @@ describe('order', () => {
   })
 
   it('gives a channel no more than its window, and the next only for an answer', () => {
-    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000 })
+    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000, hasRoom })
     handoff.addTarget(a)
     for (let index = 0; index < WINDOW + 2; index++) handoff.offer(fakeHandle(String(index)), 0)
     expect(a.tickets).toHaveLength(WINDOW)
@@ -103,7 +110,7 @@ describe('order', () => {
   })
 
   it('a worker that stands still loses what waits behind its window too', () => {
-    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000 })
+    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000, hasRoom })
     handoff.addTarget(a)
     for (let index = 0; index < WINDOW + 3; index++) handoff.offer(fakeHandle(String(index)), 0)
     handoff.addTarget(b)
@@ -176,12 +183,63 @@ describe('second tries', () => {
   })
 })
 
+describe('descriptors', () => {
+  it('of a worker: it gets no more than it has, whether sent or waiting; then the round passes it over', () => {
+    a.descriptorsFree = DESCRIPTORS_SPARE + 1
+    handoff.addTarget(a)
+    handoff.addTarget(b)
+    for (const name of ['1', '2', '3']) handoff.offer(fakeHandle(name), 0)
+    expect([names(a), names(b)]).toEqual([['1'], ['2', '3']])
+  })
+
+  it('of all workers: a socket is refused at once, and taken again when one has room', () => {
+    a.descriptorsFree = DESCRIPTORS_SPARE
+    handoff.addTarget(a)
+    const handle = fakeHandle('1')
+    handoff.offer(handle, 0)
+    expect([handle.closed, handoff.pending, namedRefusals(handoff.refusals)]).toEqual([1, 0, { NO_DESCRIPTORS: 1 }])
+    a.descriptorsFree++
+    handoff.offer(fakeHandle('2'), 0)
+    expect(names(a)).toEqual(['2'])
+  })
+
+  it('a worker that stands still is not sent what others have no room for', () => {
+    handoff.addTarget(a)
+    handoff.offer(fakeHandle('1'), 0)
+    b.descriptorsFree = DESCRIPTORS_SPARE + 1
+    handoff.addTarget(b)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+    handoff.sweep()
+    handoff.offer(fakeHandle('2'), 0)
+    expect([names(a), names(b), handoff.refused]).toEqual([['1'], ['1'], 1])
+  })
+
+  it('of this process: at its own reserve a socket is refused', () => {
+    handoff = new Handoff({ clock, queueMax: 6, waitMsMax: 5000, hasRoom: (pending) => pending < 2 })
+    const handles = ['1', '2', '3'].map(fakeHandle)
+    for (const handle of handles) handoff.offer(handle, 0)
+    expect(handles.map(({ closed }) => closed)).toEqual([0, 0, 1])
+    expect(namedRefusals(handoff.refusals)).toEqual({ NO_DESCRIPTORS: 1 })
+  })
+
+  it('a worker that is heard of has not stalled, though a ticket was lost on its way', () => {
+    handoff.addTarget(a)
+    handoff.addTarget(b)
+    handoff.offer(fakeHandle('1'), 0)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+    handoff.sweep()
+    handoff.heard(a)
+    handoff.offer(fakeHandle('2'), 0)
+    expect([names(a), names(b)]).toEqual([['1', '2'], ['1']])
+  })
+})
+
 describe('bounds', () => {
   it('refuses, closes and counts what is beyond the queue', () => {
     const handles = Array.from({ length: 8 }, (_, index) => fakeHandle(String(index)))
     for (const handle of handles) handoff.offer(handle, 0)
     expect(handles.map(({ closed }) => closed)).toEqual([0, 0, 0, 0, 0, 0, 1, 1])
-    expect(handoff.refused).toBe(2)
+    expect(namedRefusals(handoff.refusals)).toEqual({ QUEUE_FULL: 2 })
   })
 
   it('counts unacknowledged sockets too', () => {
@@ -210,7 +268,7 @@ describe('bounds', () => {
       clock.advance(TICKET_MS + TICKET_MARGIN_MS)
       handoff.sweep()
     }
-    expect([handle.closed, handoff.pending, handoff.refused]).toEqual([1, 0, 1])
+    expect([handle.closed, handoff.pending, namedRefusals(handoff.refusals)]).toEqual([1, 0, { TOO_OLD: 1 }])
   })
 
   it('is idle once every socket is acknowledged or refused', async () => {
@@ -235,6 +293,6 @@ describe('bounds', () => {
     handoff.removeTarget(a)
     handoff.refuseAll()
     expect(handles.map(({ closed }) => closed)).toEqual([1, 1])
-    expect(handoff.pending).toBe(0)
+    expect([handoff.pending, namedRefusals(handoff.refusals)]).toEqual([0, { STOPPING: 2 }])
   })
 })

@@ -1,5 +1,5 @@
 import { BufferPool, RingBuffer } from '@shardwire/protocol'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { Budget, heldBytes } from '../../src/worker/budget.ts'
 import type { Connection } from '../../src/worker/connection.ts'
 import { connect } from './fake-transport.ts'
@@ -34,11 +34,28 @@ function holder(bytes: number): Connection {
   return connection
 }
 
+/** A connection with a ring of `bytes`, which it asks the budget for. */
+function ringOf(bytes: number): Connection {
+  const connection = joined()
+  const block = budget.lease(connection, bytes)
+  if (block !== undefined) connection.ring = new RingBuffer(block)
+  return connection
+}
+
+/** Who was shed for it. */
+function shedBy(asker: Connection): Connection {
+  const victim = shed.at(-1)
+  if (victim === undefined || victim === asker) throw new Error('nobody else was shed')
+  return victim
+}
+
 /** What a connection that was shed gives back when its socket is gone. */
 function close(connection: Connection): void {
   budget.closed(connection)
   for (const block of connection.parked?.blocks ?? []) budget.release(block)
   connection.parked = null
+  if (connection.ring !== null) budget.release(connection.ring.memory)
+  connection.ring = null
   connections.delete(connection)
 }
 
@@ -118,6 +135,37 @@ describe('a storm of refusals', () => {
     const { shedBytes } = asker
     budget.lease(asker, 8 * KIB)
     expect(asker.shedBytes).toBe(shedBytes)
+  })
+})
+
+describe('a storm of equal holders', () => {
+  it('walks over the connections once for hundreds of refusals, and holds the bound all the way', () => {
+    const { length } = Array.from({ length: BYTES_MAX / KIB }, () => ringOf(KIB))
+    let visited = 0
+    vi.spyOn(connections, Symbol.iterator).mockImplementation(function* walk() {
+      for (const connection of Set.prototype.values.call(connections)) {
+        visited++
+        yield connection
+      }
+    })
+    for (let asked = 0; asked < 100 * length; asked++) {
+      ringOf(KIB)
+      const victim = shed.at(-1)
+      if (victim !== undefined && connections.has(victim)) close(victim)
+      expect(pool.leasedBytes).toBe(BYTES_MAX)
+    }
+    expect([shed.length, connections.size]).toEqual([100 * length, length])
+    // Each walk finds all of them: two passes for as many refusals as there are holders.
+    expect(visited / shed.length).toBeLessThan(4)
+  })
+
+  it('sheds one that came to hold more since the last walk before those that were found then', () => {
+    for (let count = 0; count < BYTES_MAX / KIB; count++) ringOf(KIB)
+    close(shedBy(ringOf(KIB)))
+    for (const each of [...connections].slice(0, 8)) close(each)
+    const large = ringOf(8 * KIB)
+    ringOf(KIB)
+    expect(shed.at(-1)).toBe(large)
   })
 })
 

@@ -3,7 +3,10 @@ import { decodeErrorBody, encodeBody, encodeFrame, type Frame, KIND_CANCEL, KIND
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 import { FakeClock, FrameReader, type ReceivedFrame } from '@shardwire/testkit'
 import { closeReasonName } from '../../src/close-reason.ts'
+import { KeptViews } from '../../src/service/kept-views.ts'
+import { watchViews } from '../../src/service/lent-views.ts'
 import { defineService, type RouteDefinition } from '../../src/service/service.ts'
+import { loadCollector } from '../../src/worker/collector.ts'
 import type { Connection } from '../../src/worker/connection.ts'
 import { Shard } from '../../src/worker/shard.ts'
 import { configOf } from '../config/machines.ts'
@@ -83,6 +86,8 @@ export interface FakeShard {
   readonly shard: Shard
   readonly clock: HeldClock
   readonly faults: unknown[]
+  /** What was done with lent bodies that must not be, each with its route. */
+  readonly misuses: readonly string[]
   /** Names and counts of the close reasons so far. */
   readonly closes: () => Record<string, number>
   readonly connect: () => FakePeer
@@ -95,10 +100,15 @@ export function fakeShard(
 ): FakeShard {
   const clock = new HeldClock()
   const faults: unknown[] = []
+  const misuses: string[] = []
+  const config = configOf({ SHARDWIRE_HEARTBEAT_MS: '0', SHARDWIRE_DEBUG_VIEWS: 'true', ...environment })
+  const service = defineService({ name: 'test', routes })
+  const report = (_: string, text: string): void => void misuses.push(text)
+  const keptViews = new KeptViews(clock, loadCollector(), report)
   const shard = new Shard({
     identity: { slot: 0, epoch: 'test' },
-    config: configOf({ SHARDWIRE_HEARTBEAT_MS: '0', ...environment }),
-    service: defineService({ name: 'test', routes }),
+    config,
+    service: config.debugViews ? watchViews(service, keptViews, report) : service,
     clock,
     random,
     serverName: 'test',
@@ -110,7 +120,7 @@ export function fakeShard(
     const named = shard.counters.closes.map((count, code): [string, number] => [closeReasonName(code), count])
     return Object.fromEntries(named.filter(([, count]) => count > 0))
   }
-  return { shard, clock, faults, closes, connect: () => new FakePeer(shard) }
+  return { shard, clock, faults, misuses, closes, connect: () => new FakePeer(shard) }
 }
 
 export function message(route: number, body: Uint8Array): Frame {

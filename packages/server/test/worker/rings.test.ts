@@ -60,7 +60,7 @@ describe('a ring', () => {
     expect(connection.ring === null ? undefined : unread(connection.ring)).toEqual(Buffer.from(memory.subarray(90)))
   })
 
-  it('doubles only when it is full of bytes that came, and keeps them all', () => {
+  it('grows only when it is full of bytes that came, fourfold, and keeps them all', () => {
     const ring = kept(numbered(10))
     const sizes: number[] = []
     while (ring.readableBytes < BLOCK_BYTES_MAX) {
@@ -68,28 +68,42 @@ describe('a ring', () => {
       sizes.push(ring.memory.length)
       fill(ring)
     }
-    expect(sizes).toEqual([4096, 8192, 16_384, 32_768, 65_536])
+    expect(sizes).toEqual([512, 2048, 8192, 32_768, 65_536])
     expect(unread(ring)).toEqual(Buffer.from(numbered(BLOCK_BYTES_MAX)))
     expect(pool.leasedBytes).toBe(BLOCK_BYTES_MAX)
   })
 
-  it('holds at most twice what came, rounded up to a block, or the smallest block', () => {
+  it('grows no further than its frame needs, where that is less', () => {
+    const ring = kept(numbered(10))
+    fill(ring)
+    expect(rings.makeRoom(connection, ring, 800)).toBe(true)
+    expect(ring.memory).toHaveLength(1024)
+  })
+
+  it('doubles while the length of its frame is not known', () => {
+    const ring = kept(numbered(512))
+    fill(ring)
+    expect(rings.makeRoom(connection, ring, 6)).toBe(true)
+    expect(ring.memory).toHaveLength(2048)
+  })
+
+  it('holds at most four times what came, or the smallest block', () => {
     const ring = kept(numbered(3000))
     expect(ring.memory).toHaveLength(8192)
     for (let came = 3000; came < 30_000; came += 500) {
       rings.makeRoom(connection, ring, BLOCK_BYTES_MAX)
       ring.append(numbered(500, ring.readableBytes), 0, Math.min(500, ring.writableBytes))
-      expect(ring.memory.length).toBeLessThanOrEqual(Math.max(8192, 2 * ring.readableBytes))
+      expect(ring.memory.length).toBeLessThanOrEqual(4 * ring.readableBytes)
     }
   })
 
   it('carries its unread bytes to the front rather than growing, where its frame then fits', () => {
     const ring = kept(numbered(10))
     fill(ring)
-    ring.consume(4000)
+    ring.consume(500)
     expect(rings.makeRoom(connection, ring, 200)).toBe(true)
-    expect([ring.head, ring.readableBytes, ring.memory.length]).toEqual([0, 96, RING_BYTES_MIN])
-    expect(unread(ring)).toEqual(Buffer.from(numbered(96, 4000)))
+    expect([ring.head, ring.readableBytes, ring.memory.length]).toEqual([0, 12, RING_BYTES_MIN])
+    expect(unread(ring)).toEqual(Buffer.from(numbered(12, 500)))
   })
 
   it('never grows beyond the largest block: a connection that needs more is shed, alone', () => {
@@ -120,7 +134,7 @@ describe('the memory of rings', () => {
     const ring = kept(numbered(10))
     fill(ring)
     rings.makeRoom(connection, ring, BLOCK_BYTES_MAX)
-    expect([pool.leasedBlocks, pool.leasedBytes]).toEqual([1, 8192])
+    expect([pool.leasedBlocks, pool.leasedBytes]).toEqual([1, 2048])
   })
 
   it('a ring that the budget refuses leaves the connection without one, reset', () => {

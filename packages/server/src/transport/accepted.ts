@@ -1,10 +1,10 @@
 /**
- * Owns what an accepted socket is to the primary: something to send on, and to close.
- * Must not know: workers.
- * Invariant: the primary reads from neither kind.
+ * Owns what an accepted socket is before it is a connection: something to send on, to serve, and to close.
+ * Must not know: workers, connections.
+ * Invariant: nobody reads from a raw one, and from a documented one nobody but who asked for that.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { isRawHandle, type RawHandle, takeRawConnections } from '../transport/raw-handle.ts'
+import { isRawHandle, type RawHandle, takeRawConnections } from './raw-handle.ts'
 
 /** An accepted socket: as a raw handle, or wrapped as a documented one. */
 export interface Accepted {
@@ -25,8 +25,8 @@ class AcceptedSocket implements Accepted {
   }
 }
 
-/** What `process.send` takes beside its message. */
-export function sendable(accepted: Accepted): RawHandle | Socket | undefined {
+/** What `process.send` takes beside its message, and a worker serves. */
+export function socketOf(accepted: Accepted): RawHandle | Socket | undefined {
   if (accepted instanceof AcceptedSocket) return accepted.socket
   return isRawHandle(accepted) ? accepted : undefined
 }
@@ -34,15 +34,17 @@ export function sendable(accepted: Accepted): RawHandle | Socket | undefined {
 export interface AcceptOptions {
   /** Whether sockets are taken as raw handles. */
   readonly raw: boolean
+  /** Whether a documented one is read at once; else not before somebody resumes it. */
+  readonly reads: boolean
   readonly onSocket: (accepted: Accepted) => void
   /** An accept failed, with libuv's negative error number. */
   readonly onFault: (status: number) => void
 }
 
 /** A server whose connections go to `onSocket`; for raw ones `takeAccepted` must follow once it listens. */
-export function createAcceptor({ raw, onSocket }: AcceptOptions): Server {
+export function createAcceptor({ raw, reads, onSocket }: AcceptOptions): Server {
   if (raw) return createServer()
-  return createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => onSocket(new AcceptedSocket(socket)))
+  return createServer({ pauseOnConnect: !reads, allowHalfOpen: true }, (socket) => onSocket(new AcceptedSocket(socket)))
 }
 
 /** Begins to take connections of a listening server. */

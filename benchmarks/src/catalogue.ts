@@ -1,0 +1,11 @@
+/**
+ * Owns the list of all cases, in the order in which they run.
+ * Must not know: what they do.
+ */
+import { acceptCases } from './accept.ts'
+import type { Case } from './context.ts'
+import { macroCases } from './macro.ts'
+import { memoryCases } from './memory.ts'
+import { microCases } from './micro.ts'
+
+export const CASES: readonly Case[] = [...microCases, ...macroCases, ...acceptCases, ...memoryCases]

@@ -1,0 +1,44 @@
+/**
+ * Owns what the primary asks of a way in which connections come, of which there are two: `handoff-entrance.ts`, where
+ * the primary accepts, and `reuseport-entrance.ts`, where the workers do.
+ */
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '@shardwire/protocol'
+import type { Config } from '../config/load-config.ts'
+import type { Accepted } from '../transport/accepted.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+export interface EntranceOptions {
+  readonly config: Config
+  readonly clock: Clock
+  /** Whether sockets are taken as raw handles. */
+  readonly raw: boolean
+  /** The primary accepted a socket. */
+  readonly onSocket: (accepted: Accepted, listener: number) => void
+  /** An accept on this address failed, with libuv's negative error number. */
+  readonly onFault: (address: string, status: number) => void
+}
+
+export interface Entrance {
+  /** Binds every address. @throws StartError */
+  open(): Promise<void>
+  /** Where it listens, in the order of the configuration. */
+  readonly bound: readonly AddressInfo[]
+  /** Whether connections are accepted, on all of it. */
+  readonly isServed: boolean
+  /** Takes what the kernel has queued already, then closes. After it has resolved nobody accepts any more. */
+  close(): Promise<void>
+  workerReady(worker: WorkerProcess): void
+  workerGone(worker: WorkerProcess): void
+  /** A snapshot came. */
+  workerHeard(worker: WorkerProcess): void
+  workerListening(worker: WorkerProcess, slot: number, listener: number): void
+  workerUnlistened(worker: WorkerProcess, slot: number): void
+  /** To be called now and then. */
+  sweep(): void
+}
+
+/** A start that cannot succeed; the message is for the person who started. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}

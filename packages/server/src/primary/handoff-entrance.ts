@@ -1,0 +1,58 @@
+/**
+ * Owns the listening sockets where the primary accepts: SHARDWIRE_ACCEPT=handoff.
+ * Must not know: workers, what becomes of a socket.
+ */
+import type { AddressInfo } from 'node:net'
+import { type Entrance, type EntranceOptions, StartError } from './entrance.ts'
+import { explainListenError } from './listen-error.ts'
+import { Listener } from './listener.ts'
+
+export class HandoffEntrance implements Entrance {
+  readonly isServed = true
+  readonly #listeners: readonly Listener[]
+
+  constructor(options: EntranceOptions) {
+    this.#listeners = options.config.listen.map((_, index) => createListener(options, index))
+  }
+
+  get bound(): readonly AddressInfo[] {
+    return this.#listeners.map((listener) => listener.bound)
+  }
+
+  async open(): Promise<void> {
+    for (const [index, listener] of this.#listeners.entries()) {
+      try {
+        await listener.listen()
+      } catch (error) {
+        await Promise.all(this.#listeners.slice(0, index).map((bound) => bound.stop()))
+        throw new StartError(explainListenError(listener.config.address, listener.config.port, error), { cause: error })
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.stop()))
+  }
+
+  // Workers have no part in it.
+  workerReady(): void {}
+  workerGone(): void {}
+  workerHeard(): void {}
+  workerListening(): void {}
+  workerUnlistened(): void {}
+  sweep(): void {}
+}
+
+/** A listener of the address with this index. */
+export function createListener({ config, clock, raw, onSocket, onFault }: EntranceOptions, index: number): Listener {
+  const address = config.listen[index]
+  if (address === undefined) throw new RangeError(`there is no address ${index}`)
+  return new Listener({
+    config: address,
+    backlog: config.backlog,
+    clock,
+    raw,
+    onSocket: (accepted) => onSocket(accepted, index),
+    onFault: (status) => onFault(address.address, status),
+  })
+}

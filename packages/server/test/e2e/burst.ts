@@ -1,0 +1,94 @@
+/** Owns many clients at once, for tests of accepting: each sends one frame and learns what becomes of it. */
+import { connect, type Socket } from 'node:net'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { encodeFrame } from '@shardwire/protocol'
+import * as frames from './frames.ts'
+
+const FRAME = encodeFrame(frames.message(frames.ROUTE_ECHO, 'x'))
+
+export interface Outcomes {
+  /** Those whose frame was answered, still open unless the server ended them. */
+  readonly served: readonly Socket[]
+  /** How many were closed without an answer. */
+  readonly closed: number
+  /** How many the kernel would not connect. */
+  readonly refusedByKernel: number
+}
+
+/** What becomes of `count` clients that all connect at once. @param onServed called with how many are by then */
+export async function burst(port: number, count: number, onServed?: (served: number) => void): Promise<Outcomes> {
+  const served: Socket[] = []
+  const outcomes = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect({ port, host: '127.0.0.1' })
+      const outcome = await outcomeOf(socket)
+      if (outcome !== 'served') return outcome
+      served.push(socket)
+      onServed?.(served.length)
+      return outcome
+    }),
+  )
+  const closed = outcomes.filter((outcome) => outcome === 'closed').length
+  return { served, closed, refusedByKernel: count - closed - served.length }
+}
+
+/** One client, what became of it, and its end if it is over. */
+function outcomeOf(socket: Socket): Promise<'served' | 'closed' | 'refused'> {
+  return new Promise((resolve) => {
+    let outcome: 'closed' | 'refused' = 'refused'
+    socket.on('connect', () => {
+      outcome = 'closed'
+      socket.write(FRAME)
+    })
+    let bytes = 0
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes >= FRAME.length) resolve('served')
+    })
+    socket.on('end', () => socket.destroy())
+    // 'close' follows.
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(outcome))
+  })
+}
+
+/** Sends one more frame on each and waits for its answer or its end. @returns how many answered */
+export async function stillServed(sockets: readonly Socket[]): Promise<number> {
+  const answers = await Promise.all(
+    sockets.map((socket) => {
+      return new Promise<boolean>((resolve) => {
+        if (socket.destroyed) resolve(false)
+        socket.once('data', () => resolve(true))
+        socket.once('close', () => resolve(false))
+        socket.write(FRAME)
+      })
+    }),
+  )
+  return answers.filter(Boolean).length
+}
+
+/** Ends the sockets, and waits until they are gone here. */
+export async function endAll(sockets: readonly Socket[]): Promise<void> {
+  await Promise.all(
+    sockets.map((socket) => {
+      return new Promise<void>((resolve) => {
+        if (socket.closed) resolve()
+        socket.once('close', () => resolve())
+        socket.destroy()
+      })
+    }),
+  )
+}
+
+/** Sockets that a process has open. */
+export function socketsOf(pid: number): number {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`)
+    } catch {
+      // Closed between the two calls.
+      return ''
+    }
+  })
+  return links.filter((link) => link.startsWith('socket:')).length
+}
