@@ -1,6 +1,6 @@
 /**
- * Owns packages/protocol/src/crc/kernel-code.ts, the compiled CRC kernel. Run it after changing what is beside this file
- * (a test fails until then):
+ * Owns packages/protocol/src/crc/kernel-code.ts, the compiled CRC kernel. Run it after changing what is beside this
+ * file (a test fails until then):
  *
  *     node --conditions=source scripts/crc-kernel.ts
  *
@@ -20,7 +20,9 @@ const COLUMNS = 110
 /** From here on folding wins over the table (benchmarks, crc). */
 const FOLD_FROM_BYTES = Math.max(FOLD_BYTES_MIN, 176)
 
-/** The kernel as WebAssembly text: `crc32(start, end, seed)` and `copy(from, to, bytes)`, over the memory env.memory. */
+/**
+ * The kernel as WebAssembly text: `crc32(start, end, seed)` and `copy(from, to, bytes)`, over the memory env.memory.
+ */
 export function kernelText(): string {
   const { tablesAt, restAt, pages } = KERNEL_LAYOUT
   if (tablesAt !== 0) throw new Error('the tables are addressed from 0')

@@ -1,20 +1,20 @@
 /**
- * Owns the folding part of the CRC kernel, as WebAssembly text: long runs by 128-bit vectors, without tables and without
- * carry-less multiplication, which WebAssembly does not have.
+ * Owns the folding part of the CRC kernel, as WebAssembly text: long runs by 128-bit vectors, without tables and
+ * without carry-less multiplication, which WebAssembly does not have.
  * Must not know: tables, how the text becomes bytes.
  * Invariant: what `foldText` leaves in REST, read behind what it leaves unread, has the CRC register of the whole run.
  *
- * A run of bytes is a polynomial, and its CRC the remainder by P(x). In that arithmetic a byte may be taken away if what
- * is taken away is added again, times some multiple of P, further on. TAPS are distances o in bytes for which
+ * A run of bytes is a polynomial, and its CRC the remainder by P(x). In that arithmetic a byte may be taken away if
+ * what is taken away is added again, times some multiple of P, further on. TAPS are distances o in bytes for which
  * x^(-8 o1) + x^(-8 o2) + ... = 1 modulo P: a byte moved to all six places at once leaves the remainder as it was. So
  * each vector of sixteen bytes, once what was moved onto it is added, may be dropped:
  *
  *     v[n] = bytes[n] ^ v[n - o1] ^ v[n - o2] ^ ... ^ v[n - o6]
  *
- * and only the last nine, and the bytes onto which they were moved, have to go through the table. Six is the fewest that
- * exist below 200 bytes, this the only choice below 160, and no tap is below 48, so that three vectors are computed side
- * by side. The idea of multiples of P with few terms is that of Chorba (Russell, arXiv 2412.16398); distances in whole
- * bytes turn its shifts into one shuffle each.
+ * and only the last nine, and the bytes onto which they were moved, have to go through the table. Six is the fewest
+ * that exist below 200 bytes, this the only choice below 160, and no tap is below 48, so that three vectors are
+ * computed side by side. The idea of multiples of P with few terms is that of Chorba (Russell, arXiv 2412.16398);
+ * distances in whole bytes turn its shifts into one shuffle each.
  */
 export const TAPS = [53, 57, 67, 108, 129, 137] as const
 
@@ -86,8 +86,9 @@ function rest(restAt: number): string[] {
  * bytes or more, into REST_BYTES bytes at `restAt`; $at is then behind the bytes of which those are made.
  */
 export function foldText(restAt: number): string[] {
+  const folded = `(i32.sub (i32.sub (local.get $end) (local.get $at)) (i32.const ${REST_BYTES}))`
   return [
-    `(local.set $vectors (i32.shr_u (i32.sub (i32.sub (local.get $end) (local.get $at)) (i32.const ${REST_BYTES})) (i32.const 4)))`,
+    `(local.set $vectors (i32.shr_u ${folded} (i32.const 4)))`,
     ';; the register joins the first four bytes',
     `(local.set $v${REACH - 1} (v128.xor ${load(0)} (i32x4.replace_lane 0 ${ZERO} (local.get $crc))))`,
     ...advance(1),

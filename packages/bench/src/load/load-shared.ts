@@ -4,7 +4,14 @@
  * Invariant: one read is handled to its end before the next begins, so one slab, one batch and one decoder serve all.
  * Flight `f` belongs to connection floor(f / depth); its `writtenUs` is NOT_IN_FLIGHT unless its frame is on its way.
  */
-import { allocateMemory, BufferPool, FRAME_OVERHEAD_BYTES, FrameDecoder, ID_BYTES } from '@shardwire/protocol'
+import {
+  allocateKernelMemory,
+  allocateMemory,
+  BufferPool,
+  FRAME_OVERHEAD_BYTES,
+  FrameDecoder,
+  ID_BYTES,
+} from '@shardwire/protocol'
 import type { Clock } from '@shardwire/protocol'
 
 import type { LoadPlan } from '../messages.ts'
@@ -25,7 +32,7 @@ export const NOT_IN_FLIGHT = -1
 export class LoadShared {
   readonly plan: LoadPlan
   readonly clock: Clock
-  readonly slab = allocateMemory(READ_SLAB_BYTES)
+  readonly slab = allocateKernelMemory(READ_SLAB_BYTES) ?? allocateMemory(READ_SLAB_BYTES)
   readonly decoder: FrameDecoder
   readonly template: FrameTemplate
   readonly check: AnswerCheck

@@ -2,8 +2,8 @@
  * Owns CRC-32/ISO-HDLC (zlib, gzip, Ethernet, Go's crc32.IEEE): which method computes it, by where the bytes stand and
  * how many there are.
  * Must not know: frames.
- * Invariant: the result depends on the bytes and the seed only, never on which method ran. What is kept between calls is
- * where the memory asked for last stands, which changes no result.
+ * Invariant: the result depends on the bytes and the seed only, never on which method ran. What is kept between calls
+ * is where the memory asked for last stands, which changes no result.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { viewOf } from '../bytes.ts'
@@ -28,8 +28,8 @@ const stage =
   kernel === undefined ? NO_MEMORY : new Uint8Array(kernel.memory, KERNEL_LAYOUT.stageAt, KERNEL_LAYOUT.stageBytes)
 
 /**
- * The memory asked for last and its address in the kernel, and the same of the one before: frames of one read follow one
- * another, and their answers stand in a second place.
+ * The memory asked for last and its address in the kernel, and the same of the one before: frames of one read follow
+ * one another, and their answers stand in a second place.
  */
 let known: Uint8Array = NO_MEMORY
 let knownAt = ELSEWHERE

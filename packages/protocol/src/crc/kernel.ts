@@ -1,9 +1,9 @@
 /**
  * Owns the WebAssembly instance that computes CRCs, and its memory.
  * Must not know: frames, when it pays to call it.
- * Invariant: a range given out by `allocateKernelMemory` is nobody else's and is never given back; the instance's memory
- * never grows, so no view of it is ever detached (nor can it be transferred to a thread). Without WebAssembly or its
- * vectors there is no kernel, and nothing here throws.
+ * Invariant: a range given out by `allocateKernelMemory` is nobody else's and is never given back; the instance's
+ * memory never grows, so no view of it is ever detached (nor can it be transferred to a thread). Without WebAssembly or
+ * its vectors there is no kernel, and nothing here throws.
  */
 import { KERNEL_CODE } from './kernel-code.ts'
 import { KERNEL_LAYOUT } from './kernel-layout.ts'

@@ -5,8 +5,8 @@
  * 48 ns, half of what serving a short frame does, so there are two ways to look: closely (after the 1st, 2nd, 4th, 8th
  * and then every 16th frame of a batch that another follows), in the first batches, in each 64th and for a while after
  * any handler was slow; else after every 16th. So quick handlers pay next to nothing, a batch of one frame nothing at
- * all, a handler that stays slow is noticed after two frames and one that becomes slow after 32 at the latest, or in the
- * next batch that is watched.
+ * all, a handler that stays slow is noticed after two frames and one that becomes slow after 32 at the latest, or in
+ * the next batch that is watched.
  */
 
 /** Bytes of one connection in a turn. */
