@@ -34,7 +34,7 @@ export const HELP = `npm run benchmarks -- [words] [flags]
 Measures the daemon against peers that do the same work, in interleaved rounds, and prints medians, the spread (lowest
 to highest), and ratios that are taken within each round. A ratio above 1 means that the one named first is better.
 
-words choose what runs; without any, everything does (about 20 minutes)
+words choose what runs; without any, everything does (by the settings below a quarter of an hour)
   micro           parts of the protocol package against what they replace, in one process
   macro           echoes through the daemon, one worker, against Go net and hand-written Node; a limit in C
   accept          connections accepted a second

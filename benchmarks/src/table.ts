@@ -35,7 +35,7 @@ export function caseText(result: CaseResult): string {
 
   function seriesRow(one: Series): string[] {
     const heap = heapHeading(series).length === 0 ? [] : [heapText(one)]
-    return [one.name, ...[one.median, one.min, one.max].map(number), ...heap, goalText(one.goal, one.median, better)]
+    return [one.name, ...[one.median, one.min, one.max].map(number), ...heap, goalText(one, better)]
   }
 }
 
@@ -47,14 +47,17 @@ function heapText({ heapBytesPerOperation }: Series): string {
   return heapBytesPerOperation === null ? '' : number(heapBytesPerOperation)
 }
 
-function ratioRow({ of, to, median, min, max, goal }: Ratio): string[] {
-  return [`${of} / ${to}`, ...[median, min, max].map((value) => value.toFixed(2)), goalText(goal, median, 'higher')]
+function ratioRow(one: Ratio): string[] {
+  const { of, to, median, min, max } = one
+  return [`${of} / ${to}`, ...[median, min, max].map((value) => value.toFixed(2)), goalText(one, 'higher')]
 }
 
-function goalText(goal: number | null, median: number, better: 'higher' | 'lower'): string {
+/** A goal that lies between the lowest and the highest round is neither reached nor missed for sure. */
+function goalText({ goal, median, min, max }: Series | Ratio, better: 'higher' | 'lower'): string {
   if (goal === null) return ''
   const isReached = better === 'higher' ? median >= goal : median <= goal
-  return `goal ${number(goal)}: ${isReached ? 'reached' : 'NOT reached'}`
+  const isWithin = min < goal && goal < max
+  return `goal ${number(goal)}: ${isReached ? 'reached' : 'NOT reached'}${isWithin ? ', but within the spread' : ''}`
 }
 
 /** Names to the left, numbers to the right, goals to the left again. */

@@ -50,10 +50,10 @@ describe('the table', () => {
     expect(caseText(exampleCase()).split('\n')).toEqual([
       'macro/case: frames/s, more is better, 3 rounds',
       '          median  lowest  highest',
-      '  ours        20      10       30  goal 15: reached',
+      '  ours        20      10       30  goal 15: reached, but within the spread',
       '  theirs      10      10       10',
       '  ratio          median  lowest  highest',
-      '  ours / theirs    2.00    1.00     3.00  goal 2.5: NOT reached',
+      '  ours / theirs    2.00    1.00     3.00  goal 2.5: NOT reached, but within the spread',
       '  without other: no Go',
       '  note: a note',
       '',

@@ -3,7 +3,7 @@
  * Must not know: what is measured with them.
  * Invariant: the same on every run.
  */
-import { allocateMemory, frameBytesOf, KIND_MESSAGE, writeFrame } from '@shardwire/protocol'
+import { allocateKernelMemory, allocateMemory, frameBytesOf, KIND_MESSAGE, writeFrame } from '@shardwire/protocol'
 
 /** What one read of the server brings at most. */
 export const SLAB_BYTES = 131_072
@@ -24,9 +24,13 @@ export interface Slab {
   readonly frameBytes: number
 }
 
+/** A slab as the server's own, in which checksums are computed where the bytes stand. There are two in a process. */
+export function kernelSlab(): Uint8Array {
+  return allocateKernelMemory(SLAB_BYTES) ?? allocateMemory(SLAB_BYTES)
+}
+
 /** As many frames of `kind` as fit, of bodies, ids and routes that differ. */
-export function slabOfFrames(kind: number, bodyBytes: number): Slab {
-  const memory = allocateMemory(SLAB_BYTES)
+export function slabOfFrames(kind: number, bodyBytes: number, memory = allocateMemory(SLAB_BYTES)): Slab {
   const frameBytes = frameBytesOf(kind, bodyBytes)
   const frames = Math.floor(SLAB_BYTES / frameBytes)
   const body = new Uint8Array(bodyBytes)

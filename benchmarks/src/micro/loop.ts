@@ -12,6 +12,8 @@ export interface Variant {
   readonly name: string
   /** What one run does: at least some hundreds, so that the loop itself costs nothing. */
   readonly operations: number
+  /** What each operation goes over, where a rate of bytes means something. */
+  readonly bytesPerOperation?: number
   /** @returns something that depends on all of its work */
   run(): number
 }
@@ -21,6 +23,7 @@ export interface VariantResult {
   /** Nanoseconds by operation, one for each round. */
   readonly nsPerOperation: number[]
   readonly heapBytesPerOperation: number
+  readonly bytesPerOperation: number | null
 }
 
 export interface LoopResult {
@@ -67,6 +70,7 @@ export function measure(variants: readonly Variant[], rounds: number, seconds: n
   const results = variants.map((variant, index) => ({
     name: variant.name,
     nsPerOperation: nsPerOperation[index] ?? [],
+    bytesPerOperation: variant.bytesPerOperation ?? null,
     heapBytesPerOperation: heapBytesPerOperation(watch, variant, runs[index] as number),
   }))
   return { variants: results, checksum: watch.checksum }

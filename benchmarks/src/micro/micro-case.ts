@@ -10,8 +10,6 @@ export interface MicroCase {
   readonly name: string
   /** How often an operation happens, or how long it takes. */
   readonly unit: 'M/s' | 'ns'
-  /** Bytes that each operation goes over, where a rate of them means something. */
-  readonly bytesPerOperation?: number
   readonly ratios: readonly (readonly [of: string, to: string, goal?: number])[]
   readonly goals?: Readonly<Record<string, number>>
   readonly notes?: readonly string[]
@@ -22,7 +20,7 @@ export interface MicroCase {
 }
 
 export function microResult(micro: MicroCase, { variants }: LoopResult): CaseResult {
-  const { name, unit, goals = {}, notes = [], bytesPerOperation } = micro
+  const { name, unit, goals = {}, notes = [] } = micro
   const better = unit === 'M/s' ? 'higher' : 'lower'
   const series = variants.map((one) => {
     const samples = one.nsPerOperation.map((ns) => (unit === 'M/s' ? 1000 / ns : ns))
@@ -36,10 +34,10 @@ export function microResult(micro: MicroCase, { variants }: LoopResult): CaseRes
     return found
   }
   const ratios = micro.ratios.map(([of, to, goal]) => ratioOf(seriesNamed(of), seriesNamed(to), better, goal ?? null))
-  const rates =
-    bytesPerOperation === undefined
-      ? []
-      : series.map((one) => `${one.name}: ${((one.median * bytesPerOperation) / 1000).toFixed(2)} GB/s`)
+  const rates = variants.flatMap(({ name: of, bytesPerOperation }) => {
+    if (bytesPerOperation === null || unit !== 'M/s') return []
+    return [`${of}: ${((seriesNamed(of).median * bytesPerOperation) / 1000).toFixed(2)} GB/s`]
+  })
   const result: CaseResult = {
     ...{ group: 'micro', name, unit, better, series, ratios },
     ...{ notes: [...notes, ...rates], missing: [] },
