@@ -27,7 +27,7 @@ const COMMANDS = {
   },
   test: {
     does: 'build, then run the tests; arguments are for vitest',
-    run: test,
+    run: (args) => buildAndRunScript('scripts/run-tests.ts', args),
   },
   check: {
     does: 'types, lint, format, imports, tidy; arguments name single steps',
@@ -49,9 +49,17 @@ const COMMANDS = {
     does: 'build, then measure the daemon against its peers, and its parts',
     run: (args) => buildAndRun('benchmarks/src/main.ts', args),
   },
+  fuzz: {
+    does: 'build, then send spoiled bytes to a live daemon; [--minutes N] [--seed S]',
+    run: (args) => buildAndRunScript('scripts/fuzz.ts', args),
+  },
+  chaos: {
+    does: 'build, then kill, stall and cut a daemon under load; [--minutes N] [--seed S]',
+    run: (args) => buildAndRunScript('scripts/chaos.ts', args),
+  },
   pack: {
     does: 'build, then pack what users install into dist-packages; an argument names another folder',
-    run: pack,
+    run: (args) => buildAndRunScript('scripts/pack.ts', args),
   },
   audit: {
     does: 'look for known vulnerabilities in what users install',
@@ -76,16 +84,13 @@ async function build(args) {
   return code
 }
 
-/** @param {string[]} args */
-async function test(args) {
+/**
+ * @param {string} file path from the root
+ * @param {string[]} args
+ */
+async function buildAndRunScript(file, args) {
   const built = await build([])
-  return built === 0 ? pinned('scripts/run-tests.ts', args) : built
-}
-
-/** @param {string[]} args */
-async function pack(args) {
-  const built = await build([])
-  return built === 0 ? pinned('scripts/pack.ts', args) : built
+  return built === 0 ? pinned(file, args) : built
 }
 
 /**

@@ -17,8 +17,8 @@ const HEAD = `# Configuration
 
 <!-- Written by scripts/docs-configuration.ts from the option table; change the table and run it again. -->
 
-shardwire is configured through environment variables. All of them are read once, when it starts; a bad value stops
-the start with every problem listed at once. \`shardwire config\` prints what is in effect and where it came from.
+shardwire is configured through environment variables. All of them are read when it starts; a bad value stops the
+start with every problem listed at once. SIGHUP reads the file of \`SHARDWIRE_ENV_FILE\` again: see below. \`shardwire config\` prints what is in effect and where it came from.
 `
 
 const RULES_HEAD = `## Between options
@@ -44,6 +44,23 @@ on that address. \`codec\` can be \`frame\`, which is the default. A host of \`*
 family is meant. The same address twice is refused; port 0 may come as often as you like.
 `
 
+const ENV_FILE = `## The file of SHARDWIRE_ENV_FILE
+
+\`\`\`
+# Comments, and lines that are empty, are passed over.
+SHARDWIRE_MAX_IN_FLIGHT=64
+DATABASE_URL="postgres://db/stock?x=1"
+\`\`\`
+
+It is read by Node's own parser of such files (\`util.parseEnv\`): NAME=VALUE a line, \`export\` before it if you like,
+quotes around what has blanks or line breaks. A variable that the real environment sets is taken from there. Workers get
+all of them, those of your service included. A line that begins with \`SHARDWIRE_\` and sets nothing is an error.
+
+SIGHUP reads it again. What is wrong, or would need a restart, is told in full in the log, and nothing changes then; else
+the workers are replaced one by one, each new one first ([operations.md](operations.md#reload)). What needs a restart has
+it in its row; of \`SHARDWIRE_LISTEN\` that is all but \`heartbeat-ms\`, \`idle-timeout-ms\` and \`max-frame-bytes\`.
+`
+
 const CONVENTIONS = `## Conventions
 
 - A variable that is empty, or only blanks, counts as not set. Blanks around a value are dropped.
@@ -61,14 +78,14 @@ const CONVENTIONS = `## Conventions
 /** The whole page. */
 export function toMarkdown(): string {
   const rows = Object.values<Option<unknown>>(OPTIONS)
-  return [HEAD, ...tableOf(rows), '', RULES_HEAD, ...rulesOf(), '', LISTEN, CONVENTIONS].join('\n')
+  return [HEAD, ...tableOf(rows), '', RULES_HEAD, ...rulesOf(), '', LISTEN, ENV_FILE, CONVENTIONS].join('\n')
 }
 
 function tableOf(rows: readonly Option<unknown>[]): readonly string[] {
-  const lines = rows.map(({ name, fallback, kind, meaning, example }) => {
+  const lines = rows.map(({ name, fallback, kind, meaning, example, needsRestart }) => {
     const standard =
       fallback.source === 'default' && !fallback.text.includes(' ') ? `\`${fallback.text}\`` : fallback.text
-    return `| \`${name}\` | ${standard} | ${kind.expected} | ${meaning} | \`${example}\` |`
+    return `| \`${name}\` | ${standard} | ${kind.expected} | ${meaning}${needsRestart === true ? ' Needs a restart.' : ''} | \`${example}\` |`
   })
   return ['| name | default | accepted | meaning | example |', '|---|---|---|---|---|', ...lines]
 }

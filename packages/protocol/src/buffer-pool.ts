@@ -1,9 +1,9 @@
 /**
  * Owns blocks of memory in power-of-two sizes, lent out and taken back, under one bound for all of them together.
  * Must not know: what the blocks are used for.
- * Invariant: leasedBytes <= bytesMax, but for what `leaseBeyondBound` lent; leasedBytes + freeBytes <= bytesMax, but for
- * that and for what came back of it; freeBytes <= freeBytesMax. A block is in the free list or with exactly one holder.
- * Giving one back twice, or one that is not ours, throws. A block counts as its length and what it costs to have it.
+ * Invariant: leasedBytes <= bytesMax, but for what `leaseBeyondBound` lent; leasedBytes + freeBytes <= bytesMax, but
+ * for that and for what came back of it; freeBytes <= freeBytesMax. A block is in the free list or with exactly one
+ * holder. Giving one back twice, or one that is not ours, throws. A block counts as its length and its overhead.
  */
 import { allocateMemory } from './bytes.ts'
 
@@ -17,7 +17,7 @@ export interface BufferPoolOptions {
   /** Free blocks kept beyond what is leased, in bytes: what a burst leaves behind goes back to the system. */
   readonly freeBytesMax: number
   /**
-   * Blocks are cut from slabs of this size where several fit into one, so that the allocator does not see them; own
+   * Blocks are cut from slabs of this size where sixteen fit into one, so that the allocator does not see them; own
    * memory for each block unless set.
    */
   readonly slabBytes?: number
@@ -29,6 +29,9 @@ export interface BufferPoolOptions {
 
 /** What a poisoned block is filled with. */
 export const POISON_BYTE = 0xdb
+
+/** A slab is for blocks of which it holds as many: small ones, that allocators keep between what lives long. */
+const SLAB_BLOCKS_MIN = 16
 
 const NO_MEMORY: Uint8Array = new Uint8Array(0)
 
@@ -134,7 +137,7 @@ export class BufferPool {
 
   #allocate(bytes: number): Uint8Array {
     const { slabBytes = 0 } = this.#options
-    if (bytes * 2 > slabBytes) return allocateMemory(bytes)
+    if (bytes * SLAB_BLOCKS_MIN > slabBytes) return allocateMemory(bytes)
     if (this.#slab.length - this.#cutBytes < bytes) {
       this.#slab = allocateMemory(slabBytes)
       this.#cutBytes = 0

@@ -1,7 +1,7 @@
 /**
- * Owns why a connection ended: one number for the hot path, one name for log, metric and test.
+ * Owns why a connection ended: one number for the hot path, one name and one class for log, metric and test.
  * Must not know: connections.
- * Invariant: every connection ends with exactly one of these; a number is never reused.
+ * Invariant: every connection ends with exactly one of these; a number is never reused, and each has its class.
  */
 
 export const CLOSE_REASONS = [
@@ -36,6 +36,18 @@ export const CLOSE_REASONS = [
   'DISOWNED',
   /** A fault of this server, logged with its stack. */
   'INTERNAL',
+  /** It went on past its message rate for 10 s. */
+  'RATE_LIMITED',
+  /** Its TLS handshake was not done in time. */
+  'HANDSHAKE_TIMEOUT',
+  /** It does not speak TLS, or none that we speak too. */
+  'HANDSHAKE_FAILED',
+  /** The peer left before its TLS handshake was done. */
+  'HANDSHAKE_ABANDONED',
+  /** Its certificate is missing, not valid, or of somebody who may not come in. */
+  'PEER_NOT_ALLOWED',
+  /** It was as old as SHARDWIRE_MAX_CONNECTION_AGE_MS allows: GOAWAY was sent, and what was in flight answered. */
+  'MAX_AGE',
 ] as const
 
 export type CloseReasonName = (typeof CLOSE_REASONS)[number]
@@ -44,6 +56,39 @@ export type CloseReasonName = (typeof CLOSE_REASONS)[number]
 export const CloseReason = Object.freeze(
   Object.fromEntries(CLOSE_REASONS.map((name, code) => [name, code])),
 ) as Readonly<Record<CloseReasonName, number>>
+
+/**
+ * Who is to look: nobody (normal), nobody unless it is many (transient: the network, or a client that vanished), whoever
+ * wrote the client (protocol), whoever set the limit or runs into it (limit), we (system).
+ */
+export type CloseClass = 'normal' | 'transient' | 'protocol' | 'limit' | 'system'
+
+export const CLOSE_CLASSES: Readonly<Record<CloseReasonName, CloseClass>> = {
+  OPEN: 'system',
+  PEER_ENDED: 'normal',
+  TRUNCATED: 'transient',
+  PEER_RESET: 'transient',
+  BAD_FRAME: 'protocol',
+  BAD_CRC: 'protocol',
+  FRAME_TOO_LARGE: 'protocol',
+  BAD_PROTOCOL_VERSION: 'protocol',
+  FRAME_TIMEOUT: 'limit',
+  IDLE_TIMEOUT: 'normal',
+  HEARTBEAT_TIMEOUT: 'transient',
+  SLOW_CONSUMER: 'limit',
+  WRITE_TIMEOUT: 'transient',
+  BUFFER_LIMIT: 'limit',
+  DRAINED: 'normal',
+  DRAIN_DEADLINE: 'system',
+  DISOWNED: 'system',
+  INTERNAL: 'system',
+  RATE_LIMITED: 'limit',
+  MAX_AGE: 'normal',
+  HANDSHAKE_TIMEOUT: 'limit',
+  HANDSHAKE_FAILED: 'protocol',
+  HANDSHAKE_ABANDONED: 'transient',
+  PEER_NOT_ALLOWED: 'protocol',
+}
 
 export function closeReasonName(code: number): CloseReasonName {
   return CLOSE_REASONS[code] ?? 'INTERNAL'

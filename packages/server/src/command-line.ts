@@ -24,7 +24,8 @@ Options:
 
 Everything is tuned through the environment: SHARDWIRE_LISTEN, SHARDWIRE_WORKERS and so on;
 \`shardwire config\` prints them all. SIGTERM and SIGINT drain: what is in flight is answered,
-then the daemon exits with 0.
+then the daemon exits with 0. SIGHUP reads the file of SHARDWIRE_ENV_FILE again and
+replaces the workers one by one; docs/operations.md has the rest.
 `
 
 /** @returns the exit code */

@@ -11,6 +11,11 @@ import { readDescriptorLimit } from './config/machine.ts'
 /** Descriptors that every process keeps free, so that a socket too many can still be accepted, and refused. */
 export const DESCRIPTORS_SPARE = 64
 
+/** Most connections that the limits of open files of all workers leave room for. */
+export function connectionsPossible(descriptorLimit: number, workers: number): number {
+  return Math.max(1, descriptorLimit - DESCRIPTORS_SPARE) * workers
+}
+
 export interface DescriptorSource {
   /** Most that this process may have open. */
   limit(): number
@@ -33,6 +38,16 @@ export class Descriptors {
   recount(own: number): void {
     this.#limit = this.#source.limit()
     this.#others = Math.max(0, this.#source.used() - own)
+  }
+
+  /** Most that may be open, as of the last count. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** Those that the asker did not know of at the last count. */
+  get others(): number {
+    return this.#others
   }
 
   /** @param own sockets that the asker has open @returns how many more may be opened, the spare ones among them */

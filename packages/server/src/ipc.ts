@@ -4,11 +4,13 @@
  * Invariant: messages are flat JSON; a socket travels beside its message as a raw handle.
  */
 import type { Config } from './config/load-config.ts'
+import type { TlsMaterial } from './transport/tls-context.ts'
 import type { Counters } from './worker/counters.ts'
+import type { DrainReport } from './worker/drain-report.ts'
 
 export type ToWorker =
   /** Who the worker is and what it serves; answered by `ready` or `failed`. */
-  | { readonly type: 'start'; readonly slot: number; readonly epoch: string; readonly config: Config }
+  | StartMessage
   /** A socket, with its handle beside; answered by `accepted` or `refused`. Stale from `expiresAtMs` (monotonic) on. */
   | SocketTicket
   /** The socket of this sequence was given to another worker before `accepted` came. */
@@ -17,15 +19,56 @@ export type ToWorker =
   | { readonly type: 'listen'; readonly slot: number; readonly listener: number }
   /** Accept no more from the sockets of this slot; answered by `unlistened` with its number. */
   | { readonly type: 'unlisten'; readonly slot: number }
+  /** Speak TLS with this from now on. */
+  | { readonly type: 'tls'; readonly tls: TlsMaterial }
+  /** What became of asks. */
+  | { readonly type: 'verdicts'; readonly verdicts: readonly Verdict[] }
+  /** Most connections that it may have accepted itself; answered in the next snapshot. */
+  | { readonly type: 'quota'; readonly quota: number }
   /** Finish, answer `drained`, exit. */
-  | { readonly type: 'drain'; readonly deadlineMs: number }
+  | DrainMessage
+
+export interface StartMessage {
+  readonly type: 'start'
+  readonly slot: number
+  readonly epoch: string
+  readonly config: Config
+  /** Whether accepted sockets have the options of the configuration already. */
+  readonly configured: boolean
+  /** Null where no listener has TLS. Secret. */
+  readonly tls: TlsMaterial | null
+}
+
+export interface DrainMessage {
+  readonly type: 'drain'
+  readonly deadlineMs: number
+  /** Others serve on: sockets still on their way are refused, and clients may come back at once. */
+  readonly rolling: boolean
+}
 
 export interface SocketTicket {
   readonly type: 'socket'
   readonly sequence: number
   readonly listener: number
+  /** It begins with a PROXY header. */
+  readonly proxied: boolean
   readonly expiresAtMs: number
 }
+
+/** May a client come in whose address only the worker knows? */
+export interface Ask {
+  /** Below 0, so that it is no ticket's; no two of one worker are the same. */
+  readonly id: number
+  readonly address: string
+}
+
+export interface Verdict {
+  readonly id: number
+  /** ADMITTED, or one of `Refusal`. */
+  readonly refusal: number
+}
+
+export const ADMITTED = -1
 
 export type ToPrimary =
   /** @property inline whether sockets may come without waiting for each other: see `raw-channel.ts` */
@@ -33,7 +76,17 @@ export type ToPrimary =
   /** The worker cannot start, and would not the next time either. */
   | { readonly type: 'failed'; readonly message: string }
   /** The worker owns these sockets and is about to read them. */
-  | { readonly type: 'accepted'; readonly sequences: readonly number[]; readonly descriptorsFree: number }
+  | {
+      readonly type: 'accepted'
+      readonly sequences: readonly number[]
+      readonly descriptorsFree: number
+      /** Sockets that it has and has told of, these among them. */
+      readonly open: number
+    }
+  /** Connections ended, in this turn of its loop: those that have a number, and how many are left in all. */
+  | { readonly type: 'gone'; readonly ids: readonly number[]; readonly open: number }
+  /** Clients wait for a word; answered by `verdicts`. */
+  | { readonly type: 'ask'; readonly asks: readonly Ask[] }
   /** The worker closed its copy without having read. */
   | { readonly type: 'refused'; readonly sequence: number; readonly descriptorsFree: number }
   | { readonly type: 'listening'; readonly slot: number; readonly listener: number }
@@ -45,13 +98,22 @@ export type ToPrimary =
       readonly counters: Counters
       readonly refusals: readonly number[]
       readonly descriptorsFree: number
+      readonly open: number
+      /** Most connections that it goes by; null where it was told of none. */
+      readonly quota: number | null
     }
+  /** Its loop turns: once a second until it is ready, and has snapshots to send. */
+  | { readonly type: 'pulse' }
+  /** It is broken: takes nothing new, ends by its deadline. */
+  | { readonly type: 'leaving'; readonly why: string; readonly deadlineMs: number }
+  /** It serves on, but should be replaced. */
+  | { readonly type: 'outworn'; readonly why: string }
   /** No connection is left; the worker exits as soon as this is sent. */
   | {
       readonly type: 'drained'
       readonly counters: Counters
       readonly refusals: readonly number[]
-      readonly forced: number
+      readonly report: DrainReport
     }
 
 /** Whether a message from the channel is one of ours: what a service module sends or gets passes there too. */

@@ -1,9 +1,10 @@
 /**
  * Owns the daemon as a command: configuration in, signals to the primary, exit code out.
  * Must not know: how the primary does its work.
- * Invariant: exit codes are 0 stopped as asked, 1 could not start, 2 configuration, 128 + n forced by signal n.
+ * Invariant: exit codes are 0 stopped as asked, 1 could not start, 2 configuration, 70 a fault of the primary, 128 + n
+ * forced by signal n.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from './clock.ts'
@@ -13,6 +14,7 @@ import { readMachine } from './config/machine.ts'
 import { createLogger, isPretty, type Logger } from './log.ts'
 import { StartError } from './primary/entrance.ts'
 import { Primary, type Started } from './primary/primary.ts'
+import { Reloads } from './reloads.ts'
 import { loadRawBinding } from './transport/raw-handle.ts'
 import { canReusePorts } from './transport/raw-listener.ts'
 import { startBanner } from './start-banner.ts'
@@ -20,34 +22,56 @@ import { VERSION } from './version.ts'
 
 export const EXIT_START = 1
 export const EXIT_CONFIG = 2
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+/** EX_SOFTWARE: what 1 means to a service manager is taken. */
+export const EXIT_FAULT = 70
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 /** A second signal sooner than this is the same key press, seen twice: through the terminal and through a parent. */
 const SAME_SIGNAL_MS = 1000
 
 /** Runs the daemon until it is told to stop. @returns the exit code */
 export async function serve(write: (text: string) => void, writeError: (text: string) => void): Promise<number> {
-  const loaded = loadConfig(process.env, readMachine(), (path) => readFileSync(path, 'utf8'))
+  // What the daemon itself does later to its environment is no change of the operator's.
+  const realEnv = { ...process.env }
+  const machine = readMachine()
+  const loaded = loadConfig(realEnv, machine, readFile)
   if (!loaded.ok) {
     writeError(`shardwire cannot start: ${formatProblems(loaded.problems)}\n`)
     return EXIT_CONFIG
   }
-  const { sources } = loaded
+  const { sources, env } = loaded
   const { logLevel, logFormat } = loaded.config
   const log = createLogger({ level: logLevel, format: logFormat, base: { role: 'primary' } })
-  const config = withPossibleAccept(loaded.config, log)
+  const possible = (wanted: Config): Config => withPossibleAccept(wanted, log)
+  const config = possible(loaded.config)
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
-  const primary = new Primary({ config, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
-  obeySignals(primary)
+  const primary = new Primary({ config, env, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
+  const reloads = new Reloads({ env: realEnv, machine, readFile, possible, log, primary })
+  obeySignals(primary, reloads)
+  const faults = surviveFaults(primary, log)
   try {
     const started = await primary.start()
     if (started !== undefined) announce(started, config, sources, log, write)
+    // A fault in it ends the daemon like any other of the primary.
+    void reloads.started()
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     writeError(`shardwire cannot start: ${error.message}\n`)
     return EXIT_START
   }
   await primary.stopped
-  return 0
+  return faults.count === 0 ? 0 : EXIT_FAULT
+}
+
+/** What the primary is in the middle of is unknown then, but its workers are not: they may finish what they do. */
+function surviveFaults(primary: Primary, log: Logger): { readonly count: number } {
+  const faults = { count: 0 }
+  process.on('uncaughtException', (error) => {
+    const text = 'a fault of this server in its primary: the daemon drains and ends with 70, to be started again'
+    log.fatal({ event: 'primary-fault', class: 'system', err: error }, text)
+    if (faults.count++ > 0) process.exit(EXIT_FAULT)
+    void primary.stop('a fault of the primary')
+  })
+  return faults
 }
 
 /** Whether sockets are driven as raw handles: where this Node has what that takes, and nobody said otherwise. */
@@ -78,7 +102,11 @@ function announce(
   else log.info({ event: 'listening', version: VERSION, ...started, config }, 'listening')
 }
 
-function obeySignals(primary: Primary): void {
+function readFile(path: string): string {
+  return readFileSync(path, 'utf8')
+}
+
+function obeySignals(primary: Primary, reloads: Reloads): void {
   let firstAtMs: number | undefined
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
@@ -87,5 +115,22 @@ function obeySignals(primary: Primary): void {
       firstAtMs ??= nowMs
       void primary.stop(signal)
     })
+  }
+  const hadTerminal = hasTerminal()
+  process.on('SIGHUP', () => {
+    // Of somebody who closed the terminal, and wants nothing to stay behind that holds the port.
+    if (hadTerminal && !hasTerminal()) void primary.stop('SIGHUP, and the terminal has gone')
+    else void reloads.request('SIGHUP')
+  })
+}
+
+/** Whether this process belongs to a terminal that is still there. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    // ENXIO of a service, and when the terminal was hung up.
+    return false
   }
 }

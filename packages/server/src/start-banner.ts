@@ -15,7 +15,7 @@ export function startBanner({ addresses, workers }: Started, config: Config, sou
   const lines = [
     '',
     `  shardwire ${VERSION}  pid ${process.pid}, ${workersText(workers)}`,
-    ...addresses.map((address) => `  listening on tcp://${hostAndPort(address)}`),
+    ...addresses.map((address) => `  listening on ${urlOf(address)}`),
     '',
     indent(formatEffective(config, sources)),
     '',
@@ -31,24 +31,34 @@ function workersText(workers: Started['workers']): string {
 }
 
 function firstFrameLines(address: BoundAddress): string[] {
-  const dial = `require('net').connect(${address.port}, '${dialable(address)}')`
   const print = `.once('data', (d) => { console.log(d); process.exit() })`
   return [
     '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
-    `    node -e "${dial}${print}.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
-    `  Load it:  npm run bench -- run --target tcp://${hostAndPort({ ...address, address: dialable(address) })}`,
+    `    node -e "${dialText(address)}${print}.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
+    ...(address.scheme === 'tcp' ? [`  Load it:  npm run bench -- run --target ${urlOf(dialable(address))}`] : []),
     '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
   ]
 }
 
-/** An address that one can connect to: 0.0.0.0 and :: are every address of this machine. */
-function dialable({ address }: BoundAddress): string {
-  if (address === '0.0.0.0') return '127.0.0.1'
-  return address === '::' ? '::1' : address
+/** How Node connects to it; whether a certificate is the right one is not looked at for a first frame. */
+function dialText(place: BoundAddress): string {
+  if ('path' in place) return `require('net').connect('${place.path}')`
+  const { address, port, scheme } = dialable(place)
+  if (scheme === 'tcp') return `require('net').connect(${port}, '${address}')`
+  return `require('tls').connect(${port}, '${address}', { rejectUnauthorized: false })`
 }
 
-function hostAndPort({ address, port, family }: BoundAddress): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+/** An address that one can connect to: 0.0.0.0 and :: are every address of this machine. */
+function dialable<Place extends BoundAddress>(place: Place): Place {
+  if (!('address' in place)) return place
+  if (place.address === '0.0.0.0') return { ...place, address: '127.0.0.1' }
+  return place.address === '::' ? { ...place, address: '::1' } : place
+}
+
+function urlOf(place: BoundAddress): string {
+  if ('path' in place) return `unix:${place.path}`
+  const { scheme, address, port, family } = place
+  return family === 'IPv6' ? `${scheme}://[${address}]:${port}` : `${scheme}://${address}:${port}`
 }
 
 function indent(text: string): string {

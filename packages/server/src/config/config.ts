@@ -1,22 +1,25 @@
 /**
  * Owns the complete configuration: what the primary and the workers are given, and how it is put together.
  * Must not know: environments, texts, problems.
- * Invariant: it is plain data, frozen to the bottom, and survives JSON; every listener has all of its limits.
+ * Invariant: it is plain data, frozen to the bottom, and survives JSON; every listener has all of its options.
  */
-import { addressText, type ListenAddress, type ListenerLimits } from './listen-address.ts'
+import { addressText, type InternetPlace, type ListenAddress, type UnixPlace } from './listen-address.ts'
+import { type ListenerOptions, OWN_PARAMETERS } from './listen-parameters.ts'
 import type { Source } from './option.ts'
 import type { OptionValues } from './options.ts'
 
-export interface Listener extends ListenerLimits {
-  readonly scheme: 'tcp'
-  /** IPv4, IPv6 without brackets (then with %zone), or a name. */
-  readonly host: string
-  /** 0 takes a free one. */
-  readonly port: number
+interface ListenerCommon extends ListenerOptions {
   readonly codec: 'frame'
   /** `tcp://host:port`, as logs and problems name it; port 0 as it was written. */
   readonly address: string
 }
+
+/** TCP, with TLS over it where the scheme is tls. Its host is IPv4, IPv6 without brackets (then with %zone), or a name. */
+export type InternetListener = ListenerCommon & InternetPlace
+
+export type UnixListener = ListenerCommon & UnixPlace
+
+export type Listener = InternetListener | UnixListener
 
 /** One property per row of the option table, named after its variable. */
 export interface Config extends Omit<OptionValues, 'listen'> {
@@ -26,13 +29,18 @@ export interface Config extends Omit<OptionValues, 'listen'> {
 /** Where each property came from. */
 export type Sources = { readonly [Key in keyof Config]: Source }
 
+const OPTION_KEYS = Object.keys(OWN_PARAMETERS) as readonly (keyof ListenerOptions)[]
+/** What a Unix socket has in the place of what only TCP has: nothing is set on it. */
+const NO_TCP = { nodelay: false, keepaliveMs: 0 } satisfies Partial<ListenerOptions>
+
 export function completeConfig(values: OptionValues): Config {
   return deepFreeze({ ...values, listen: values.listen.map((address) => completeListener(address, values)) })
 }
 
-function completeListener({ limits, ...address }: ListenAddress, values: ListenerLimits): Listener {
-  const { heartbeatMs, idleTimeoutMs, maxFrameBytes } = values
-  return { ...address, address: addressText(address), heartbeatMs, idleTimeoutMs, maxFrameBytes, ...limits }
+function completeListener({ own, ...place }: ListenAddress, values: ListenerOptions): Listener {
+  const options = Object.fromEntries(OPTION_KEYS.map((key) => [key, values[key]])) as unknown as ListenerOptions
+  const tcpOnly = place.scheme === 'unix' ? NO_TCP : {}
+  return { ...place, address: addressText(place), ...options, ...own, ...tcpOnly }
 }
 
 function deepFreeze<T>(value: T): T {

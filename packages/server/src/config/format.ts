@@ -4,8 +4,10 @@
  * Invariant: a secret is printed as `NOT_SHOWN`, everything else as the text that would set it.
  */
 import type { Config, Sources } from './config.ts'
-import { addressText, LIMIT_PARAMETERS } from './listen-address.ts'
-import type { OptionTable, Source } from './option.ts'
+import { addressText, placeParameters } from './listen-address.ts'
+import { type ListenerOptions, OWN_PARAMETERS, TCP_OPTIONS } from './listen-parameters.ts'
+import { mirrorText } from './mirror-address.ts'
+import type { Option, OptionTable, Source } from './option.ts'
 import { OPTIONS } from './options.ts'
 import { NOT_SHOWN, printable, type Problem } from './problem.ts'
 
@@ -20,8 +22,19 @@ export function formatProblems(problems: readonly Problem[]): string {
 
 /** A table of name, value and where it came from, as `shardwire config` prints it. Ends without a line break. */
 export function formatEffective(config: Config, sources: Sources): string {
-  const values = { ...config, listen: formatListen(config) }
-  return formatTable(OPTIONS, values, sources)
+  return formatTable(OPTIONS, textsOf(config), sources)
+}
+
+/** One value of the configuration, as the text that would set it; a secret is not shown. */
+export function formatValueOf(config: Config, key: keyof Config): string {
+  const option: Option<unknown> = OPTIONS[key]
+  return formatValue(textsOf(config)[key], option.secret === true)
+}
+
+/** Values whose text is not their JSON. */
+function textsOf(config: Config): Readonly<Record<keyof Config, unknown>> {
+  const mirror = config.mirror === null ? null : mirrorText(config.mirror)
+  return { ...config, listen: formatListen(config), mirror }
 }
 
 /** Rows of any table, aligned. */
@@ -39,17 +52,24 @@ export function formatTable(
 function formatValue(value: unknown, isSecret: boolean): string {
   if (value === null || value === undefined) return '-'
   if (isSecret) return NOT_SHOWN
+  if (isTexts(value)) return printable(value.join(','))
   return printable(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
-/** Every address with the limits in which it differs from the options. */
+/** A list, as it is written in a variable. */
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** Every address with the options in which it differs from the others. */
 function formatListen(config: Config): string {
   return config.listen
     .map((listener) => {
-      const limits = (['heartbeatMs', 'idleTimeoutMs', 'maxFrameBytes'] as const)
-        .filter((limit) => listener[limit] !== config[limit])
-        .map((limit) => `${LIMIT_PARAMETERS[limit]}=${listener[limit]}`)
-      return [addressText(listener), limits.join('&')].filter((part) => part !== '').join('?')
+      const own = (Object.keys(OWN_PARAMETERS) as (keyof ListenerOptions)[])
+        .filter((key) => listener.scheme !== 'unix' || !TCP_OPTIONS.includes(key))
+        .filter((key) => listener[key] !== config[key])
+        .map((key) => `${OWN_PARAMETERS[key]}=${listener[key]}`)
+      return [addressText(listener), [...placeParameters(listener), ...own].join('&')].filter(Boolean).join('?')
     })
     .join(',')
 }

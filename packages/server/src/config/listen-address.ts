@@ -1,59 +1,64 @@
 /**
- * Owns the text of SHARDWIRE_LISTEN: `tcp://host:port?codec=frame&heartbeat-ms=5000`, several with commas between.
+ * Owns the text of SHARDWIRE_LISTEN: `tcp://host:port?codec=frame&heartbeat-ms=5000`, `tls://host:port`, `unix:/path`,
+ * several with commas between.
  * Must not know: the values of other options, or how a listener is opened.
  * Invariant: what comes out has only schemes, codecs and options that this version has; all that is wrong is reported
  * at once, each with the address it is in.
  */
-import { closestName } from './closest-name.ts'
 import { formatHostAndPort, parseHostAndPort, type HostAndPort } from './host.ts'
-import { quote } from './problem.ts'
+import { type ListenerKinds, type ListenerOptions, parseParameters } from './listen-parameters.ts'
 import type { Fault, Kind, Parsed } from './value-kinds.ts'
 
-/** Limits that a listener may have of its own. */
-export interface ListenerLimits {
-  readonly heartbeatMs: number
-  readonly idleTimeoutMs: number
-  readonly maxFrameBytes: number
+/** Where TCP is listened on, with TLS over it or without. */
+export interface InternetPlace extends HostAndPort {
+  readonly scheme: 'tcp' | 'tls'
 }
 
-/** An address as it was written, completed by nothing but the default codec. */
-export interface ListenAddress extends HostAndPort {
-  readonly scheme: 'tcp'
+export interface UnixPlace {
+  readonly scheme: 'unix'
+  /** Absolute. */
+  readonly path: string
+  /** Permissions of the socket: who may write to it may connect. */
+  readonly mode: number
+}
+
+export type ListenPlace = InternetPlace | UnixPlace
+
+/** An address as it was written, completed by nothing but the default codec and mode. */
+export type ListenAddress = ListenPlace & {
   readonly codec: 'frame'
   /** Only those that the address sets. */
-  readonly limits: Partial<ListenerLimits>
+  readonly own: Partial<ListenerOptions>
 }
-
-/** What a listener's own limits accept: the same as the options they stand in for. */
-export type LimitKinds = { readonly [Key in keyof ListenerLimits]: Kind<number> }
 
 export const LISTEN_EXPECTED =
-  'tcp://host:port[?codec=frame&heartbeat-ms=N&idle-timeout-ms=N&max-frame-bytes=N], several with commas between'
+  'tcp://host:port, tls://host:port or unix:/path, each with ?parameters as below, several with commas between'
 
-/** Parameters of an address and the limits they set. */
-export const LIMIT_PARAMETERS: { readonly [Key in keyof ListenerLimits]: string } = {
-  heartbeatMs: 'heartbeat-ms',
-  idleTimeoutMs: 'idle-timeout-ms',
-  maxFrameBytes: 'max-frame-bytes',
-}
-
-const LATER_SCHEMES = ['tls', 'unix', 'fd']
-const LATER_CODECS = ['json', 'line', 'raw']
-const PARAMETERS = ['codec', ...Object.values(LIMIT_PARAMETERS)]
+const LATER_SCHEMES = ['fd']
+/** The user and the group of the daemon. */
+const MODE_DEFAULT = 0o660
+/** Linux has room for 107 bytes and their end; some systems for 103. */
+const PATH_BYTES_MAX = 107
 /** Far more than anybody listens on; a list that is longer was pasted from somewhere else. */
 const ADDRESSES_MAX = 64
 
 /** The kind of SHARDWIRE_LISTEN. */
-export function listenAddresses(kinds: LimitKinds): Kind<readonly ListenAddress[]> {
+export function listenAddresses(kinds: ListenerKinds): Kind<readonly ListenAddress[]> {
   return { expected: LISTEN_EXPECTED, parse: (text) => parseList(text, kinds) }
 }
 
 /** The address without its parameters, as logs and problems name it. */
-export function addressText(address: HostAndPort): string {
-  return `tcp://${formatHostAndPort(address)}`
+export function addressText(place: ListenPlace): string {
+  return place.scheme === 'unix' ? `unix:${place.path}` : `${place.scheme}://${formatHostAndPort(place)}`
 }
 
-function parseList(text: string, kinds: LimitKinds): Parsed<readonly ListenAddress[]> {
+/** The parameters that are the address's alone, and not in their default. */
+export function placeParameters(place: ListenPlace): string[] {
+  const isPlain = place.scheme !== 'unix' || place.mode === MODE_DEFAULT
+  return isPlain ? [] : [`mode=0${place.mode.toString(8).padStart(3, '0')}`]
+}
+
+function parseList(text: string, kinds: ListenerKinds): Parsed<readonly ListenAddress[]> {
   const entries = text.split(',').map((entry) => entry.trim())
   if (entries.length > ADDRESSES_MAX) return failed(text, `has more than ${ADDRESSES_MAX} addresses`)
   const addresses: ListenAddress[] = []
@@ -67,90 +72,53 @@ function parseList(text: string, kinds: LimitKinds): Parsed<readonly ListenAddre
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value: addresses }
 }
 
-/** Port 0 is never taken: every listener gets a free one of its own. */
+/** Port 0 is never taken: every listener gets a free one of its own. With TLS or without, a port is one. */
 function isTaken(address: ListenAddress, others: readonly ListenAddress[]): boolean {
-  return address.port !== 0 && others.some((other) => addressText(other) === addressText(address))
+  if (address.scheme !== 'unix' && address.port === 0) return false
+  return others.some((other) => placeText(other) === placeText(address))
 }
 
-function parseAddress(entry: string, kinds: LimitKinds): Parsed<ListenAddress> {
-  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(entry) ?? []
-  if (scheme?.toLowerCase() !== 'tcp' || rest === undefined) return failed(entry, schemeComplaint(entry, scheme))
-  if (!rest.startsWith('//')) return failed(entry, 'does not begin with tcp://')
-  const [authority = '', ...query] = rest.slice(2).split('?')
-  const place = parseHostAndPort(authority)
-  const parameters = parseParameters(entry, query.join('?'), kinds)
-  const faults = [...(typeof place === 'string' ? [fault(entry, place)] : []), ...parameters.faults]
-  if (faults.length > 0 || typeof place === 'string') return { ok: false, faults }
-  return { ok: true, value: { scheme: 'tcp', ...place, codec: 'frame', limits: parameters.limits } }
+function placeText(place: ListenPlace): string {
+  return place.scheme === 'unix' ? place.path : formatHostAndPort(place)
+}
+
+function parseAddress(entry: string, kinds: ListenerKinds): Parsed<ListenAddress> {
+  const [, schemeText, rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(entry) ?? []
+  const scheme = schemeText?.toLowerCase()
+  if (scheme !== 'tcp' && scheme !== 'tls' && scheme !== 'unix') return failed(entry, schemeComplaint(entry, scheme))
+  const [place = '', ...query] = rest.split('?')
+  const complain = (complaint: string): Fault => fault(entry, complaint)
+  const { own, mode, faults } = parseParameters(query.join('?'), kinds, scheme === 'unix', complain)
+  const parsed = scheme === 'unix' ? parsePath(place, mode) : parseInternet(scheme, place)
+  if (typeof parsed === 'string') return { ok: false, faults: [fault(entry, parsed), ...faults] }
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, value: { ...parsed, codec: 'frame', own } }
+}
+
+function parseInternet(scheme: 'tcp' | 'tls', text: string): InternetPlace | string {
+  if (!text.startsWith('//')) return `does not begin with ${scheme}://`
+  const place = parseHostAndPort(text.slice(2))
+  return typeof place === 'string' ? place : { scheme, ...place }
+}
+
+/** `unix:/path`, and `unix:///path` for those who are used to it. */
+function parsePath(text: string, mode = MODE_DEFAULT): UnixPlace | string {
+  const path = text.replace(/^\/\/(?=\/)/, '')
+  if (!path.startsWith('/') || path.startsWith('//')) return 'has no absolute path: write unix:/run/shardwire.sock'
+  if (path.includes('&')) return 'has a & in its path: parameters begin with ?, and no path of ours has either'
+  if (path.endsWith('/')) return 'ends with /: the path must be that of the socket itself'
+  const bytes = Buffer.byteLength(path)
+  if (bytes > PATH_BYTES_MAX) return `has a path of ${bytes} bytes: the system takes ${PATH_BYTES_MAX} for a socket`
+  return { scheme: 'unix', path, mode }
 }
 
 function schemeComplaint(entry: string, scheme: string | undefined): string {
   if (entry === '') return 'is empty: there is a comma too many'
-  const known = scheme?.toLowerCase() ?? ''
-  if (LATER_SCHEMES.includes(known)) return `asks for ${known}, which this version does not have yet: it has tcp only`
+  if (scheme !== undefined && LATER_SCHEMES.includes(scheme)) {
+    return `asks for ${scheme}, which this version does not have yet: it has tcp, tls and unix`
+  }
   return typeof parseHostAndPort(entry) === 'string'
-    ? 'does not begin with tcp://'
+    ? 'does not begin with tcp://, tls:// or unix:'
     : `has no scheme: write tcp://${entry}`
-}
-
-type MutableLimits = { -readonly [Key in keyof ListenerLimits]?: number }
-
-interface Parameters {
-  readonly limits: Partial<ListenerLimits>
-  readonly faults: readonly Fault[]
-}
-
-function parseParameters(entry: string, query: string, kinds: LimitKinds): Parameters {
-  const limits: MutableLimits = {}
-  const faults: Fault[] = []
-  const seen = new Set<string>()
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (seen.has(name)) faults.push(fault(entry, `sets ${name} twice`))
-    seen.add(name)
-    const limit = limitOf(name)
-    if (limit === undefined) faults.push(...otherParameterFaults(entry, name, value))
-    else faults.push(...setLimit(limits, limit, kinds[limit].parse(value), entry))
-  }
-  return { limits, faults }
-}
-
-function limitOf(name: string): keyof ListenerLimits | undefined {
-  if (name === LIMIT_PARAMETERS.heartbeatMs) return 'heartbeatMs'
-  if (name === LIMIT_PARAMETERS.idleTimeoutMs) return 'idleTimeoutMs'
-  return name === LIMIT_PARAMETERS.maxFrameBytes ? 'maxFrameBytes' : undefined
-}
-
-function setLimit(
-  limits: MutableLimits,
-  limit: keyof ListenerLimits,
-  parsed: Parsed<number>,
-  entry: string,
-): readonly Fault[] {
-  if (parsed.ok) {
-    limits[limit] = parsed.value
-    return []
-  }
-  const name = LIMIT_PARAMETERS[limit]
-  return parsed.faults.map(({ value, complaint, expected }) => {
-    return {
-      value: entry,
-      complaint: `has ${name}=${quote(value)}, which ${complaint}`,
-      expected: `${name}: ${expected}`,
-    }
-  })
-}
-
-/** What is wrong with a parameter that is no limit; nothing when it is the codec of this version. */
-function otherParameterFaults(entry: string, name: string, value: string): readonly Fault[] {
-  if (name === 'codec') return value === 'frame' ? [] : [fault(entry, codecComplaint(value))]
-  const near = closestName(name, PARAMETERS)
-  const advice = near === undefined ? '' : `: did you mean ${near}?`
-  return [fault(entry, `has an unknown parameter ${quote(name)}${advice}`)]
-}
-
-function codecComplaint(codec: string): string {
-  if (!LATER_CODECS.includes(codec)) return `has an unknown codec ${quote(codec)}: write codec=frame`
-  return `asks for the codec ${codec}, which this version does not have yet: it has frame only`
 }
 
 function failed(entry: string, complaint: string): { readonly ok: false; readonly faults: readonly Fault[] } {

@@ -4,32 +4,42 @@
  * Invariant: a configuration is only given out when nothing at all is wrong with it.
  */
 import { completeConfig, type Config, type Sources } from './config.ts'
+import { readEnvironment } from './env-file.ts'
 import type { Machine } from './machine.ts'
 import { OPTIONS, type OptionValues } from './options.ts'
 import { checkPairs } from './pair-checks.ts'
 import type { Problem } from './problem.ts'
 import { readOptions, type Environment, type ReadFile } from './read-options.ts'
+import { checkTls } from './tls-checks.ts'
 import { unknownNames } from './unknown-names.ts'
 
-export type { Config, Listener, Sources } from './config.ts'
+export type { Config, InternetListener, Listener, Sources } from './config.ts'
 export type { Source } from './option.ts'
 export type { Problem } from './problem.ts'
 
 export type LoadedConfig =
-  | { readonly ok: true; readonly config: Config; readonly sources: Sources }
+  | {
+      readonly ok: true
+      readonly config: Config
+      readonly sources: Sources
+      /** The real environment over that of SHARDWIRE_ENV_FILE: what workers are started with. */
+      readonly env: Environment
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /**
- * The configuration that `env` and the defaults for `machine` make.
- * @param files reads the files that NAME_FILE variables of secrets name; without it they cannot be read
+ * The configuration that `environment` and the defaults for `machine` make.
+ * @param files reads the file of SHARDWIRE_ENV_FILE, and those that NAME_FILE variables of secrets name
  */
-export function loadConfig(env: Environment, machine: Machine, files?: ReadFile): LoadedConfig {
-  const read = readOptions(OPTIONS, env, machine, files)
+export function loadConfig(environment: Environment, machine: Machine, files?: ReadFile): LoadedConfig {
+  const { env, fromFile, problems: fileProblems } = readEnvironment(environment, files)
+  const read = readOptions(OPTIONS, env, machine, files, fromFile)
   // The table is what both types are made of: readOptions gives every key of it a value of its row.
   const config = completeConfig(read.values as OptionValues)
   const sources = Object.freeze(read.sources) as Sources
   const bad = new Set(read.problems.map((problem) => problem.name))
   const unknown = unknownNames(OPTIONS, env)
-  const problems = [...read.problems, ...unknown, ...checkPairs(config, sources, machine, bad)]
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources }
+  const pairs = [...checkPairs(config, sources, machine, bad), ...checkTls(config, bad)]
+  const problems = [...fileProblems, ...read.problems, ...unknown, ...pairs]
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources, env }
 }

@@ -8,8 +8,11 @@ import type { Kind } from './value-kinds.ts'
 
 export type OptionName = `SHARDWIRE_${string}`
 
-/** Where a value came from: its variable, the file that NAME_FILE names, a fixed default, or one from the machine. */
-export type Source = 'environment' | 'file' | 'default' | 'computed'
+/**
+ * Where a value came from: its variable, that variable in the file of SHARDWIRE_ENV_FILE, the file that NAME_FILE names,
+ * a fixed default, or one from the machine.
+ */
+export type Source = 'environment' | 'env file' | 'file' | 'default' | 'computed'
 
 /** Values of the rows above, by key, for a default that is computed from them. */
 export type ValuesAbove = Readonly<Record<string, unknown>>
@@ -31,6 +34,8 @@ export interface Option<T> {
   readonly example: string
   /** Never printed; may come from the file that NAME_FILE names. */
   readonly secret?: true
+  /** A reload cannot change it: what the primary made of it at the start stays. */
+  readonly needsRestart?: true
 }
 
 /** Any set of rows, by the key of the configuration that each fills. */

@@ -6,10 +6,13 @@
 import { FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
 import { DESCRIPTORS_SPARE } from '../descriptors.ts'
 import type { Config, Listener, Sources } from './config.ts'
-import { LIMIT_PARAMETERS, type ListenerLimits } from './listen-address.ts'
+import { type ListenerOptions, OWN_PARAMETERS } from './listen-parameters.ts'
 import type { Machine } from './machine.ts'
-import { frameBufferBytes, OPTIONS } from './options.ts'
+import type { Source } from './option.ts'
+import { frameBufferBytes, HEAP_MB_MIN, OPTIONS } from './options.ts'
 import type { Problem } from './problem.ts'
+
+const MIB = 1024 * 1024
 
 type NumberKey = { [Key in keyof Config]: Config[Key] extends number ? Key : never }[keyof Config]
 type Subject = NumberKey | keyof Machine
@@ -80,6 +83,15 @@ export const PAIR_CHECKS: readonly PairCheck[] = [
     mended: (workers, { memoryBytes }) => Math.floor(memoryBytes / 4 / workers),
   },
   {
+    change: 'heapMb',
+    against: 'workers',
+    fact: 'memoryBytes',
+    rule: 'at most the memory limit divided by SHARDWIRE_WORKERS',
+    why: 'the workers together could use more than all of it, and the system would kill one of them',
+    broken: (heapMb, workers, { memoryBytes }) => heapMb * MIB * workers > memoryBytes,
+    mended: (workers, { memoryBytes }) => Math.max(HEAP_MB_MIN, Math.floor(memoryBytes / 2 / workers / MIB)),
+  },
+  {
     change: 'handoffQueue',
     against: 'descriptorLimit',
     rule: `at most the limit of open files less ${DESCRIPTORS_SPARE}`,
@@ -147,22 +159,26 @@ function settingOf(subject: Subject, { config, sources, machine, listener }: Sce
     const name = MACHINE_NAMES[subject]
     return { name, label: name, text: '', value: machine[subject], isSet: false }
   }
-  if (isLimit(subject) && listener[subject] !== config[subject]) {
+  if (isOwn(subject) && listener[subject] !== config[subject]) {
     const { name } = OPTIONS.listen
-    const label = `${LIMIT_PARAMETERS[subject]} of ${listener.address}`
-    const text = `${name}=${listener.address}?${LIMIT_PARAMETERS[subject]}=`
+    const label = `${OWN_PARAMETERS[subject]} of ${listener.address}`
+    const text = `${name}=${listener.address}?${OWN_PARAMETERS[subject]}=`
     return { name, label, text, value: listener[subject], isSet: true }
   }
   const { name } = OPTIONS[subject]
-  return { name, label: name, text: `${name}=`, value: config[subject], isSet: sources[subject] === 'environment' }
+  return { name, label: name, text: `${name}=`, value: config[subject], isSet: isSetBy(sources[subject]) }
+}
+
+function isSetBy(source: Source): boolean {
+  return source !== 'default' && source !== 'computed'
 }
 
 function isFact(subject: Subject): subject is keyof Machine {
   return subject in MACHINE_NAMES
 }
 
-function isLimit(subject: Subject): subject is keyof ListenerLimits & NumberKey {
-  return subject in LIMIT_PARAMETERS
+function isOwn(subject: Subject): subject is keyof ListenerOptions & NumberKey {
+  return subject in OWN_PARAMETERS
 }
 
 function pairProblem(check: PairCheck, mended: number, change: Setting, others: readonly Setting[]): Problem {

@@ -22,17 +22,31 @@ export interface OptionsRead {
 /** A text that was set, and by what; or why there is none. */
 type Given = { readonly text: string; readonly source: Source } | { readonly problem: Problem } | undefined
 
-export function readOptions(table: OptionTable, env: Environment, machine: Machine, readFile?: ReadFile): OptionsRead {
+/**
+ * @param readFile reads the files that NAME_FILE variables of secrets name
+ * @param fromFile names that are in `env` by the file of SHARDWIRE_ENV_FILE
+ */
+export function readOptions(
+  table: OptionTable,
+  env: Environment,
+  machine: Machine,
+  readFile?: ReadFile,
+  fromFile?: ReadonlySet<string>,
+): OptionsRead {
   const values: Record<string, unknown> = {}
   const sources: Record<string, Source> = {}
   const problems: Problem[] = []
   for (const [key, option] of Object.entries(table)) {
     const read = readOption(option, given(option, env, readFile))
     values[key] = read.ok ? read.value : option.fallback.of(machine, values)
-    sources[key] = read.ok ? read.source : option.fallback.source
+    sources[key] = read.ok ? sourceOf(read.source, fromFile?.has(option.name)) : option.fallback.source
     if (!read.ok) problems.push(...read.problems)
   }
   return { values, sources, problems }
+}
+
+function sourceOf(source: Source, isOfEnvFile = false): Source {
+  return source === 'environment' && isOfEnvFile ? 'env file' : source
 }
 
 /** Whether a variable is set: an empty one, or one of blanks, is not. */

@@ -8,6 +8,8 @@ import { z } from 'zod'
 import { closestName } from './closest-name.ts'
 import { correctNumber, DURATION_UNITS, SIZE_UNITS, withoutQuotes, type Units } from './corrections.ts'
 
+const PERCENT_MAX = 100
+
 /** One thing wrong with a value. A list has one for every entry that is wrong. */
 export interface Fault {
   /** The part of the value that is wrong; all of it unless it is a list. */
@@ -65,6 +67,17 @@ function integer({ min, max, zero }: IntegerRange, { unit, units }: Notation): K
     .refine((value) => value <= max, `is more than ${max}`)
   const expected = `${zero === undefined ? '' : `0 (${zero}) or `}a whole number${ofUnit} from ${min} to ${max}`
   return fromSchema(schema, expected, (text) => correctNumber(text, units))
+}
+
+/** A part of a hundred, from 0 to 100, with a fraction if need be. */
+export function percent(): Kind<number> {
+  const schema = z
+    .string()
+    .regex(/^(0|[1-9]\d*)(\.\d+)?$/, 'is not a plain number')
+    .transform(Number)
+    .refine((value) => value <= PERCENT_MAX, `is more than ${PERCENT_MAX}`)
+  const correct = (text: string): string => withoutQuotes(text).replace(/ *%$/, '').replace(/^\./, '0.')
+  return fromSchema(schema, `a number from 0 to ${PERCENT_MAX}, such as 2.5`, correct)
 }
 
 /** A switch. */

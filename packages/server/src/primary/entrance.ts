@@ -19,16 +19,24 @@ export interface EntranceOptions {
   readonly onFault: (address: string, status: number) => void
 }
 
+/** Where a listener really is: the port that port 0 became, or the path of a Unix socket. */
+export type BoundPlace = AddressInfo | { readonly path: string }
+
 export interface Entrance {
   /** Binds every address. @throws StartError */
   open(): Promise<void>
   /** Where it listens, in the order of the configuration. */
-  readonly bound: readonly AddressInfo[]
+  readonly bound: readonly BoundPlace[]
+  /** Whether every connection has its socket options from the start. */
+  readonly configuresSockets: boolean
   /** Whether connections are accepted, on all of it. */
   readonly isServed: boolean
   /** Takes what the kernel has queued already, then closes. After it has resolved nobody accepts any more. */
   close(): Promise<void>
   workerReady(worker: WorkerProcess): void
+  /** Whether this worker takes connections by now, those of its own slot. */
+  isServedBy(worker: WorkerProcess): boolean
+  /** Takes no more part: it is on its way out, or gone. */
   workerGone(worker: WorkerProcess): void
   /** A snapshot came. */
   workerHeard(worker: WorkerProcess): void

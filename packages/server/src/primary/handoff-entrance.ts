@@ -2,20 +2,20 @@
  * Owns the listening sockets where the primary accepts: SHARDWIRE_ACCEPT=handoff.
  * Must not know: workers, what becomes of a socket.
  */
-import type { AddressInfo } from 'node:net'
-import { type Entrance, type EntranceOptions, StartError } from './entrance.ts'
+import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
 import { explainListenError } from './listen-error.ts'
 import { Listener } from './listener.ts'
 
 export class HandoffEntrance implements Entrance {
   readonly isServed = true
+  configuresSockets = false
   readonly #listeners: readonly Listener[]
 
   constructor(options: EntranceOptions) {
     this.#listeners = options.config.listen.map((_, index) => createListener(options, index))
   }
 
-  get bound(): readonly AddressInfo[] {
+  get bound(): readonly BoundPlace[] {
     return this.#listeners.map((listener) => listener.bound)
   }
 
@@ -25,13 +25,18 @@ export class HandoffEntrance implements Entrance {
         await listener.listen()
       } catch (error) {
         await Promise.all(this.#listeners.slice(0, index).map((bound) => bound.stop()))
-        throw new StartError(explainListenError(listener.config.address, listener.config.port, error), { cause: error })
+        throw new StartError(explainListenError(listener.config, error), { cause: error })
       }
     }
+    this.configuresSockets = this.#listeners.every((listener) => listener.configure())
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.stop()))
+  }
+
+  isServedBy(): boolean {
+    return true
   }
 
   // Workers have no part in it.
@@ -49,7 +54,6 @@ export function createListener({ config, clock, raw, onSocket, onFault }: Entran
   if (address === undefined) throw new RangeError(`there is no address ${index}`)
   return new Listener({
     config: address,
-    backlog: config.backlog,
     clock,
     raw,
     onSocket: (accepted) => onSocket(accepted, index),

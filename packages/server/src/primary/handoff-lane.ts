@@ -15,6 +15,10 @@ export interface HandoffTarget {
   readonly window: number
   /** Descriptors that it had free when it was last heard of, the spare ones among them. */
   readonly descriptorsFree: number
+  /** Connections that it had open when it was last heard of; those on their way to it are not among them. */
+  readonly open: number
+  /** It has too much to do, and asks for no new connections. */
+  readonly shedsConnections: boolean
   /**
    * Sends a socket with its ticket. What cannot be sent shows as a ticket without an answer, or as the worker's end.
    */
@@ -24,16 +28,23 @@ export interface HandoffTarget {
 }
 
 /** A socket on its way, under a number of its own for each try. */
-export interface Ticket {
+export interface Ticket extends Origin {
   readonly sequence: number
-  readonly listener: number
   readonly handle: Accepted
   /** From this moment of the monotonic clock on the worker must not begin to read it. */
   readonly expiresAtMs: number
 }
 
-export interface Waiting {
+/** Where a socket comes from. */
+export interface Origin {
   readonly listener: number
+  /** It begins with a PROXY header, which the worker is to read. */
+  readonly proxied: boolean
+}
+
+export interface Waiting extends Origin {
+  /** What it is counted under by address; empty where it is not. */
+  readonly group: string
   readonly handle: Accepted
   readonly acceptedAtMs: number
 }
@@ -70,6 +81,11 @@ export class HandoffLane {
   /** Whether the worker could open one more socket, were all that are here its own already. */
   get hasRoom(): boolean {
     return this.target.descriptorsFree - this.pending > DESCRIPTORS_SPARE
+  }
+
+  /** Connections that the worker will have when all that are here are its own. */
+  get load(): number {
+    return this.target.open + this.pending
   }
 
   push(socket: Waiting): void {
@@ -120,9 +136,9 @@ export class HandoffLane {
       if (socket === undefined) return
       const sequence = this.#nextSequence()
       const expiresAtMs = this.#clock.nowMs() + TICKET_MS
-      const { listener, handle } = socket
+      const { listener, proxied, handle } = socket
       this.#sent.set(sequence, { socket, expiresAtMs })
-      this.target.sendSocket({ sequence, listener, handle, expiresAtMs })
+      this.target.sendSocket({ sequence, listener, proxied, handle, expiresAtMs })
     }
   }
 }

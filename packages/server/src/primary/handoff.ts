@@ -19,12 +19,22 @@ export interface HandoffOptions {
   readonly waitMsMax: number
   /** Whether this process may keep one more socket open beside the `pending` that it has. */
   readonly hasRoom: (pending: number) => boolean
+  readonly placement: 'round-robin' | 'least-connections'
+  /** Closes a socket that is refused, and tells its client why. */
+  readonly dismiss: (socket: Refused, reason: number) => void
+  /** The worker owns a socket that is counted by its address. */
+  readonly onCounted: (target: HandoffTarget, sequence: number, group: string) => void
 }
+
+/** A socket that nobody serves. */
+export type Refused = Pick<Waiting, 'handle' | 'listener' | 'group'>
 
 export class Handoff {
   readonly #options: HandoffOptions
   /** One for each worker that is ready, in slot order. */
   readonly #lanes: HandoffLane[] = []
+  /** Of workers on their way out: they get nothing, but have sockets to answer for. */
+  readonly #retired: HandoffLane[] = []
   /** Sockets for which there was no worker, in the order they were accepted. */
   #homeless: Waiting[] = []
   /** Slot that had the last socket. */
@@ -69,21 +79,39 @@ export class Handoff {
     this.#place(this.#homeless.splice(0))
   }
 
-  /** A worker is gone, and every answer it sent has been read: what it did not acknowledge goes to others. */
-  removeTarget(target: HandoffTarget): void {
+  /** A worker is on its way out: what waits for it goes to others; what is on its way it still answers. */
+  retireTarget(target: HandoffTarget): void {
     const at = this.#lanes.findIndex((lane) => lane.target === target)
     const [lane] = at < 0 ? [] : this.#lanes.splice(at, 1)
-    if (lane !== undefined) this.#offerAgain(lane.takeAll())
+    if (lane === undefined) return
+    this.#retired.push(lane)
+    this.#offerAgain(lane.takeQueued(() => true))
+  }
+
+  /** A worker is gone, and every answer it sent has been read: what it did not acknowledge goes to others. */
+  removeTarget(target: HandoffTarget): void {
+    for (const lanes of [this.#lanes, this.#retired]) {
+      const at = lanes.findIndex((lane) => lane.target === target)
+      const [lane] = at < 0 ? [] : lanes.splice(at, 1)
+      if (lane !== undefined) this.#offerAgain(lane.takeAll())
+    }
     this.#checkIdle()
   }
 
   /** A socket was accepted. */
-  offer(handle: Accepted, listener: number): void {
+  offer(handle: Accepted, listener: number, group = '', proxied = false): void {
     const { clock, queueMax, hasRoom } = this.#options
     const pending = this.#pending++
-    if (!hasRoom(pending)) this.#refuse(handle, Refusal.NO_DESCRIPTORS)
-    else if (pending >= queueMax) this.#refuse(handle, Refusal.QUEUE_FULL)
-    else this.#placeOne({ listener, handle, acceptedAtMs: clock.nowMs() })
+    const socket = { listener, proxied, group, handle, acceptedAtMs: clock.nowMs() }
+    if (!hasRoom(pending)) this.#refuse(socket, Refusal.NO_DESCRIPTORS)
+    else if (pending >= queueMax) this.#refuse(socket, Refusal.QUEUE_FULL)
+    else this.#placeOne(socket)
+  }
+
+  /** Counts a socket that is not to be offered, and closes it. */
+  dismiss(socket: Refused, reason: number): void {
+    countAt(this.refusals, reason)
+    this.#options.dismiss(socket, reason)
   }
 
   /** The worker owns the socket. */
@@ -91,6 +119,7 @@ export class Handoff {
     const sent = this.#laneOf(target)?.answered(sequence)
     if (sent === undefined) return target.disown(sequence)
     sent.handle.close()
+    if (sent.group !== '') this.#options.onCounted(target, sequence, sent.group)
     this.accepted++
     this.#pending--
     this.#checkIdle()
@@ -101,7 +130,7 @@ export class Handoff {
     const sent = this.#laneOf(target)?.answered(sequence)
     if (sent === undefined) return
     if (sent.acceptedAtMs <= this.#options.clock.nowMs() - this.#options.waitMsMax) {
-      this.#refuse(sent.handle, Refusal.TOO_OLD)
+      this.#refuse(sent, Refusal.TOO_OLD)
     } else this.#offerAgain([sent])
   }
 
@@ -118,20 +147,20 @@ export class Handoff {
   sweep(): void {
     if (this.#pending === 0) return
     const nowMs = this.#options.clock.nowMs()
-    const unanswered = this.#lanes.flatMap((lane) => lane.takeUnanswered(nowMs))
+    const unanswered = this.#all.flatMap((lane) => lane.takeUnanswered(nowMs))
     const oldest = nowMs - this.#options.waitMsMax
     const isTooOld = ({ acceptedAtMs }: Waiting): boolean => acceptedAtMs <= oldest
     const queued = this.#lanes.flatMap((lane) => lane.takeQueued(isTooOld))
-    for (const { handle } of [...unanswered, ...this.#homeless].filter(isTooOld)) this.#refuse(handle, Refusal.TOO_OLD)
-    for (const { handle } of queued) this.#refuse(handle, Refusal.TOO_OLD)
+    const homeless = this.#homeless.filter(isTooOld)
+    for (const socket of [...unanswered.filter(isTooOld), ...homeless, ...queued]) this.#refuse(socket, Refusal.TOO_OLD)
     this.#homeless = this.#homeless.filter((waiting) => !isTooOld(waiting))
     this.#offerAgain(unanswered.filter((waiting) => !isTooOld(waiting)))
   }
 
   /** Nothing will take what is left: closes it. */
   refuseAll(): void {
-    const left = [...this.#homeless.splice(0), ...this.#lanes.flatMap((lane) => lane.takeAll())]
-    for (const { handle } of left) this.#refuse(handle, Refusal.STOPPING)
+    const left = [...this.#homeless.splice(0), ...this.#all.flatMap((lane) => lane.takeAll())]
+    for (const socket of left) this.#refuse(socket, Refusal.STOPPING)
   }
 
   #offerAgain(sockets: readonly Waiting[]): void {
@@ -143,40 +172,60 @@ export class Handoff {
     for (const socket of sockets) this.#placeOne(socket)
   }
 
-  /** Gives the socket to the next worker in the round. */
+  /** Gives the socket to the worker whose turn it is. */
   #placeOne(socket: Waiting): void {
     if (this.#lanes.length === 0) {
       this.#homeless.push(socket)
       return
     }
-    const lane = this.#nextLane(this.#lanes.every(({ stalled }) => stalled))
+    const stalled = this.#lanes.every((lane) => lane.stalled)
+    const lane = this.#options.placement === 'round-robin' ? this.#nextLane(stalled) : this.#leastLane(stalled)
     if (lane === undefined) {
-      this.#refuse(socket.handle, Refusal.NO_DESCRIPTORS)
+      this.#refuse(socket, this.#isShedding(stalled) ? Refusal.OVERLOADED : Refusal.NO_DESCRIPTORS)
       return
     }
     this.#lastSlot = lane.target.slot
     lane.push(socket)
   }
 
-  /** Strictly the next slot with room, of those that answer or, when none does, of those that do not. */
+  /** Strictly the next slot that takes one, of those that answer or, when none does, of those that do not. */
   #nextLane(stalled: boolean): HandoffLane | undefined {
     let first: HandoffLane | undefined
     for (const lane of this.#lanes) {
-      if (lane.stalled !== stalled || !lane.hasRoom) continue
+      if (!takesOne(lane, stalled)) continue
       if (lane.target.slot > this.#lastSlot) return lane
       first ??= lane
     }
     return first
   }
 
-  #laneOf(target: HandoffTarget): HandoffLane | undefined {
-    return this.#lanes.find((lane) => lane.target === target)
+  /** The one with the fewest connections; of several the next in the round. */
+  #leastLane(stalled: boolean): HandoffLane | undefined {
+    let least: HandoffLane | undefined
+    for (const lane of this.#lanes) {
+      if (!takesOne(lane, stalled)) continue
+      const isFirst = lane.target.slot > this.#lastSlot && (least?.target.slot ?? 0) <= this.#lastSlot
+      if (least === undefined || lane.load < least.load || (lane.load === least.load && isFirst)) least = lane
+    }
+    return least
   }
 
-  #refuse(handle: Accepted, reason: number): void {
-    countAt(this.refusals, reason)
+  /** Whether one of those that a socket could have gone to has too much to do; else all lack descriptors. */
+  #isShedding(stalled: boolean): boolean {
+    return this.#lanes.some((lane) => lane.stalled === stalled && lane.target.shedsConnections)
+  }
+
+  get #all(): readonly HandoffLane[] {
+    return this.#retired.length === 0 ? this.#lanes : [...this.#lanes, ...this.#retired]
+  }
+
+  #laneOf(target: HandoffTarget): HandoffLane | undefined {
+    return this.#all.find((lane) => lane.target === target)
+  }
+
+  #refuse(socket: Waiting, reason: number): void {
     this.#pending--
-    handle.close()
+    this.dismiss(socket, reason)
     this.#checkIdle()
   }
 
@@ -185,4 +234,8 @@ export class Handoff {
     this.#onIdle()
     this.#onIdle = undefined
   }
+}
+
+function takesOne(lane: HandoffLane, stalled: boolean): boolean {
+  return lane.stalled === stalled && lane.hasRoom && !lane.target.shedsConnections
 }

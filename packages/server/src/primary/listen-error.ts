@@ -2,17 +2,37 @@
  * Owns what a person is told when an address cannot be listened on.
  * Must not know: how listening is done.
  */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Listener } from '../config/load-config.ts'
 import { findPortHolders } from './port-holder.ts'
+import { PathTaken } from './unix-socket.ts'
 
-/** @param address as it was configured @param port that was asked for @param error what the system said */
-export function explainListenError(address: string, port: number, error: unknown): string {
+/** @param listener as it was configured @param error what the system said */
+export function explainListenError(listener: Listener, error: unknown): string {
+  const { address } = listener
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (listener.scheme === 'unix') return explainPathError(listener.address, listener.path, code, error)
+  const { port } = listener
   if (code === 'EADDRINUSE') return `cannot listen on ${address}: the port is in use${holdersOf(port)}`
   if (code === 'EACCES') {
     return `cannot listen on ${address}: not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE`
   }
   if (code === 'EADDRNOTAVAIL') return `cannot listen on ${address}: this machine has no such address (see \`ip addr\`)`
   if (code === 'ENOTFOUND') return `cannot listen on ${address}: the name is not known; use an address of this machine`
+  return `cannot listen on ${address}: ${error instanceof Error ? error.message : String(error)}`
+}
+
+function explainPathError(address: string, path: string, code: string, error: unknown): string {
+  const directory = dirname(path)
+  if (error instanceof PathTaken) return `cannot listen on ${address}: ${error.message}`
+  // libuv says EACCES for a directory that is not there.
+  if (!existsSync(directory)) {
+    return `cannot listen on ${address}: there is no directory ${directory}; make it first (mkdir -p ${directory})`
+  }
+  if (code === 'EACCES') {
+    return `cannot listen on ${address}: not permitted; the user of the daemon must be able to write to ${directory}`
+  }
   return `cannot listen on ${address}: ${error instanceof Error ? error.message : String(error)}`
 }
 

@@ -3,18 +3,20 @@
  * Must not know: workers, what becomes of a socket.
  * Invariant: every accepted socket goes to `onSocket` and to nobody else; after `stop` has resolved no more come.
  */
-import type { AddressInfo, Server } from 'node:net'
+import type { Server } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
-import type { Listener as ListenerConfig } from '../config/load-config.ts'
+import type { InternetListener, Listener as ListenerConfig } from '../config/load-config.ts'
 import { type AcceptOptions, createAcceptor, takeAccepted } from '../transport/accepted.ts'
+import { configureListening, listeningHandleOf } from '../transport/raw-handle.ts'
 import type { ListeningHandle } from '../transport/raw-listener.ts'
+import type { BoundPlace } from './entrance.ts'
+import { listenAtPath } from './unix-socket.ts'
 
 /** A flood of connects must not keep a listener from stopping. */
 const STOP_MS_MAX = 500
 
 export interface ListenerOptions extends Omit<AcceptOptions, 'reads'> {
   readonly config: ListenerConfig
-  readonly backlog: number
   readonly clock: Clock
 }
 
@@ -40,8 +42,13 @@ export class Listener {
 
   /** Binds and listens. @throws the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL ...) */
   async listen(): Promise<void> {
-    const { config, backlog } = this.#options
-    const { host, port } = config
+    const { config } = this.#options
+    if (config.scheme === 'unix') await listenAtPath(this.#server, config)
+    else await this.#listenAt(config)
+    takeAccepted(this.#server, this.#accept)
+  }
+
+  async #listenAt({ host, port, backlog }: InternetListener): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen({ host, port, backlog, exclusive: true }, () => {
@@ -49,28 +56,35 @@ export class Listener {
         resolve()
       })
     })
-    takeAccepted(this.#server, this.#accept)
+  }
+
+  /** Gives every connection its options from the start. @returns false where that cannot be */
+  configure(): boolean {
+    const { config, raw } = this.#options
+    // A Unix socket has none.
+    return config.scheme === 'unix' || (raw && configureListening(listeningHandleOf(this.#server), config))
   }
 
   /** Accepts from a socket that is bound already, and that others may listen on too. */
   listenOn(handle: ListeningHandle): void {
-    this.#server.listen(handle, this.#options.backlog)
+    this.#server.listen(handle, this.#options.config.backlog)
     takeAccepted(this.#server, this.#accept)
   }
 
-  /** Where it listens: the port that port 0 became. */
-  get bound(): AddressInfo {
+  get bound(): BoundPlace {
     const address = this.#server.address()
-    if (address === null || typeof address === 'string') throw new Error(`${this.#options.config.address} is not bound`)
-    return address
+    if (address === null) throw new Error(`${this.#options.config.address} is not bound`)
+    return typeof address === 'string' ? { path: address } : address
   }
 
   /**
    * Accepts what the kernel has queued already, then closes: closing resets whatever is in that queue. Node accepts
-   * about one connection a turn, so it goes on until a whole turn brought none.
+   * about one connection a turn, so it goes on until a whole turn brought none. The turn that is under way may be past
+   * its poll, and does not count.
    */
   async stop(): Promise<void> {
     const stopByMs = this.#options.clock.nowMs() + STOP_MS_MAX
+    await nextTurn()
     let before: number
     do {
       before = this.#acceptedCount

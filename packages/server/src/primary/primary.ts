@@ -4,26 +4,34 @@
  * Invariant: no byte of a client is read here. `stopped` resolves once, when no worker and no listening socket is left.
  */
 import { randomBytes } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
-import { closeReasonName } from '../close-reason.ts'
+import type { ListenPlace } from '../config/listen-address.ts'
 import type { Config } from '../config/load-config.ts'
+import type { Environment } from '../config/read-options.ts'
 import type { Logger } from '../log.ts'
 import { Descriptors, DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
-import { addRefusals, createRefusals, namedRefusals } from '../refusal.ts'
-import { createCounters } from '../worker/counters.ts'
-import { type Entrance, type EntranceOptions, StartError } from './entrance.ts'
+import { systemRandom } from '../random.ts'
+import { addRefusals, namedRefusals } from '../refusal.ts'
+import type { TlsMaterial } from '../transport/tls-context.ts'
+import { loadRawBinding } from '../transport/raw-handle.ts'
+import { describeDrain } from '../worker/drain-report.ts'
+import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
 import { HandoffEntrance } from './handoff-entrance.ts'
-import { Handoff } from './handoff.ts'
+import { Door } from './admission/door.ts'
+import type { Handoff } from './handoff.ts'
+import { Readiness } from './readiness.ts'
 import { RefusalReport } from './refusal-report.ts'
+import { reload } from './reload.ts'
 import { ReuseportEntrance } from './reuseport-entrance.ts'
-import { Supervisor } from './supervisor.ts'
+import { KILL_GRACE_MS } from './slot.ts'
+import type { Generation } from './spawn-worker.ts'
+import { Supervisor, type SupervisorOptions } from './supervisor.ts'
+import { TlsKeeper } from './tls-keeper.ts'
+import { Totals } from './totals.ts'
 import type { WorkerObserver, WorkerProcess } from './worker-process.ts'
 
 /** How often sockets on their way are looked at. */
 const SWEEP_INTERVAL_MS = 100
-/** What a worker gets beyond the drain deadline before it is killed. */
-const KILL_GRACE_MS = 2000
 /** What sockets on their way get to arrive when the daemon stops. */
 const HANDOFF_GRACE_MS = 1000
 /** A failing accept is said at most this often. */
@@ -31,6 +39,8 @@ const FAULT_REPORT_INTERVAL_MS = 1000
 
 export interface PrimaryOptions {
   readonly config: Config
+  /** What workers get as their environment. */
+  readonly env: Environment
   readonly clock: Clock
   readonly log: Logger
   readonly workerModule: string
@@ -43,16 +53,15 @@ export interface Started {
   readonly workers: readonly { readonly slot: number; readonly pid: number }[]
 }
 
-export interface BoundAddress extends AddressInfo {
-  /** As it was configured. */
-  readonly configured: string
-}
+/** @property configured the address as it was configured */
+export type BoundAddress = BoundPlace & { readonly scheme: ListenPlace['scheme']; readonly configured: string }
 
 export class Primary {
   readonly #options: PrimaryOptions
   readonly #entrance: Entrance
   readonly #descriptors = new Descriptors(systemDescriptors)
   readonly #refusalReport: RefusalReport
+  readonly #door: Door
   readonly #handoff: Handoff
   readonly #supervisor: Supervisor
   readonly #started = Promise.withResolvers<void>()
@@ -61,27 +70,58 @@ export class Primary {
   readonly stopped: Promise<void> = this.#stopped.promise
   #stopping = false
   #hasStarted = false
-  #forced = 0
+  /** Undefined where no address has TLS. */
+  #tls: TlsKeeper | undefined
   #stopBeganMs = 0
   #lastFaultMs = -Infinity
+  /** What the daemon runs with: that of the start, or of the last reload. */
+  #config: Config
+  readonly #readiness: Readiness
   /** What workers that are gone had counted. */
-  readonly #totals = createCounters()
-  /** What they had refused. */
-  readonly #refusals = createRefusals()
+  readonly #totals = new Totals()
 
   constructor(options: PrimaryOptions) {
-    const { config, clock, log, workerModule } = options
+    const { config, env, clock, log, workerModule } = options
     this.#options = options
-    this.#handoff = new Handoff({
+    this.#config = config
+    this.#readiness = new Readiness(log)
+    this.#door = new Door({
+      config,
       clock,
-      queueMax: config.handoffQueue,
-      waitMsMax: config.handshakeTimeoutMs,
-      hasRoom: (pending) => this.#descriptors.free(pending) > DESCRIPTORS_SPARE,
+      random: systemRandom,
+      rawBinding: options.raw ? loadRawBinding() : undefined,
+      descriptorLimit: systemDescriptors.limit(),
+      hasRoom: (sockets) => this.#descriptors.free(sockets) > DESCRIPTORS_SPARE,
     })
+    this.#handoff = this.#door.handoff
     this.#refusalReport = new RefusalReport(clock, log)
     this.#entrance = this.#createEntrance()
     const nextEpoch = epochs(clock)
-    this.#supervisor = new Supervisor({ config, clock, log, workerModule, nextEpoch, observer: this.#observer() })
+    const supervision: SupervisorOptions = {
+      slots: config.workers,
+      clock,
+      log,
+      readiness: this.#readiness,
+      workerModule,
+      nextEpoch,
+      tls: () => this.#tls?.material ?? null,
+      observer: this.#observer(),
+      onRetired: (worker) => this.#retired(worker),
+    }
+    this.#supervisor = new Supervisor(supervision, { config, env })
+  }
+
+  /** What the daemon runs with by now. */
+  get config(): Config {
+    return this.#config
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping
+  }
+
+  get hasStarted(): boolean {
+    return this.#hasStarted
   }
 
   /**
@@ -89,38 +129,82 @@ export class Primary {
    * @returns undefined when it was stopped before
    */
   async start(): Promise<Started | undefined> {
+    this.#tls = this.#openTls(this.#config)
     await this.#entrance.open()
     if (this.#stopping) return undefined
-    this.#supervisor.start()
+    this.#supervisor.start(this.#entrance.configuresSockets)
     // The sweep runs behind the poll of its turn: an answer that is in a channel is read before it is missed.
     this.#options.clock.every(SWEEP_INTERVAL_MS, () => setImmediate(() => this.#sweep()))
     await Promise.race([this.#started.promise, this.stopped])
     if (this.#stopping) return undefined
     this.#hasStarted = true
     const addresses = this.#entrance.bound.map((bound, index) => {
-      return { ...bound, configured: this.#options.config.listen[index]?.address ?? '' }
+      const { scheme, address } = this.#options.config.listen[index] ?? { scheme: 'tcp', address: '' }
+      return { ...bound, scheme, configured: address }
     })
-    return { addresses, workers: this.#supervisor.workers.map(({ slot, pid }) => ({ slot, pid })) }
+    return { addresses, workers: this.#supervisor.current.map(({ slot, pid }) => ({ slot, pid })) }
   }
 
   /** Stops accepting, drains the workers, and lets them go. Calling it again changes nothing. */
   async stop(reason: string): Promise<void> {
     if (this.#stopping) return this.stopped
     this.#stopping = true
-    const { clock, log, config } = this.#options
+    this.#readiness.set('draining', 'the daemon is stopping')
+    const { clock, log } = this.#options
+    const { drainTimeoutMs: deadlineMs } = this.#config
     this.#stopBeganMs = clock.nowMs()
     const text = `${reason}: draining; a second signal, a second or more later, ends at once`
-    log.info({ event: 'draining', reason, deadlineMs: config.drainTimeoutMs }, text)
+    log.info({ event: 'draining', reason, deadlineMs }, text)
+    this.#tls?.close()
     this.#supervisor.stop()
     await this.#entrance.close()
     // A worker that was told to drain might be gone before a socket on its way to it is served.
     await Promise.race([this.#handoff.idle(), new Promise<void>((resolve) => clock.after(HANDOFF_GRACE_MS, resolve))])
     const { workers } = this.#supervisor
-    for (const worker of workers) worker.tell({ type: 'drain', deadlineMs: config.drainTimeoutMs })
-    const cancel = clock.after(config.drainTimeoutMs + KILL_GRACE_MS, () => this.#killAll())
+    for (const worker of workers) worker.tell({ type: 'drain', deadlineMs, rolling: false })
+    const cancel = clock.after(deadlineMs + KILL_GRACE_MS, () => this.#killAll())
     if (workers.length === 0) this.#finish()
     await this.stopped
     cancel()
+  }
+
+  /**
+   * Replaces all workers, one by one, by ones that are started with `generation`. @throws StartError when what is beside
+   * the workers cannot follow; then nothing was changed
+   * @param changed names of the options that have another value
+   */
+  async reload(generation: Generation, changed: readonly string[]): Promise<void> {
+    const { clock, log } = this.#options
+    const tls = this.#tls
+    const changesTls = changed.some((name) => name.startsWith('SHARDWIRE_TLS_'))
+    if (changesTls) this.#tls = this.#openTls(generation.config)
+    let isProven = false
+    const onProven = (): void => {
+      isProven = true
+      this.#adopt(generation)
+    }
+    await reload({ supervisor: this.#supervisor, clock, log, onProven }, generation, changed)
+    if (!changesTls) return
+    // The first worker shows whether it is good: the others go back to what they had, or follow one by one.
+    const [kept, left] = isProven ? [this.#tls, tls] : [tls, this.#tls]
+    this.#tls = kept
+    left?.close()
+  }
+
+  /** A new worker serves with this: it is what the daemon runs with. */
+  #adopt(generation: Generation): void {
+    const { config } = generation
+    this.#supervisor.generation = generation
+    this.#config = config
+    this.#options.log.level = config.logLevel
+  }
+
+  #openTls(config: Config): TlsKeeper | undefined {
+    const { clock, log } = this.#options
+    const onChange = (tls: TlsMaterial): void => {
+      for (const worker of this.#supervisor.workers) worker.tell({ type: 'tls', tls })
+    }
+    return TlsKeeper.open({ config, clock, log, onChange })
   }
 
   #createEntrance(): Entrance {
@@ -129,22 +213,24 @@ export class Primary {
       config,
       clock,
       raw,
-      onSocket: (accepted, listener) => this.#handoff.offer(accepted, listener),
+      onSocket: (accepted, listener) => this.#door.offer(accepted, listener),
       onFault: (address, status) => this.#acceptFailed(address, status),
     }
-    return config.accept === 'reuseport' ? new ReuseportEntrance(options) : new HandoffEntrance(options)
+    const sharesPorts = config.accept === 'reuseport' && config.listen.some(({ scheme }) => scheme !== 'unix')
+    return sharesPorts ? new ReuseportEntrance(options) : new HandoffEntrance(options)
   }
 
   #sweep(): void {
-    this.#handoff.sweep()
+    this.#supervisor.sweep()
+    this.#door.sweep()
     this.#entrance.sweep()
-    this.#descriptors.recount(this.#handoff.pending)
+    this.#descriptors.recount(this.#door.sockets)
     this.#refusalReport.look(this.#refusalsSoFar())
   }
 
   /** Sockets that were closed unserved, by reason: here, and by workers that accept. */
   #refusalsSoFar(): number[] {
-    const sum = [...this.#refusals]
+    const sum = [...this.#totals.refusals]
     addRefusals(sum, this.#handoff.refusals)
     for (const { refusals } of this.#supervisor.workers) addRefusals(sum, refusals)
     return sum
@@ -161,37 +247,55 @@ export class Primary {
         for (const sequence of sequences) handoff.acknowledge(worker, sequence)
       },
       onRefused: (worker, sequence) => handoff.decline(worker, sequence),
+      onGone: (worker, ids) => this.#door.gone(worker, ids),
+      onAsk: (worker, asks) => worker.tell({ type: 'verdicts', verdicts: this.#door.answer(worker, asks) }),
       onListening: (worker, slot, listener) => {
         entrance.workerListening(worker, slot, listener)
-        this.#checkStarted()
+        this.#checkServes(worker)
       },
       onUnlistened: (worker, slot) => entrance.workerUnlistened(worker, slot),
       onSnapshot: (worker) => {
         handoff.heard(worker)
         entrance.workerHeard(worker)
       },
-      onDrained: (_, forced) => {
-        this.#forced += forced
-      },
+      onHeard: (worker) => this.#supervisor.heard(worker),
+      onLeaving: (worker, why, deadlineMs) => this.#supervisor.leaves(worker, why, deadlineMs),
+      onOutworn: (worker, why) => this.#supervisor.outworn(worker, why),
       onExit: (worker) => this.#exited(worker),
     }
   }
 
   #ready(worker: WorkerProcess): void {
     if (this.#stopping) {
-      worker.tell({ type: 'drain', deadlineMs: this.#options.config.drainTimeoutMs })
+      worker.tell({ type: 'drain', deadlineMs: this.#config.drainTimeoutMs, rolling: false })
       return
     }
-    this.#handoff.addTarget(worker)
+    this.#door.workerReady(worker)
     this.#entrance.workerReady(worker)
     this.#options.log.debug({ event: 'worker-ready', slot: worker.slot, worker: worker.pid }, 'worker ready')
-    this.#checkStarted()
+    this.#checkServes(worker)
   }
 
-  #checkStarted(): void {
-    const { workers } = this.#supervisor
-    const isReady = workers.length === this.#options.config.workers && workers.every(({ ready }) => ready)
+  #checkServes(worker: WorkerProcess): void {
+    if (!worker.ready || worker.isLeaving || !this.#entrance.isServedBy(worker)) return
+    this.#supervisor.serves(worker)
+    this.#checkServing()
+    const { current } = this.#supervisor
+    const isReady = current.length === this.#config.workers && current.every(({ ready }) => ready)
     if (isReady && this.#entrance.isServed) this.#started.resolve()
+  }
+
+  #checkServing(): void {
+    const serves = this.#supervisor.current.some(({ ready }) => ready)
+    if (this.#hasStarted && !this.#stopping) this.#readiness.set('no-worker', serves ? undefined : 'no worker serves')
+  }
+
+  /** It is on its way out: nothing new is for it. */
+  #retired(worker: WorkerProcess): void {
+    worker.isLeaving = true
+    this.#handoff.retireTarget(worker)
+    this.#entrance.workerGone(worker)
+    this.#checkServing()
   }
 
   #failed(worker: WorkerProcess, message: string): void {
@@ -202,34 +306,25 @@ export class Primary {
 
   #exited(worker: WorkerProcess): void {
     this.#entrance.workerGone(worker)
-    this.#handoff.removeTarget(worker)
-    addRefusals(this.#refusals, worker.refusals)
-    for (const [code, count] of worker.counters.closes.entries()) {
-      this.#totals.closes[code] = (this.#totals.closes[code] ?? 0) + count
-    }
-    this.#totals.connectionsTotal += worker.connectionsTotal
-    this.#totals.framesIn += worker.counters.framesIn
+    this.#door.workerGone(worker)
+    this.#totals.add(worker, this.#stopping)
+    this.#checkServing()
     if (this.#stopping && this.#supervisor.workers.length === 0) this.#finish()
   }
 
   #finish(): void {
     this.#handoff.refuseAll()
     const { clock, log } = this.#options
-    const { connectionsTotal, framesIn, closes } = this.#totals
     const refusals = this.#refusalsSoFar()
-    const named = closes.map((count, code): [string, number] => [closeReasonName(code), count])
     log.info(
       {
         event: 'stopped',
         tookMs: Math.round(clock.nowMs() - this.#stopBeganMs),
-        forced: this.#forced,
         refused: refusals.reduce((sum, count) => sum + count, 0),
         refusals: namedRefusals(refusals),
-        connectionsTotal,
-        framesIn,
-        closes: Object.fromEntries(named.filter(([, count]) => count > 0)),
+        ...this.#totals.describe(),
       },
-      this.#forced === 0 ? 'stopped' : `stopped; ${this.#forced} connections were still busy at the deadline`,
+      `stopped: ${describeDrain(this.#totals.drained)}`,
     )
     this.#stopped.resolve()
   }
@@ -237,7 +332,7 @@ export class Primary {
   #killAll(): void {
     for (const worker of this.#supervisor.workers) {
       this.#options.log.error(
-        { event: 'worker-killed', slot: worker.slot },
+        { event: 'worker-killed', class: 'system', slot: worker.slot, worker: worker.pid },
         'a worker did not finish its drain; killed',
       )
       worker.kill()

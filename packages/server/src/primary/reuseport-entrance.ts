@@ -1,16 +1,20 @@
 /**
  * Owns the listening sockets where the workers accept: SHARDWIRE_ACCEPT=reuseport. One for each address and slot, all
- * of an address on one port, over which the kernel spreads connections.
+ * of an address on one port, over which the kernel spreads connections. Unix sockets know nothing of the kind: from
+ * those the primary accepts.
  * Must not know: what becomes of a socket.
  * Invariant: they are the primary's, for as long as it runs; a worker has copies. So what waits in the queue of one
  * outlives the worker that accepted from it. The primary accepts from them only at the end, when no worker does.
  */
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
+import type { InternetListener } from '../config/load-config.ts'
+import { configureListening } from '../transport/raw-handle.ts'
 import { assertFree, bindShared, type ListeningHandle } from '../transport/raw-listener.ts'
-import { type Entrance, type EntranceOptions, StartError } from './entrance.ts'
+import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
 import { createListener } from './handoff-entrance.ts'
 import { explainListenError } from './listen-error.ts'
+import type { Listener } from './listener.ts'
 import { type Holder, SlotHolders } from './slot-holders.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -18,6 +22,9 @@ import type { WorkerProcess } from './worker-process.ts'
 const UNLISTEN_MS_MAX = 500
 
 interface Door {
+  /** Of the address in the configuration. */
+  readonly index: number
+  readonly config: InternetListener
   readonly address: AddressInfo
   /** By slot. */
   readonly handles: readonly ListeningHandle[]
@@ -28,14 +35,23 @@ export class ReuseportEntrance implements Entrance {
   readonly #holders: SlotHolders
   readonly #byWorker = new Map<WorkerProcess, Holder>()
   #doors: readonly Door[] = []
+  /** Those that the primary accepts from, by the index of their address. */
+  readonly #unix = new Map<number, Listener>()
 
   constructor(options: EntranceOptions) {
     this.#options = options
     this.#holders = new SlotHolders(options.clock, options.config.workers)
   }
 
-  get bound(): readonly AddressInfo[] {
-    return this.#doors.map(({ address }) => address)
+  get bound(): readonly BoundPlace[] {
+    const places = [...this.#unix].map(([index, { bound }]): [number, BoundPlace] => [index, bound])
+    for (const { index, address } of this.#doors) places.push([index, address])
+    return places.toSorted(([a], [b]) => a - b).map(([, place]) => place)
+  }
+
+  get configuresSockets(): boolean {
+    if (!this.#options.raw) return false
+    return this.#doors.every(({ config, handles }) => handles.every((handle) => configureListening(handle, config)))
   }
 
   get isServed(): boolean {
@@ -44,12 +60,14 @@ export class ReuseportEntrance implements Entrance {
 
   async open(): Promise<void> {
     const { listen, workers } = this.#options.config
-    for (const { host, port, address } of listen) {
+    for (const [index, config] of listen.entries()) {
       try {
-        this.#doors = [...this.#doors, await openDoor(host, port, workers)]
+        if (config.scheme === 'unix') await this.#openUnix(index)
+        else this.#doors = [...this.#doors, await openDoor(index, config, workers)]
       } catch (error) {
         for (const { handles } of this.#doors) for (const handle of handles) handle.close()
-        throw new StartError(explainListenError(address, port, error), { cause: error })
+        await Promise.all([...this.#unix.values()].map((listener) => listener.stop()))
+        throw new StartError(explainListenError(config, error), { cause: error })
       }
     }
   }
@@ -61,14 +79,14 @@ export class ReuseportEntrance implements Entrance {
   async close(): Promise<void> {
     const { clock } = this.#options
     await Promise.race([this.#holders.stop(), new Promise<void>((resolve) => clock.after(UNLISTEN_MS_MAX, resolve))])
-    const listeners = this.#doors.flatMap(({ handles }, index) =>
+    const listeners = this.#doors.flatMap(({ handles, index }) =>
       handles.map((handle) => {
         const listener = createListener(this.#options, index)
         listener.listenOn(handle)
         return listener
       }),
     )
-    await Promise.all(listeners.map((listener) => listener.stop()))
+    await Promise.all([...listeners, ...this.#unix.values()].map((listener) => listener.stop()))
   }
 
   workerReady(worker: WorkerProcess): void {
@@ -79,6 +97,11 @@ export class ReuseportEntrance implements Entrance {
     }
     this.#byWorker.set(worker, holder)
     this.#holders.workerReady(holder)
+  }
+
+  isServedBy(worker: WorkerProcess): boolean {
+    const holder = this.#byWorker.get(worker)
+    return holder !== undefined && this.#holders.isServedBy(holder)
   }
 
   workerGone(worker: WorkerProcess): void {
@@ -95,7 +118,7 @@ export class ReuseportEntrance implements Entrance {
   workerListening(worker: WorkerProcess, slot: number, listener: number): void {
     const holder = this.#byWorker.get(worker)
     // They are sent in order: with the last one, all are there.
-    if (holder !== undefined && listener === this.#doors.length - 1) this.#holders.listening(holder, slot)
+    if (holder !== undefined && listener === this.#doors.at(-1)?.index) this.#holders.listening(holder, slot)
   }
 
   workerUnlistened(worker: WorkerProcess, slot: number): void {
@@ -107,8 +130,14 @@ export class ReuseportEntrance implements Entrance {
     this.#holders.sweep()
   }
 
+  async #openUnix(index: number): Promise<void> {
+    const listener = createListener(this.#options, index)
+    await listener.listen()
+    this.#unix.set(index, listener)
+  }
+
   #send(worker: WorkerProcess, slot: number): void {
-    for (const [index, { handles }] of this.#doors.entries()) {
+    for (const { index, handles } of this.#doors) {
       const handle = handles[slot]
       if (handle !== undefined) worker.listen(slot, index, handle)
     }
@@ -116,7 +145,8 @@ export class ReuseportEntrance implements Entrance {
 }
 
 /** Binds one socket for each slot. @throws the system's error */
-async function openDoor(host: string, port: number, slots: number): Promise<Door> {
+async function openDoor(index: number, config: InternetListener, slots: number): Promise<Door> {
+  const { host, port } = config
   const { address: ip } = await lookup(host)
   // Sockets that share a port would share it with another daemon of this user too, and take each other's connections.
   assertFree(ip, port)
@@ -128,5 +158,5 @@ async function openDoor(host: string, port: number, slots: number): Promise<Door
     for (const handle of handles) handle.close()
     throw error
   }
-  return { address: first.address, handles }
+  return { index, config, address: first.address, handles }
 }

@@ -52,6 +52,12 @@ export class SlotHolders {
     return this.#slots.every(({ own }) => own?.listening === true)
   }
 
+  /** Whether this worker accepts from the sockets of its own slot. */
+  isServedBy(holder: Holder): boolean {
+    const own = this.#slots[holder.slot]?.own
+    return own?.holder === holder && own.listening
+  }
+
   workerReady(holder: Holder): void {
     if (this.#stopped) return
     this.#heardAtMs.set(holder, this.#clock.nowMs())

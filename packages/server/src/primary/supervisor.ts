@@ -1,102 +1,161 @@
 /**
- * Owns the worker slots: starts a worker in each, and another when one dies.
+ * Owns the worker slots, and finding the workers whose loop stands still.
  * Must not know: sockets, signals.
- * Invariant: a slot has at most one worker; once stopping, none is started again.
+ * Invariant: once stopping, no worker is started again.
  */
-import { fork } from 'node:child_process'
 import type { Clock } from '@shardwire/protocol'
-import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
-import { RestartBackoff } from './restart-backoff.ts'
+import type { TlsMaterial } from '../transport/tls-context.ts'
+import { processState } from './process-state.ts'
+import type { Readiness } from './readiness.ts'
+import { type Replacement, Slot } from './slot.ts'
+import { type Generation, spawnWorker } from './spawn-worker.ts'
+import { Watchdog } from './watchdog.ts'
 import { WorkerProcess, type WorkerObserver } from './worker-process.ts'
 
-/**
- * For glibc; elsewhere they mean nothing. Without a fixed threshold malloc stops mapping large blocks once one was freed,
- * and the heap they are in then shrinks no further than to what still lives at its end. An arena for each of V8's threads
- * costs 3 MB.
- */
-const MALLOC_SETTINGS = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '1048576' }
-
 export interface SupervisorOptions {
-  readonly config: Config
+  readonly slots: number
   readonly clock: Clock
   readonly log: Logger
+  readonly readiness: Readiness
   /** Path of the worker's entry module. */
   readonly workerModule: string
+  /** What workers speak TLS with; null where no listener has it. */
+  readonly tls: () => TlsMaterial | null
   /** Names one life of a worker: unique over restarts. */
   readonly nextEpoch: () => string
   readonly observer: WorkerObserver
+  /** A worker takes nothing new any more. */
+  readonly onRetired: (worker: WorkerProcess) => void
 }
 
 export class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #slots = new Map<number, WorkerProcess>()
-  readonly #backoffs = new Map<number, RestartBackoff>()
-  readonly #restarts = new Map<number, () => void>()
-  #stopping = false
+  readonly #slots: readonly Slot[]
+  readonly #watchdog: Watchdog<WorkerProcess>
+  /** Workers that are being killed for standing still. */
+  readonly #stuck = new WeakSet<WorkerProcess>()
+  /** What a worker is started with. */
+  generation: Generation
+  #configured = false
 
-  constructor(options: SupervisorOptions) {
+  constructor(options: SupervisorOptions, generation: Generation) {
     this.#options = options
+    this.generation = generation
+    this.#watchdog = new Watchdog(options.clock)
+    const { clock, log, readiness, onRetired: retired } = options
+    const parts = {
+      clock,
+      log,
+      readiness,
+      retired,
+      spawn: (slot: number, with_: Generation) => this.#spawn(slot, with_),
+      generation: () => this.generation,
+      lost,
+    }
+    this.#slots = Array.from({ length: options.slots }, (_, slot) => new Slot({ ...parts, slot }))
   }
 
-  /** The workers that are alive, in slot order. */
+  /** Every worker that is alive, in slot order. */
   get workers(): readonly WorkerProcess[] {
-    return [...this.#slots.values()].toSorted((a, b) => a.slot - b.slot)
+    return this.#slots.flatMap((slot) => slot.workers)
   }
 
-  /** Starts a worker in every slot. */
-  start(): void {
-    for (let slot = 0; slot < this.#options.config.workers; slot++) this.#startSlot(slot)
+  /** Those that serve, or start to, one a slot at most. */
+  get current(): readonly WorkerProcess[] {
+    return this.#slots.flatMap(({ current }) => current ?? [])
+  }
+
+  /** Starts a worker in every slot. @param configured whether connections have their socket options from the start */
+  start(configured: boolean): void {
+    this.#configured = configured
+    for (const slot of this.#slots) slot.start()
   }
 
   /** From now on a worker that ends stays ended. */
   stop(): void {
-    this.#stopping = true
-    for (const cancel of this.#restarts.values()) cancel()
-    this.#restarts.clear()
+    for (const slot of this.#slots) slot.stop()
   }
 
-  #startSlot(slot: number): void {
-    const { config, clock, observer, nextEpoch, workerModule } = this.#options
-    const started = new WorkerProcess(
-      fork(workerModule, { env: { ...MALLOC_SETTINGS, ...process.env } }),
-      slot,
-      clock.nowMs(),
+  /** Replaces the worker of a slot, the new one first. */
+  async replace(slot: number, why: string, generation: Generation): Promise<Replacement> {
+    const owner = this.#slots[slot]
+    return owner === undefined ? { ok: false, why: `there is no slot ${slot}` } : await owner.replace(why, generation)
+  }
+
+  /** The worker accepts connections. */
+  serves(worker: WorkerProcess): void {
+    this.#slots[worker.slot]?.serves(worker)
+  }
+
+  leaves(worker: WorkerProcess, why: string, deadlineMs: number): void {
+    this.#slots[worker.slot]?.leaves(worker, why, deadlineMs)
+  }
+
+  outworn(worker: WorkerProcess, why: string): void {
+    this.#slots[worker.slot]?.outworn(worker, why)
+  }
+
+  /** The worker has said something. */
+  heard(worker: WorkerProcess): void {
+    this.#watchdog.heard(worker)
+  }
+
+  /** To be called now and then, when the channels have been read in this turn of the loop. */
+  sweep(): void {
+    const { workers } = this
+    this.#watchdog.look(workers)
+    for (const worker of workers) {
+      const silentMs = this.#watchdog.silentMs(worker)
+      const { watchdogMs } = worker.config
+      if (watchdogMs > 0 && silentMs >= watchdogMs && !this.#stuck.has(worker)) this.#killStuck(worker, silentMs)
+    }
+  }
+
+  #killStuck(worker: WorkerProcess, silentMs: number): void {
+    this.#stuck.add(worker)
+    const { slot, pid, counters, isLeaving } = worker
+    const { state, cpuSeconds } = processState(pid) ?? {}
+    const { connectionsOpen, callsInFlight, handlersRunning, framesIn } = counters
+    this.#options.log.error(
       {
-        ...observer,
-        onExit: (worker, code, signal) => {
-          this.#ended(worker, code, signal)
-          observer.onExit(worker, code, signal)
-        },
+        event: 'worker-stuck',
+        class: 'system',
+        slot,
+        worker: pid,
+        silentMs: Math.round(silentMs),
+        limitMs: worker.config.watchdogMs,
+        state,
+        cpuSeconds,
+        isReady: worker.ready,
+        isLeaving,
+        atLastSnapshot: { connectionsOpen, callsInFlight, handlersRunning, framesIn },
       },
+      'the event loop of a worker stands still; it is killed and replaced. If it was running, look for a handler that ' +
+        'computes or loops without an end, else for a synchronous call that waits; SHARDWIRE_WATCHDOG_MS is the limit',
     )
-    this.#slots.set(slot, started)
-    started.tell({ type: 'start', slot, epoch: nextEpoch(), config })
+    worker.kill()
   }
 
-  #ended(worker: WorkerProcess, code: number | null, signal: string | null): void {
-    const { slot } = worker
-    this.#slots.delete(slot)
-    if (this.#stopping) return
-    const { clock, log, config } = this.#options
-    const backoff = this.#backoffs.get(slot) ?? new RestartBackoff()
-    this.#backoffs.set(slot, backoff)
-    const waitMs = backoff.next(clock.nowMs() - worker.startedAtMs)
-    // Of what a worker accepted itself since its last snapshot nobody knows.
-    const lost =
-      config.accept === 'handoff'
-        ? { lostAtMost: worker.connectionsAtMost }
-        : { openAtLastSnapshot: worker.counters.connectionsOpen }
-    log.error(
-      { event: 'worker-exited', slot, worker: worker.pid, code, signal, ...lost, restartMs: waitMs },
-      'a worker ended; its slot is started again',
-    )
-    this.#restarts.set(
-      slot,
-      clock.after(waitMs, () => {
-        this.#restarts.delete(slot)
-        this.#startSlot(slot)
-      }),
-    )
+  #spawn(slot: number, generation: Generation): WorkerProcess {
+    const { clock, observer, nextEpoch, workerModule, tls } = this.#options
+    const { config } = generation
+    const started = new WorkerProcess(spawnWorker(workerModule, generation), slot, config, clock.nowMs(), {
+      ...observer,
+      onExit: (worker, code, signal) => {
+        this.#watchdog.gone(worker)
+        this.#slots[slot]?.ended(worker, code, signal)
+        observer.onExit(worker, code, signal)
+      },
+    })
+    started.tell({ type: 'start', slot, epoch: nextEpoch(), configured: this.#configured, config, tls: tls() })
+    return started
   }
+}
+
+/** Of what a worker accepted itself since its last snapshot nobody knows. */
+function lost(worker: WorkerProcess): Readonly<Record<string, number>> {
+  return worker.config.accept === 'handoff'
+    ? { lostAtMost: worker.connectionsAtMost }
+    : { openAtLastSnapshot: worker.counters.connectionsOpen }
 }

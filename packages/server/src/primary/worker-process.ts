@@ -7,13 +7,15 @@
  * channel is never closed from here: 'close' would then not come.
  */
 import type { ChildProcess } from 'node:child_process'
-import { isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
+import type { Config } from '../config/load-config.ts'
+import { type Ask, isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createRefusals } from '../refusal.ts'
 import { socketOf } from '../transport/accepted.ts'
 import { openRawChannel, type RawChannel } from '../transport/raw-channel.ts'
 import { isRawHandle } from '../transport/raw-handle.ts'
 import type { ListeningHandle } from '../transport/raw-listener.ts'
 import { type Counters, createCounters } from '../worker/counters.ts'
+import type { DrainReport } from '../worker/drain-report.ts'
 import type { HandoffTarget, Ticket } from './handoff-lane.ts'
 
 export interface WorkerObserver {
@@ -22,13 +24,21 @@ export interface WorkerObserver {
   onFailed(worker: WorkerProcess, message: string): void
   onAccepted(worker: WorkerProcess, sequences: readonly number[]): void
   onRefused(worker: WorkerProcess, sequence: number): void
+  /** Connections of these numbers ended. */
+  onGone(worker: WorkerProcess, ids: readonly number[]): void
+  onAsk(worker: WorkerProcess, asks: readonly Ask[]): void
   /** It accepts from this socket of a slot. */
   onListening(worker: WorkerProcess, slot: number, listener: number): void
   /** It accepts no more from the sockets of a slot. */
   onUnlistened(worker: WorkerProcess, slot: number): void
   /** It said how it is: once a second, while its loop turns. */
   onSnapshot(worker: WorkerProcess): void
-  onDrained(worker: WorkerProcess, forced: number): void
+  /** It said anything at all. */
+  onHeard(worker: WorkerProcess): void
+  /** It is broken, takes nothing new, and ends by its deadline. */
+  onLeaving(worker: WorkerProcess, why: string, deadlineMs: number): void
+  /** It serves on, but should be replaced. */
+  onOutworn(worker: WorkerProcess, why: string): void
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void
 }
 
@@ -42,14 +52,24 @@ export const WINDOW_INLINE = 32
 
 export class WorkerProcess implements HandoffTarget {
   readonly slot: number
+  readonly config: Config
   readonly startedAtMs: number
   window = WINDOW_ONE_BY_ONE
   descriptorsFree = 0
+  open = 0
+  /** Most connections that it lets in by itself, by its own word; null while it was told of none. */
+  quota: number | null = null
   /** As of the last snapshot. */
   counters: Counters = createCounters()
   /** Sockets that it accepted itself and closed unserved, as of the last snapshot. */
   refusals: readonly number[] = createRefusals()
   ready = false
+  /** Takes nothing new any more. */
+  isLeaving = false
+  /** Why it could not start, once that is known. */
+  failure: string | undefined
+  /** What its drain came to, once it is done. */
+  drained: DrainReport | undefined
   /** Sockets that it has acknowledged. */
   accepted = 0
   readonly #process: ChildProcess
@@ -57,9 +77,16 @@ export class WorkerProcess implements HandoffTarget {
   /** Where sockets go without waiting for each other; undefined unless both sides can. */
   #rawChannel: RawChannel | undefined
 
-  constructor(process: ChildProcess, slot: number, startedAtMs: number, observer: WorkerObserver) {
+  constructor(
+    process: ChildProcess,
+    slot: number,
+    config: Config,
+    startedAtMs: number,
+    observer: WorkerObserver,
+  ) {
     this.#process = process
     this.slot = slot
+    this.config = config
     this.startedAtMs = startedAtMs
     this.#observer = observer
     process.on('message', (message: unknown) => {
@@ -68,6 +95,10 @@ export class WorkerProcess implements HandoffTarget {
     process.on('close', (code: number | null, signal: string | null) => observer.onExit(this, code, signal))
     // A channel that breaks shows as 'close'; the error of a send to it says nothing more.
     process.on('error', () => undefined)
+  }
+
+  get shedsConnections(): boolean {
+    return this.counters.overload > 0
   }
 
   /** Connections that it had, as far as is known: of those that it accepts itself it tells once a second. */
@@ -88,9 +119,9 @@ export class WorkerProcess implements HandoffTarget {
     if (this.#process.connected) this.#process.send(message, ignoreSendError)
   }
 
-  sendSocket({ sequence, listener, handle, expiresAtMs }: Ticket): void {
+  sendSocket({ sequence, listener, proxied, handle, expiresAtMs }: Ticket): void {
     if (!this.#process.connected) return
-    const message: ToWorker = { type: 'socket', sequence, listener, expiresAtMs }
+    const message: ToWorker = { type: 'socket', sequence, listener, proxied, expiresAtMs }
     const socket = socketOf(handle)
     if (this.#rawChannel !== undefined && isRawHandle(socket)) this.#rawChannel.send(JSON.stringify(message), socket)
     else this.#sendWith(message, socket)
@@ -120,7 +151,9 @@ export class WorkerProcess implements HandoffTarget {
 
   #receive(message: ToPrimary): void {
     const observer = this.#observer
+    observer.onHeard(this)
     if ('descriptorsFree' in message) this.descriptorsFree = message.descriptorsFree
+    if ('open' in message) this.open = message.open
     switch (message.type) {
       case 'ready':
         this.ready = true
@@ -128,11 +161,16 @@ export class WorkerProcess implements HandoffTarget {
         if (this.#rawChannel !== undefined) this.window = WINDOW_INLINE
         return observer.onReady(this)
       case 'failed':
+        this.failure = message.message
         return observer.onFailed(this, message.message)
       case 'accepted':
         return observer.onAccepted(this, message.sequences)
       case 'refused':
         return observer.onRefused(this, message.sequence)
+      case 'gone':
+        return observer.onGone(this, message.ids)
+      case 'ask':
+        return observer.onAsk(this, message.asks)
       case 'listening':
         return observer.onListening(this, message.slot, message.listener)
       case 'unlistened':
@@ -142,11 +180,19 @@ export class WorkerProcess implements HandoffTarget {
       case 'snapshot':
         this.counters = message.counters
         this.refusals = message.refusals
+        this.quota = message.quota
         return observer.onSnapshot(this)
       case 'drained':
         this.counters = message.counters
         this.refusals = message.refusals
-        return observer.onDrained(this, message.forced)
+        this.drained = message.report
+        return undefined
+      case 'pulse':
+        return undefined
+      case 'leaving':
+        return observer.onLeaving(this, message.why, message.deadlineMs)
+      case 'outworn':
+        return observer.onOutworn(this, message.why)
     }
   }
 }

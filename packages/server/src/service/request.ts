@@ -5,6 +5,7 @@
  * promise stays with it, and the worker takes a fresh one.
  */
 import { copyBytes, type Metadata, viewOf } from '@shardwire/protocol'
+import type { TlsPeer } from './tls-peer.ts'
 
 /**
  * Returned by a handler to answer with the very bytes of the body: the cheapest answer, copied once and not encoded.
@@ -20,6 +21,8 @@ export interface ConnectionInfo {
   /** Address of the peer, undefined once it has gone. */
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
+  /** Who the peer is by its certificate; undefined where the connection has no TLS. */
+  readonly tls: TlsPeer | undefined
 }
 
 export interface Request {
@@ -49,7 +52,7 @@ export interface Request {
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
-const NO_CONNECTION: ConnectionInfo = { id: '', shard: -1, remoteAddress: undefined, remotePort: undefined }
+const NO_CONNECTION: ConnectionInfo = { id: '', shard: -1, remoteAddress: undefined, remotePort: undefined, tls: undefined }
 
 export class RequestContext implements Request {
   route = ''

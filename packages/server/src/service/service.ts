@@ -24,6 +24,8 @@ export interface RouteOptions {
   readonly answer?: 'bytes' | 'msgpack'
   /** Deadline of the handler in milliseconds, above 0; SHARDWIRE_REQUEST_TIMEOUT_MS unless set. */
   readonly timeoutMs?: number
+  /** Asynchronous handlers of this route that run at once in a worker; one more request is OVERLOADED. */
+  readonly maxConcurrent?: number
 }
 
 export interface RouteDefinition extends RouteOptions {
@@ -38,6 +40,7 @@ export interface Route {
   readonly body: BodyKind
   readonly answer: 'bytes' | 'msgpack'
   readonly timeoutMs: number | undefined
+  readonly maxConcurrent: number | undefined
   readonly handler: Handler
 }
 
@@ -73,15 +76,15 @@ export function isService(value: unknown): value is Service {
 }
 
 function completeRoute(name: string, defined: RouteDefinition): Route {
-  const { number, handler, timeoutMs, body = 'msgpack' } = defined
+  const { number, handler, timeoutMs, maxConcurrent, body = 'msgpack' } = defined
   const answer = defined.answer ?? (body === 'bytes' ? 'bytes' : 'msgpack')
-  return { number, name, body, answer, timeoutMs, handler }
+  return { number, name, body, answer, timeoutMs, maxConcurrent, handler }
 }
 
 const BODY_KINDS: readonly string[] = ['bytes', 'msgpack', 'none'] satisfies BodyKind[]
 const ANSWER_KINDS: readonly string[] = ['bytes', 'msgpack'] satisfies Route['answer'][]
 
-function routeFaults({ number, name, timeoutMs, handler, body, answer }: Route): string[] {
+function routeFaults({ number, name, timeoutMs, maxConcurrent, handler, body, answer }: Route): string[] {
   const faults: string[] = []
   if (!BODY_KINDS.includes(body)) faults.push(`route ${name} has body ${body}; expected ${BODY_KINDS.join(', ')}`)
   if (!ANSWER_KINDS.includes(answer)) {
@@ -92,6 +95,9 @@ function routeFaults({ number, name, timeoutMs, handler, body, answer }: Route):
   }
   if (timeoutMs !== undefined && !(timeoutMs > 0)) {
     faults.push(`route ${name} has timeoutMs ${timeoutMs}; expected milliseconds above 0`)
+  }
+  if (maxConcurrent !== undefined && !(Number.isInteger(maxConcurrent) && maxConcurrent > 0)) {
+    faults.push(`route ${name} has maxConcurrent ${maxConcurrent}; expected a whole number above 0`)
   }
   if (typeof handler !== 'function') faults.push(`route ${name} has a handler of type ${typeof handler}`)
   return faults

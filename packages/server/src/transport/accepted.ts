@@ -4,7 +4,7 @@
  * Invariant: nobody reads from a raw one, and from a documented one nobody but who asked for that.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { isRawHandle, type RawHandle, takeRawConnections } from './raw-handle.ts'
+import { isRawHandle, peerOfHandle, type RawHandle, takeRawConnections } from './raw-handle.ts'
 
 /** An accepted socket: as a raw handle, or wrapped as a documented one. */
 export interface Accepted {
@@ -29,6 +29,11 @@ class AcceptedSocket implements Accepted {
 export function socketOf(accepted: Accepted): RawHandle | Socket | undefined {
   if (accepted instanceof AcceptedSocket) return accepted.socket
   return isRawHandle(accepted) ? accepted : undefined
+}
+
+/** The other end's IP address; undefined where it is gone already, or the socket is not of the network. */
+export function peerOf(socket: RawHandle | Socket): string | undefined {
+  return isRawHandle(socket) ? peerOfHandle(socket) : socket.remoteAddress
 }
 
 export interface AcceptOptions {

@@ -1,5 +1,6 @@
 /**
- * Owns every use of what Node does not document: the TCP handle below a socket, and the table through which it reports.
+ * Owns every use of what Node does not document: the handle below a socket (TCP, or a Unix socket's pipe), and the table
+ * through which it reports.
  * Must not know: what is done with the sockets.
  * Invariant: no other file calls a method of a handle. `loadRawBinding` says at start whether this Node still has what
  * is used here; where it has not, the daemon runs on documented sockets alone (`socket-transport.ts`).
@@ -7,7 +8,9 @@
  * Why: a `net.Socket` costs 3.0 KB of resident memory a connection, the handle below it 0.9 KB, and for each read and
  * write it runs the machinery of two streams. Node's own cluster module hands handles over in the same way.
  */
-import type { Server } from 'node:net'
+import { type Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { SocketSettings } from './transport.ts'
 
 declare const handleBrand: unique symbol
 
@@ -26,7 +29,7 @@ interface ShutdownRequest {
   handle: RawHandle
 }
 
-/** A TCP connection below `net.Socket`; nobody reads from it until `start`. */
+/** A connection below `net.Socket`; nobody reads from it until `start`. */
 export interface RawHandle {
   readonly [handleBrand]: true
   readonly writeQueueSize: number
@@ -38,11 +41,12 @@ export interface RawHandle {
   readStop(): number
   writeBuffer(request: null, memory: Uint8Array): number | WriteRequest
   shutdown(request: ShutdownRequest): number
-  reset(onClosed: (this: RawHandle) => void): number
+  /** Of TCP only, as all below `close`. */
+  reset?(onClosed: (this: RawHandle) => void): number
   close(onClosed?: (this: RawHandle) => void): void
   setNoDelay(on: boolean): number
   setKeepAlive(on: boolean, delayS: number, intervalS: number, probes: number): number
-  getpeername(out: { address?: string; port?: number }): number
+  getpeername?(out: { address?: string; port?: number }): number
 }
 
 /** Who gets the events of a handle. */
@@ -119,6 +123,26 @@ function isRawBinding(value: object): value is RawBinding {
   )
 }
 
+/** A documented socket over a raw handle; like that, it does not read until somebody asks. */
+export function socketOverHandle(handle: RawHandle): Socket {
+  // Its type knows only what is documented.
+  const options: object = { handle, manualStart: true, allowHalfOpen: true }
+  return new Socket(options)
+}
+
+/**
+ * What OpenSSL has against the certificate that the other end has shown; undefined when nothing. Node documents the
+ * answer only for sockets that a `tls.Server` made.
+ */
+export function verifyErrorOf(socket: TLSSocket): string | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  const verify: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'verifyError') : undefined
+  if (typeof verify !== 'function') return `Node ${process.version} does not tell`
+  const error: unknown = Reflect.apply(verify, handle, [])
+  if (error === null || error === undefined) return undefined
+  return error instanceof Error && 'code' in error ? String(error.code) : 'no reason was given'
+}
+
 /** Whether a value that came over IPC is a raw handle. */
 export function isRawHandle(value: unknown): value is RawHandle {
   return typeof value === 'object' && value !== null && 'readStart' in value && 'writeBuffer' in value
@@ -133,12 +157,35 @@ export function takeRawConnections(
   onAccepted: (handle: RawHandle) => void,
   onFault: (status: number) => void,
 ): void {
-  const listening: unknown = Reflect.get(server, '_handle')
+  const listening = listeningHandleOf(server)
   if (typeof listening !== 'object' || listening === null) throw new Error('the server does not listen')
   Reflect.set(listening, 'onconnection', (status: number, handle: RawHandle | undefined) => {
     if (status !== 0 || handle === undefined) onFault(status)
     else onAccepted(handle)
   })
+}
+
+/**
+ * Gives a listening socket the options that connections shall have: on Linux each accepted one is born with them, which
+ * saves five system calls a connection.
+ * @returns whether it will be so; else each connection has to be given them
+ */
+export function configureListening(listening: unknown, settings: SocketSettings): boolean {
+  if (process.platform !== 'linux' || !isConfigurable(listening)) return false
+  const { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes } = settings
+  if (nodelay && listening.setNoDelay(true) !== 0) return false
+  if (keepaliveMs === 0) return true
+  const [delayS, intervalS] = [keepaliveMs, keepaliveIntervalMs].map((ms) => Math.floor(ms / MS_PER_S))
+  return listening.setKeepAlive(true, delayS ?? 0, intervalS ?? 0, keepaliveProbes) === 0
+}
+
+/** What `configureListening` is for, of a server that listens. */
+export function listeningHandleOf(server: Server): unknown {
+  return Reflect.get(server, '_handle')
+}
+
+function isConfigurable(value: unknown): value is Pick<RawHandle, 'setNoDelay' | 'setKeepAlive'> {
+  return typeof value === 'object' && value !== null && 'setNoDelay' in value && 'setKeepAlive' in value
 }
 
 /** The calls on handles, with the callbacks that all handles of a process share. */
@@ -165,6 +212,15 @@ export class RawHandles {
     handle.sink = sink
     handle.onread = this.#onread
     handle.useUserBuffer(memory)
+  }
+
+  /** @returns false when the connection is broken already */
+  startReading(handle: RawHandle): boolean {
+    return handle.readStart() === 0
+  }
+
+  stopReading(handle: RawHandle): void {
+    handle.readStop()
   }
 
   configure(handle: RawHandle, nodelay: boolean, keepaliveMs: number, intervalMs: number, probes: number): void {
@@ -200,12 +256,21 @@ export class RawHandles {
     else handle.sink?.onBroken()
   }
 
+  /** Sends a few bytes and FIN from a handle that nobody reads. @returns false unless the kernel took them at once */
+  sendLast(handle: RawHandle, memory: Uint8Array): boolean {
+    const request = handle.writeBuffer(null, memory)
+    if (typeof request !== 'number') request.oncomplete = ignore
+    if (request !== 0) return false
+    this.end(handle)
+    return true
+  }
+
   close(handle: RawHandle): void {
     handle.close(onHandleClosed)
   }
 
   reset(handle: RawHandle): void {
-    if (handle.reset(onHandleClosed) !== 0) handle.close(onHandleClosed)
+    if (handle.reset?.(onHandleClosed) !== 0) handle.close(onHandleClosed)
   }
 }
 
@@ -221,6 +286,16 @@ function onShutdown(this: ShutdownRequest, status: number): void {
   const { sink } = this.handle
   if (status < 0) sink?.onBroken()
   else sink?.onFinished()
+}
+
+/** The other end's address; undefined where it is gone, or there is none. */
+export function peerOfHandle(handle: RawHandle): string | undefined {
+  const peer: { address?: string } = {}
+  return typeof handle.getpeername === 'function' && handle.getpeername(peer) === 0 ? peer.address : undefined
+}
+
+function ignore(): void {
+  return undefined
 }
 
 function onHandleClosed(this: RawHandle): void {

@@ -20,18 +20,16 @@ export class RawTransports<Owner> {
   readonly events: TransportEvents<Owner>
   /** Where reads land unless told otherwise. */
   readonly #slab: Uint8Array
-  readonly #settings: SocketSettings
   /** The view made last, and what of. */
   #view: Uint8Array = new Uint8Array(0)
   #viewed: Uint8Array | null = null
   #viewStart = 0
   #viewEnd = 0
 
-  constructor(binding: RawBinding, events: TransportEvents<Owner>, slab: Uint8Array, settings: SocketSettings) {
+  constructor(binding: RawBinding, events: TransportEvents<Owner>, slab: Uint8Array) {
     this.handles = new RawHandles(binding)
     this.events = events
     this.#slab = slab
-    this.#settings = settings
   }
 
   /** block[start, end). Answers of one size follow one another: the last view often serves again. */
@@ -46,9 +44,9 @@ export class RawTransports<Owner> {
   }
 
   /** A transport over a handle that nobody has read from. */
-  adopt(handle: RawHandle): Transport<Owner> {
+  adopt(handle: RawHandle, settings: SocketSettings): Transport<Owner> {
     const transport = new RawTransport(this, handle)
-    const { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes } = this.#settings
+    const { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes } = settings
     this.handles.attach(handle, transport, this.#slab)
     this.handles.configure(handle, nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes)
     return transport
@@ -168,7 +166,7 @@ class RawTransport<Owner> implements Transport<Owner>, HandleSink {
 
   #peer(): { address?: string; port?: number } {
     const peer: { address?: string; port?: number } = {}
-    if (this.#state !== CLOSING) this.#handle.getpeername(peer)
+    if (this.#state !== CLOSING) this.#handle.getpeername?.(peer)
     return peer
   }
 }

@@ -1,23 +1,24 @@
 /**
- * Owns one connected socket as a documented `net.Socket`: the way for a Node without the raw handle, and for TLS.
+ * Owns one connected socket as a documented `net.Socket`: the way for a Node without the raw handle, and for TLS once its
+ * handshake is done.
  * Must not know: frames.
  * Invariant: only documented parts of Node are used here. Bytes come in memory of their own.
  */
 import type { Socket } from 'node:net'
 import type { SocketSettings, Transport, TransportEvents } from './transport.ts'
 
-/** A transport over a socket whose events nobody listens to yet. */
-export function socketTransport<Owner>(
-  socket: Socket,
-  events: TransportEvents<Owner>,
-  settings: SocketSettings,
-): Transport<Owner> {
+/** A transport over a socket whose events nobody listens to yet, and that is configured. */
+export function socketTransport<Owner>(socket: Socket, events: TransportEvents<Owner>): Transport<Owner> {
+  return new SocketTransport(socket, events)
+}
+
+/** Gives a socket the options of its listener. */
+export function configureSocket(socket: Socket, settings: SocketSettings): void {
   const { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes } = settings
   // As the peer may end its side and still wait for answers.
   socket.allowHalfOpen = true
   if (nodelay) socket.setNoDelay(true)
   if (keepaliveMs > 0) socket.setKeepAlive(true, keepaliveMs, keepaliveIntervalMs, keepaliveProbes)
-  return new SocketTransport(socket, events)
 }
 
 class SocketTransport<Owner> implements Transport<Owner> {
@@ -80,8 +81,10 @@ class SocketTransport<Owner> implements Transport<Owner> {
     this.#socket.end()
   }
   reset(): void {
-    // Node loses the descriptor when a socket is reset between its end() and 'finish'.
-    if (this.#socket.writableEnded && !this.#socket.writableFinished) this.#socket.destroy()
+    // Node loses the descriptor when a socket is reset between its end() and 'finish'. A Unix socket, which Node does
+    // not reset, has no address.
+    const isEnding = this.#socket.writableEnded && !this.#socket.writableFinished
+    if (isEnding || this.#socket.localAddress === undefined) this.#socket.destroy()
     else this.#socket.resetAndDestroy()
   }
   close(): void {

@@ -6,16 +6,19 @@
  */
 import type { Socket } from 'node:net'
 import { CloseReason } from '../close-reason.ts'
-import { type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
+import { type RawBinding, type RawHandle, socketOverHandle } from '../transport/raw-handle.ts'
 import { RawTransports } from '../transport/raw-transport.ts'
-import { socketTransport } from '../transport/socket-transport.ts'
-import type { SocketSettings, Transport, TransportEvents } from '../transport/transport.ts'
+import { configureSocket, socketTransport } from '../transport/socket-transport.ts'
+import { TlsTransport } from '../transport/tls-transport.ts'
+import type { Transport, TransportEvents } from '../transport/transport.ts'
+import type { CloseLog } from './close-log.ts'
 import type { Closing } from './closing.ts'
-import { Connection, HOLD_WRITE, type Listener, type ShardIdentity } from './connection.ts'
+import { Connection, HOLD_WRITE, type Listener, type ShardIdentity, STATE_HANDSHAKE } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Outbound } from './outbound.ts'
 import type { ReadPath } from './read-path.ts'
+import type { Handshakes } from './tls/handshakes.ts'
 
 export interface AdoptParts {
   readonly identity: ShardIdentity
@@ -24,9 +27,11 @@ export interface AdoptParts {
   readonly closing: Closing
   readonly deadlines: Deadlines
   readonly counters: Counters
-  readonly settings: SocketSettings
+  /** Undefined where no listener has TLS. */
+  readonly handshakes: Handshakes | undefined
   /** Undefined where sockets come as documented ones. */
   readonly rawBinding: RawBinding | undefined
+  readonly closeLog: CloseLog | undefined
   readonly nowMs: () => number
 }
 
@@ -37,27 +42,39 @@ export class Adopt implements TransportEvents<Connection> {
   #sequence = 0
 
   constructor(parts: AdoptParts) {
-    const { rawBinding, readPath, settings, deadlines } = parts
+    const { rawBinding, readPath, deadlines, handshakes } = parts
     this.#parts = parts
-    this.#raw = rawBinding === undefined ? undefined : new RawTransports(rawBinding, this, readPath.slab, settings)
-    this.#onExpired = (connection, nowMs) => deadlines.expired(connection, nowMs)
+    this.#raw = rawBinding === undefined ? undefined : new RawTransports(rawBinding, this, readPath.slab)
+    this.#onExpired = (connection, nowMs) => {
+      if (connection.state === STATE_HANDSHAKE) handshakes?.expired(connection, nowMs)
+      else deadlines.expired(connection, nowMs)
+    }
   }
 
   /** Takes a raw handle that nobody has read from; it is not read yet: see `open`. */
   adoptHandle(handle: RawHandle, listener: Listener): Connection {
     if (this.#raw === undefined) throw new Error('this worker takes documented sockets only')
-    return this.#connect(this.#raw.adopt(handle), listener)
+    if (listener.isTls) return this.adoptSocket(socketOverHandle(handle), listener)
+    return this.#connect(this.#raw.adopt(handle, listener.settings), listener)
   }
 
   /** Takes a documented socket; what Node read from it meanwhile waits in it. */
   adoptSocket(socket: Socket, listener: Listener): Connection {
-    return this.#connect(socketTransport(socket, this, this.#parts.settings), listener)
+    const { settings, isTls } = listener
+    if (isTls) return this.#adoptTls(socket, listener)
+    configureSocket(socket, settings)
+    return this.#connect(socketTransport(socket, this), listener)
   }
 
-  /** Begins to read. */
-  open(connection: Connection): void {
+  /** Begins to read: what comes is a frame, or a TLS handshake. @returns whether the connection is open now */
+  open(connection: Connection): boolean {
+    if (connection.state === STATE_HANDSHAKE) {
+      this.#parts.handshakes?.begin(connection)
+      return false
+    }
     this.#parts.deadlines.begin(connection)
     connection.transport.start()
+    return true
   }
 
   onLanded(connection: Connection, bytes: number): Uint8Array | undefined {
@@ -86,13 +103,24 @@ export class Adopt implements TransportEvents<Connection> {
   }
 
   onClosed(connection: Connection): void {
-    this.#parts.closing.closed(connection, CloseReason.PEER_RESET)
+    const inHandshake = connection.state === STATE_HANDSHAKE
+    this.#parts.closing.closed(connection, inHandshake ? CloseReason.HANDSHAKE_ABANDONED : CloseReason.PEER_RESET)
+  }
+
+  #adoptTls(socket: Socket, listener: Listener): Connection {
+    const { handshakes } = this.#parts
+    if (handshakes === undefined) throw new Error('this worker was given nothing to speak TLS with')
+    const transport = new TlsTransport<Connection>(socket, { events: this, handshakes, settings: listener.settings })
+    const connection = this.#connect(transport, listener)
+    connection.state = STATE_HANDSHAKE
+    return connection
   }
 
   #connect(transport: Transport<Connection>, listener: Listener): Connection {
-    const { identity, counters, nowMs } = this.#parts
+    const { identity, counters, closeLog, nowMs } = this.#parts
     const connection = new Connection(identity, ++this.#sequence, listener, transport, nowMs(), this.#onExpired)
     transport.owner = connection
+    closeLog?.opened(connection)
     counters.connectionsOpen++
     counters.connectionsTotal++
     return connection

@@ -8,18 +8,20 @@ import type { Socket } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
 import type { SocketTicket, ToPrimary } from '../ipc.ts'
 import type { RawHandle } from '../transport/raw-handle.ts'
-import type { Connection } from './connection.ts'
 import { TicketBook } from './ticket-book.ts'
 
-export interface ArrivalsParts {
+/** @typeParam Arrival what becomes of a socket here: a connection, or one that is not served yet */
+export interface ArrivalsParts<Arrival> {
   readonly clock: Clock
-  /** Makes a connection of a socket, which is not read yet. */
-  readonly adopt: (socket: RawHandle | Socket, listener: number) => Connection
+  /** Takes a socket over, which is not read yet. */
+  readonly adopt: (socket: RawHandle | Socket, ticket: SocketTicket) => Arrival
   /** Begins to read. */
-  readonly open: (connection: Connection) => void
+  readonly begin: (arrival: Arrival) => void
   /** Closes our copy of a socket that may be another worker's by now, without a FIN or a reset of ours. */
-  readonly giveUp: (connection: Connection) => void
+  readonly giveUp: (arrival: Arrival) => void
   readonly descriptorsFree: () => number
+  /** Sockets that are here and told of, as soon as those adopted are. */
+  readonly open: () => number
   /** A socket's message came without its socket. */
   readonly onLost: () => void
   readonly tell: (message: ToPrimary, onSent?: (error: Error | null) => void) => void
@@ -27,45 +29,56 @@ export interface ArrivalsParts {
   readonly later: (task: () => void) => void
 }
 
-interface Adopted {
-  readonly connection: Connection
+interface Adopted<Arrival> {
+  readonly arrival: Arrival
   readonly ticket: SocketTicket
 }
 
-export class Arrivals {
-  readonly #parts: ArrivalsParts
+export class Arrivals<Arrival> {
+  readonly #parts: ArrivalsParts<Arrival>
   /** Connections whose ticket the primary could still give away. */
-  readonly #tickets = new TicketBook<Connection>()
+  readonly #tickets = new TicketBook<Arrival>()
   /** Adopted in this turn of the loop, and told to nobody. */
-  #adopted: Adopted[] = []
+  #adopted: Adopted<Arrival>[] = []
   /** Those whose `accepted` is being sent, in that order. */
-  readonly #unsent: Adopted[][] = []
+  readonly #unsent: Adopted<Arrival>[][] = []
+  #closed = false
   readonly #tellAdopted = (): void => this.#accept()
   readonly #acceptedSent = (error: Error | null): void => this.#open(error)
 
-  constructor(parts: ArrivalsParts) {
+  constructor(parts: ArrivalsParts<Arrival>) {
     this.#parts = parts
+  }
+
+  /** Sockets that are here, and that the primary was not told of. */
+  get untold(): number {
+    return this.#adopted.length
+  }
+
+  /** From now on every socket is refused: others serve on. */
+  close(): void {
+    this.#closed = true
   }
 
   /** @param socket undefined when it was lost on its way: this process had no descriptor for it */
   arrived(ticket: SocketTicket, socket: RawHandle | Socket | undefined): void {
     const { clock, adopt, later, onLost } = this.#parts
     if (socket === undefined) onLost()
-    if (socket === undefined || clock.nowMs() >= ticket.expiresAtMs) {
+    if (socket === undefined || this.#closed || clock.nowMs() >= ticket.expiresAtMs) {
       if (socket !== undefined) closeSocket(socket)
       this.#parts.tell({ type: 'refused', sequence: ticket.sequence, descriptorsFree: this.#parts.descriptorsFree() })
       return
     }
-    const connection = adopt(socket, ticket.listener)
-    this.#tickets.add(ticket.sequence, connection)
-    this.#adopted.push({ connection, ticket })
+    const arrival = adopt(socket, ticket)
+    this.#tickets.add(ticket.sequence, arrival)
+    this.#adopted.push({ arrival, ticket })
     if (this.#adopted.length === 1) later(this.#tellAdopted)
   }
 
   /** The primary has given this ticket's socket to another worker. */
   disown(sequence: number): void {
-    const connection = this.#tickets.find(sequence)
-    if (connection !== undefined) this.#parts.giveUp(connection)
+    const arrival = this.#tickets.find(sequence)
+    if (arrival !== undefined) this.#parts.giveUp(arrival)
   }
 
   #accept(): void {
@@ -74,7 +87,7 @@ export class Arrivals {
     this.#unsent.push(adopted)
     const sequences = adopted.map(({ ticket }) => ticket.sequence)
     this.#parts.tell(
-      { type: 'accepted', sequences, descriptorsFree: this.#parts.descriptorsFree() },
+      { type: 'accepted', sequences, descriptorsFree: this.#parts.descriptorsFree(), open: this.#parts.open() },
       this.#acceptedSent,
     )
   }
@@ -84,10 +97,10 @@ export class Arrivals {
    * process to die now, the primary would give them to another.
    */
   #open(error: Error | null): void {
-    const { clock, open, giveUp } = this.#parts
-    for (const { connection, ticket } of this.#unsent.shift() ?? []) {
-      if (error === null && clock.nowMs() < ticket.expiresAtMs) open(connection)
-      else giveUp(connection)
+    const { clock, begin, giveUp } = this.#parts
+    for (const { arrival, ticket } of this.#unsent.shift() ?? []) {
+      if (error === null && clock.nowMs() < ticket.expiresAtMs) begin(arrival)
+      else giveUp(arrival)
     }
   }
 }

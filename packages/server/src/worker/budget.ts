@@ -1,9 +1,9 @@
 /**
  * Owns the worker's buffer budget: who gets a block, and who goes when there is none left.
  * Must not know: what blocks are used for.
- * Invariant: when the budget is spent the largest holder is reset, to within a factor of two, and whoever asked gets its
- * block all the same: a client that hoards never costs one that does not. What is on loan beyond the bound is less than
- * what the shed will give back, and one block.
+ * Invariant: when the budget is spent the largest holder is reset, to within a factor of two, and whoever asked gets
+ * its block all the same: a client that hoards never costs one that does not. What is on loan beyond the bound is less
+ * than what the shed will give back, and one block.
  */
 import type { BufferPool } from '@shardwire/protocol'
 import type { Connection } from './connection.ts'
@@ -51,6 +51,15 @@ export class Budget {
 
   release(block: Uint8Array): void {
     this.#options.pool.release(block)
+  }
+
+  /** Sheds the largest holders until what the others hold is at most `bytes`, or nobody is left. */
+  shedDownTo(bytes: number): void {
+    while (this.#options.pool.leasedBytes - this.#owedBytes > bytes) {
+      const largest = this.#largestHolder()
+      if (largest === undefined) return
+      this.#shed(largest)
+    }
   }
 
   /** To be called when a connection is closed: what it gives back is owed no more. */

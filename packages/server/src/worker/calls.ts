@@ -14,8 +14,10 @@ import type { Connection, InFlight } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Deadline, type DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
+import type { Router } from './router.ts'
 
 export interface CallsParts {
+  readonly router: Router
   readonly answers: Answers
   readonly outbound: Outbound
   readonly closing: Closing
@@ -87,15 +89,18 @@ export class Calls {
     connection.calls.set(key, call)
     this.#parts.counters.callsInFlight++
     this.#parts.wheel.schedule(call, this.#parts.exactNowMs() + deadlineMs)
-    const { answers, counters } = this.#parts
+    const { answers, counters, router } = this.#parts
     counters.handlersRunning++
+    router.began(route)
     promise.then(
       (value) => {
         counters.handlersRunning--
+        router.ended(route)
         this.#answer(call, () => answers.result(connection, kind, id, route, context, value))
       },
       (error: unknown) => {
         counters.handlersRunning--
+        router.ended(route)
         this.#answer(call, () => answers.failure(connection, kind, id, route, error))
       },
     )

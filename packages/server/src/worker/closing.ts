@@ -7,6 +7,7 @@
 import { encodeErrorBody, ERROR_BODY_BYTES_MAX, ID_BYTES, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
 import { CloseReason, closeReasonName } from '../close-reason.ts'
 import type { Budget } from './budget.ts'
+import type { CloseLog } from './close-log.ts'
 import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED } from './connection.ts'
 import { type Counters, countAt } from './counters.ts'
 import type { DeadlineWheel } from './deadline.ts'
@@ -23,6 +24,8 @@ export interface ClosingParts {
   readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
+  /** Told why connections end; undefined where nobody wants to know. */
+  readonly closeLog: CloseLog | undefined
   /** Called once per connection, after everything is given back. */
   readonly onClosed: (connection: Connection) => void
 }
@@ -36,15 +39,20 @@ export class Closing {
 
   /** Sends an ERROR that concerns a frame or, with id 0 and route 0, the connection. */
   sendError(connection: Connection, route: number, id: number, error: ShardwireError): void {
-    countAt(this.#parts.counters.errors, error.code)
     const bytesMax = Math.min(ERROR_BODY_BYTES_MAX, connection.listener.decoder.frameBytesMax - ID_BYTES)
-    this.#parts.outbound.send(connection, KIND_ERROR, route, id, encodeErrorBody(error, bytesMax))
+    this.sendErrorBody(connection, route, id, error.code, encodeErrorBody(error, bytesMax))
+  }
+
+  /** The same, its body encoded before. */
+  sendErrorBody(connection: Connection, route: number, id: number, code: number, body: Uint8Array): void {
+    countAt(this.#parts.counters.errors, code)
+    this.#parts.outbound.send(connection, KIND_ERROR, route, id, body)
   }
 
   /** Ends a connection that cannot go on: calls are aborted, the ERROR goes out behind what was answered, then FIN. */
   failWith(connection: Connection, reason: number, error: ShardwireError, route = 0, id = 0): void {
     if (connection.state >= STATE_FINISHED) return
-    this.#decide(connection, reason)
+    this.#decide(connection, reason, error.message)
     this.#abandonCalls(connection, error)
     this.sendError(connection, route, id, error)
     this.#finish(connection)
@@ -92,11 +100,14 @@ export class Closing {
     else this.endAfterAnswers(connection, reason)
   }
 
-  /** Closes our copy of a socket that another worker has too: no FIN and no reset, which would be felt there. */
-  letGo(connection: Connection, reason: number): void {
+  /**
+   * Closes our copy of a socket without more words: of one that another worker has too, where a FIN or a reset of ours
+   * would be felt, or of one on which TLS was not agreed on.
+   */
+  letGo(connection: Connection, reason: number, detail?: string): void {
     if (connection.state === STATE_CLOSED) return
-    this.#decide(connection, reason)
-    this.#abandonCalls(connection, new Error('the socket was given to another worker'))
+    this.#decide(connection, reason, detail)
+    this.#abandonCalls(connection, new Error(`the socket was let go: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
     connection.transport.close()
   }
@@ -119,11 +130,14 @@ export class Closing {
     wheel.cancel(connection)
     counters.connectionsOpen--
     countAt(counters.closes, connection.closeReason)
+    this.#parts.closeLog?.closed(connection)
     onClosed(connection)
   }
 
-  #decide(connection: Connection, reason: number): void {
-    if (connection.closeReason === CloseReason.OPEN) connection.closeReason = reason
+  #decide(connection: Connection, reason: number, detail?: string): void {
+    if (connection.closeReason !== CloseReason.OPEN) return
+    connection.closeReason = reason
+    this.#parts.closeLog?.decided(connection, detail)
   }
 
   /** Nothing more will be sent: FIN follows what is still unsent. */

@@ -6,9 +6,13 @@
  */
 import type { DecodedStream, FrameDecoder, RingBuffer } from '@shardwire/protocol'
 import type { ConnectionInfo } from '../service/request.ts'
-import type { Transport } from '../transport/transport.ts'
+import type { TlsPeer } from '../service/tls-peer.ts'
+import type { SocketSettings, Transport } from '../transport/transport.ts'
 import { Deadline } from './deadline.ts'
+import type { ClientAddress } from './proxy-header.ts'
 
+/** TLS is being agreed on: nothing of ours was read or sent yet. */
+export const STATE_HANDSHAKE = -1
 /** Reads, dispatches, answers. */
 export const STATE_OPEN = 0
 /** Takes no new work; what is in flight is still answered, then our FIN goes out. */
@@ -22,6 +26,26 @@ export const HOLD_WRITE = 1
 /** Reading is paused until the next turn of the loop: the connection had its share of this one. */
 export const HOLD_TURN = 2
 
+/** What is told of a connection in the log once it is closed. */
+export interface CloseNote {
+  /** `address:port`; undefined where the socket had none any more. */
+  readonly peer: string | undefined
+  /** What the ERROR said that it ended with. */
+  detail: string | undefined
+}
+
+/** What is remembered of a connection so that its frames, and the errors for them, stay within their rates. */
+export interface RateState {
+  /** When its bucket of messages is full again, and that of control frames. */
+  messagesFullAtMs: number
+  controlsFullAtMs: number
+  /** Since when it is over its rate without a pause, and when it was last. */
+  overSinceMs: number
+  overAtMs: number
+  /** When it was last told that a MESSAGE was refused. */
+  toldAtMs: number
+}
+
 /** What all connections of one listener share. */
 export interface Listener {
   readonly index: number
@@ -30,6 +54,10 @@ export interface Listener {
   readonly heartbeatMisses: number
   readonly idleTimeoutMs: number
   readonly frameTimeoutMs: number
+  /** Whether TLS comes before frames. */
+  readonly isTls: boolean
+  /** What a socket is given that was not born with it. */
+  readonly settings: SocketSettings
 }
 
 /** A handler that has not answered yet, as its connection knows it. */
@@ -55,7 +83,7 @@ export interface ShardIdentity {
 
 export class Connection extends Deadline implements DecodedStream, ConnectionInfo {
   brokenCode = 0
-  state = STATE_OPEN
+  state: number = STATE_OPEN
   /** One of CloseReason; 0 until it is decided. */
   closeReason = 0
   /** HOLD_ bits: while any is set nothing is read and nothing dispatched. */
@@ -91,6 +119,18 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
   shedBytes = 0
   /** When the last PING was sent. */
   lastPingMs = 0
+  /** Null while no rate is asked for: see `message-rate.ts`. */
+  rate: RateState | null = null
+  /** For whom a proxy connected; undefined where the peer is the client. */
+  client: ClientAddress | undefined = undefined
+  /** When it is told to connect anew, 0 for never; once it was, below 0, when it is ended whatever it does. */
+  ageByMs = 0
+  bytesIn = 0
+  readonly openedAtMs: number
+  /** Null while nothing is to be told of it. */
+  closeNote: CloseNote | null = null
+  /** Who is at the other end, where TLS is spoken. */
+  tls: TlsPeer | undefined = undefined
   readonly sequence: number
   readonly listener: Listener
   readonly transport: Transport<Connection>
@@ -110,7 +150,7 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
     this.sequence = sequence
     this.listener = listener
     this.transport = transport
-    this.lastReadMs = this.lastMessageMs = nowMs
+    this.lastReadMs = this.lastMessageMs = this.openedAtMs = nowMs
     this.#onExpired = onExpired
   }
 
@@ -121,10 +161,10 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
     return this.#shard.slot
   }
   get remoteAddress(): string | undefined {
-    return this.transport.remoteAddress
+    return this.client === undefined ? this.transport.remoteAddress : this.client.address
   }
   get remotePort(): number | undefined {
-    return this.transport.remotePort
+    return this.client === undefined ? this.transport.remotePort : this.client.port
   }
   get callsInFlight(): number {
     return this.calls === null ? 0 : this.calls.size

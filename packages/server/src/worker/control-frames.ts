@@ -24,6 +24,7 @@ import {
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
 import type { Connection } from './connection.ts'
+import type { Mirror } from './mirror/mirror.ts'
 import type { Outbound } from './outbound.ts'
 
 const HELLO_EXPECTED =
@@ -34,12 +35,15 @@ export class ControlFrames {
   readonly #outbound: Outbound
   readonly #closing: Closing
   readonly #serverName: string
+  /** Told what a client calls itself; undefined where nobody wants to know. */
+  readonly #mirror: Mirror | undefined
 
   /** @param serverName what WELCOME says of the server, e.g. `shardwire/0.1.0` */
-  constructor(outbound: Outbound, closing: Closing, serverName: string) {
+  constructor(outbound: Outbound, closing: Closing, serverName: string, mirror?: Mirror) {
     this.#outbound = outbound
     this.#closing = closing
     this.#serverName = serverName
+    this.#mirror = mirror
   }
 
   frame(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
@@ -67,6 +71,7 @@ export class ControlFrames {
     const hello = parseHello(memory, decoder.bodyStart, decoder.bodyEnd)
     if (hello === undefined) return this.#broken(connection, HELLO_EXPECTED)
     if (hello.protocol !== PROTOCOL_VERSION) return this.#wrongVersion(connection, hello.protocol)
+    this.#mirror?.greeted(connection, hello.name)
     const welcome = encodeWelcome({
       protocol: PROTOCOL_VERSION,
       server: this.#serverName,

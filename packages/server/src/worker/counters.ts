@@ -1,10 +1,12 @@
 /**
  * Owns what a worker counts. Plain numbers, written in place, sent to the primary as they are.
  * Must not know: who reads them.
- * Invariant: all but `connectionsOpen`, `callsInFlight` and `handlersRunning` only grow while the worker lives.
+ * Invariant: all but `connectionsOpen`, `callsInFlight`, `handlersRunning`, `overload` and `mirror.waiting` only grow
+ * while the worker lives.
  */
 import { ERROR_TABLE } from '@shardwire/protocol'
 import { CLOSE_REASONS } from '../close-reason.ts'
+import { createMirrorCounters, type MirrorCounters } from './mirror/mirror-counters.ts'
 
 export interface Counters {
   connectionsOpen: number
@@ -27,6 +29,18 @@ export interface Counters {
   /** MESSAGEs whose deadline passed, which nobody is told of. */
   messagesExpired: number
   ringsLeased: number
+  /** Frames refused for their connection's rate, answered or not. */
+  rateLimited: number
+  /** MESSAGEs and REQUESTs refused because the worker was overloaded, answered or not. */
+  shed: number
+  /** Exceptions that nobody caught; with the first the worker is on its way out. */
+  uncaughtExceptions: number
+  /** Promises that rejected and that nobody awaits. */
+  strayRejections: number
+  /** Level of overload now: 0 none, 1 sheds new connections, 2 requests too, 3 the largest holders as well. */
+  overload: number
+  /** All zero where nothing is mirrored. */
+  readonly mirror: MirrorCounters
 }
 
 export function createCounters(): Counters {
@@ -44,10 +58,16 @@ export function createCounters(): Counters {
     unknownIds: 0,
     messagesExpired: 0,
     ringsLeased: 0,
+    rateLimited: 0,
+    shed: 0,
+    uncaughtExceptions: 0,
+    strayRejections: 0,
+    overload: 0,
+    mirror: createMirrorCounters(),
   }
 }
 
-/** Adds one to a counter that is kept by number. */
-export function countAt(list: number[], index: number): void {
-  list[index] = (list[index] ?? 0) + 1
+/** Adds to a counter that is kept by number. */
+export function countAt(list: number[], index: number, count = 1): void {
+  list[index] = (list[index] ?? 0) + count
 }

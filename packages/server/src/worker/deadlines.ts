@@ -8,8 +8,9 @@
 import { encodeFrame, KIND_CONTROL, OPCODE_PING, ShardwireError, TIMEOUT } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
-import { type Connection, STATE_CLOSED, STATE_FINISHED } from './connection.ts'
+import { type Connection, STATE_CLOSED, STATE_FINISHED, STATE_OPEN } from './connection.ts'
 import type { DeadlineWheel } from './deadline.ts'
+import type { MaxAge } from './max-age.ts'
 import type { Outbound } from './outbound.ts'
 
 /** When a held connection whose moment to end has come is looked at again. */
@@ -25,6 +26,8 @@ export interface DeadlinesParts {
   /** Unsent bytes above which a peer counts as slow. */
   readonly writeBufferBytes: number
   readonly writeTimeoutMs: number
+  /** Undefined where connections may become as old as they like. */
+  readonly maxAge?: MaxAge | undefined
   /** The time as of this tick: it is not asked for anew with every read. */
   readonly nowMs: () => number
 }
@@ -38,6 +41,7 @@ export class Deadlines {
 
   /** A connection opens: its first deadline is set. */
   begin(connection: Connection): void {
+    this.#parts.maxAge?.begin(connection, this.#parts.nowMs())
     this.#scheduleNext(connection)
   }
 
@@ -100,6 +104,7 @@ export class Deadlines {
   expired(connection: Connection, nowMs: number): void {
     if (connection.state === STATE_CLOSED) return
     if (connection.state === STATE_FINISHED) this.#lingered(connection, nowMs)
+    else if (connection.ageByMs !== 0 && nowMs >= Math.abs(connection.ageByMs)) this.#aged(connection, nowMs)
     else if (connection.endByMs !== 0 && nowMs >= connection.endByMs) this.#drained(connection)
     else if (!this.#writeDue(connection, nowMs) && hearsPeer(connection)) this.#readDue(connection, nowMs)
     if (connection.state !== STATE_CLOSED) this.#scheduleNext(connection)
@@ -156,7 +161,23 @@ export class Deadlines {
       return
     }
     connection.endByMs = 0
-    this.#parts.closing.endAfterAnswers(connection, CloseReason.DRAINED)
+    const reason = connection.ageByMs < 0 ? CloseReason.MAX_AGE : CloseReason.DRAINED
+    this.#parts.closing.endAfterAnswers(connection, reason)
+  }
+
+  /** First it is told to connect anew; if it is here still when the time it was given is over, it is cut off. */
+  #aged(connection: Connection, nowMs: number): void {
+    const { maxAge, outbound, closing } = this.#parts
+    if (maxAge === undefined) return
+    if (connection.ageByMs < 0) closing.reset(connection, CloseReason.MAX_AGE)
+    else if (connection.draining || connection.state !== STATE_OPEN) connection.ageByMs = 0
+    else {
+      connection.draining = true
+      connection.ageByMs = -(nowMs + maxAge.graceMs)
+      connection.endByMs = maxAge.endByMs(nowMs)
+      outbound.sendEncoded(connection, maxAge.goaway)
+      outbound.flush()
+    }
   }
 
   #heartbeat(connection: Connection, nowMs: number): void {
@@ -199,6 +220,7 @@ export class Deadlines {
     if (connection.flushedAtMs !== 0) due = Math.min(due, connection.flushedAtMs + writeTimeoutMs)
     if (connection.aboveMarkSinceMs !== 0) due = Math.min(due, connection.aboveMarkSinceMs + slowConsumerMs)
     if (connection.endByMs !== 0) due = Math.min(due, connection.endByMs)
+    if (connection.ageByMs !== 0) due = Math.min(due, Math.abs(connection.ageByMs))
     // On hold the peer's clocks stand still, and whoever let it go schedules anew.
     if (!hearsPeer(connection)) return due
     if (connection.frameStartedMs !== 0) due = Math.min(due, connection.frameStartedMs + frameTimeoutMs)

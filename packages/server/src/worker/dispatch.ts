@@ -25,12 +25,14 @@ import { CloseReason } from '../close-reason.ts'
 import { isPromise } from '../service/promise.ts'
 import { FORWARD, RequestContext } from '../service/request.ts'
 import type { Route } from '../service/service.ts'
+import type { Admission } from './admission.ts'
 import type { Answers } from './answers.ts'
 import type { Calls } from './calls.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, STATE_ENDING } from './connection.ts'
 import type { ControlFrames } from './control-frames.ts'
 import type { Counters } from './counters.ts'
+import type { Mirror } from './mirror/mirror.ts'
 import type { Outbound } from './outbound.ts'
 import type { Router } from './router.ts'
 
@@ -47,6 +49,9 @@ export interface DispatchLimits {
 }
 
 export interface DispatchParts {
+  readonly admission: Admission
+  /** Undefined where nothing is mirrored. */
+  readonly mirror: Mirror | undefined
   readonly router: Router
   readonly control: ControlFrames
   readonly answers: Answers
@@ -71,10 +76,17 @@ export class Dispatch {
     this.#parts.counters.framesIn++
     if (kind !== KIND_CONTROL) connection.lastMessageMs = connection.lastReadMs
     if (kind === KIND_MESSAGE || kind === KIND_REQUEST) this.#toRoute(connection, decoder, memory)
-    else if (kind === KIND_CONTROL) this.#parts.control.frame(connection, decoder, memory)
+    else if (kind === KIND_CONTROL) this.#control(connection, decoder, memory)
     else if (kind === KIND_CANCEL) this.#parts.calls.cancel(connection, decoder.id)
     else this.#parts.counters.unknownIds++
     if (kind !== KIND_CONTROL || decoder.route !== OPCODE_PING) connection.greeted = true
+  }
+
+  #control(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
+    const { admission, control } = this.#parts
+    if (admission.isOpen || admission.admitsControl(connection, decoder.route)) {
+      control.frame(connection, decoder, memory)
+    }
   }
 
   #toRoute(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
@@ -82,6 +94,8 @@ export class Dispatch {
     if (kind === KIND_REQUEST && connection.calls?.has(id) === true) return this.#repeatedId(connection, id)
     const metadata = decoder.metaStart === decoder.metaEnd ? undefined : this.#metadata(connection, decoder, memory)
     if (metadata === null) return
+    const { admission } = this.#parts
+    if (!admission.isOpen && !admission.admits(connection, decoder)) return
     const route = this.#parts.router.routes[decoder.route]
     // Its moment to end has come: what could keep it open is not begun any more.
     if (connection.state === STATE_ENDING && route !== undefined && this.#parts.router.isAsynchronous(route)) return
@@ -90,6 +104,7 @@ export class Dispatch {
       if (refusal !== undefined) return this.#parts.answers.error(connection, kind, id, decoder.route, refusal)
       if (route === undefined) return
     }
+    this.#parts.mirror?.frame(connection, decoder, memory)
     const context = this.#context
     context.route = route.name
     context.connection = connection
@@ -103,8 +118,8 @@ export class Dispatch {
 
   /** Whether it is worth asking for a refusal: most frames meet no limit at all, and pay for nothing else. */
   #mayRefuse({ draining, calls }: Connection): boolean {
-    const { limits, counters } = this.#parts
-    return draining || calls !== null || counters.handlersRunning >= limits.maxHandlers
+    const { limits, counters, router } = this.#parts
+    return draining || calls !== null || counters.handlersRunning >= limits.maxHandlers || router.routesFull > 0
   }
 
   /** Why a frame is not handed to its route; undefined when it is. */
@@ -121,6 +136,13 @@ export class Dispatch {
     }
     if (counters.handlersRunning >= limits.maxHandlers && router.isAsynchronous(route)) {
       return new ShardwireError(OVERLOADED, 'too many handlers are running', extras)
+    }
+    if (router.isFull(route)) {
+      return new ShardwireError(
+        OVERLOADED,
+        `${route.name} runs ${route.maxConcurrent} times, which is its limit`,
+        extras,
+      )
     }
     return undefined
   }
@@ -201,10 +223,9 @@ export class Dispatch {
     context: RequestContext,
     promise: Promise<unknown>,
   ): void {
-    const { router, calls, limits } = this.#parts
+    const { calls, limits } = this.#parts
     this.#context = new RequestContext()
     context.keepBody()
-    router.markAsynchronous(route)
     const own = route.timeoutMs ?? limits.requestTimeoutMs
     const asked = context.metadata?.deadlineMs ?? own
     calls.start(connection, kind, id, route, context, promise, Math.min(own, asked))

@@ -8,6 +8,7 @@ import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, STATE_OPEN } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { DrainReport } from './drain-report.ts'
 import type { Outbound } from './outbound.ts'
 
 /** Least time for GOAWAY to reach a client, and for what it sent before to reach us. */
@@ -21,6 +22,8 @@ const WINDOW_PART = 0.5
 /** What clients are told to wait before they come back. */
 const RETRY_AFTER_MS = 500
 const RETRY_JITTER_MS = 2000
+/** The same where the other workers, and the next one of this slot, are there already. */
+const RETRY_NOW_JITTER_MS = 500
 
 export interface DrainParts {
   readonly connections: ReadonlySet<Connection>
@@ -30,13 +33,26 @@ export interface DrainParts {
   readonly clock: Clock
   /** [0, 1) */
   readonly random: () => number
-  /** @param forced connections that were still busy at the deadline */
-  readonly onDrained: (forced: number) => void
+  /** Asynchronous handlers whose answer is owed. */
+  readonly callsInFlight: () => number
+  readonly onDrained: (report: DrainReport) => void
+}
+
+export interface DrainOrder {
+  /** From now until what is left is cut off. */
+  readonly deadlineMs: number
+  /** Others serve on: clients may come back at once. */
+  readonly rolling: boolean
 }
 
 export class Drain {
   readonly #parts: DrainParts
+  #beganMs = 0
+  #calls = 0
+  #closed = 0
   #forced = 0
+  /** Calls that got no answer. */
+  #lost = 0
   #goaway: Uint8Array = new Uint8Array(0)
   #done = false
   #cancelDeadline: (() => void) | undefined
@@ -45,14 +61,15 @@ export class Drain {
     this.#parts = parts
   }
 
-  /** @param deadlineMs from now until what is left is cut off */
-  begin(deadlineMs: number): void {
-    const { connections, clock } = this.#parts
+  begin({ deadlineMs, rolling }: DrainOrder): void {
+    const { connections, clock, callsInFlight } = this.#parts
     const windowMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
-    this.#goaway = goawayFrame(deadlineMs)
+    this.#goaway = goawayFrame(deadlineMs, rolling)
+    this.#beganMs = clock.nowMs()
+    this.#calls = callsInFlight()
     this.#cancelDeadline = clock.after(deadlineMs, () => this.#force())
     for (const connection of connections) this.#tell(connection, windowMs)
-    this.closed()
+    this.#check()
   }
 
   /** A socket that was on its way when the drain began is served like the others. */
@@ -62,10 +79,21 @@ export class Drain {
 
   /** To be called when a connection is gone. */
   closed(): void {
+    this.#closed++
+    this.#check()
+  }
+
+  #check(): void {
     if (this.#done || this.#parts.connections.size > 0) return
     this.#done = true
     this.#cancelDeadline?.()
-    this.#parts.onDrained(this.#forced)
+    const longestMs = this.#closed === 0 ? 0 : Math.round(this.#parts.clock.nowMs() - this.#beganMs)
+    this.#parts.onDrained({
+      answered: Math.max(0, this.#calls - this.#lost),
+      closed: this.#closed - this.#forced,
+      forced: this.#forced,
+      longestMs,
+    })
   }
 
   #tell(connection: Connection, windowMs: number): void {
@@ -79,7 +107,8 @@ export class Drain {
   }
 
   #force(): void {
-    const { connections, closing } = this.#parts
+    const { connections, closing, callsInFlight } = this.#parts
+    this.#lost = callsInFlight()
     for (const connection of connections) {
       // One that only waits for the peer's FIN has ended well.
       if (!connection.finLeft) this.#forced++
@@ -88,7 +117,11 @@ export class Drain {
   }
 }
 
-function goawayFrame(deadlineMs: number): Uint8Array {
+function goawayFrame(deadlineMs: number, rolling: boolean): Uint8Array {
+  if (rolling) {
+    const jitterMs = Math.min(deadlineMs, RETRY_NOW_JITTER_MS)
+    return encodeGoaway({ reason: 'this worker is replaced', retry: 'now', retryAfterMs: 0, jitterMs, deadlineMs })
+  }
   const reason = 'shutdown'
   return encodeGoaway({ reason, retry: 'later', retryAfterMs: RETRY_AFTER_MS, jitterMs: RETRY_JITTER_MS, deadlineMs })
 }

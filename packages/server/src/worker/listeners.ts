@@ -1,16 +1,34 @@
 /**
- * Owns what a worker needs to know of each listener: its limits and its decoder.
+ * Owns what a worker needs to know of each listener: its limits, its decoder, what its sockets are given.
  * Must not know: addresses, sockets.
  */
 import { FrameDecoder } from '@shardwire/protocol'
 import type { Config } from '../config/load-config.ts'
+import type { SocketSettings } from '../transport/transport.ts'
 import type { Listener } from './connection.ts'
 
-/** In the order of the configuration, which is the number that a socket's message carries. */
-export function createListeners(config: Config): readonly Listener[] {
+/**
+ * In the order of the configuration, which is the number that a socket's message carries.
+ * @param configured whether sockets are born with their options: what is set already need not be set again
+ */
+export function createListeners(config: Config, configured: boolean): readonly Listener[] {
   const { heartbeatMisses, frameTimeoutMs } = config
-  return config.listen.map(({ heartbeatMs, idleTimeoutMs, maxFrameBytes }, index) => {
+  return config.listen.map((listener, index) => {
+    const { scheme, heartbeatMs, idleTimeoutMs, maxFrameBytes } = listener
     const decoder = new FrameDecoder(maxFrameBytes)
-    return { index, decoder, heartbeatMs, heartbeatMisses, idleTimeoutMs, frameTimeoutMs }
+    const settings = configured ? BORN_WITH_THEM : socketSettings(listener)
+    const isTls = scheme === 'tls'
+    return { index, decoder, heartbeatMs, heartbeatMisses, idleTimeoutMs, frameTimeoutMs, isTls, settings }
   })
+}
+
+const BORN_WITH_THEM: SocketSettings = {
+  nodelay: false,
+  keepaliveMs: 0,
+  keepaliveIntervalMs: 0,
+  keepaliveProbes: 0,
+}
+
+function socketSettings({ nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes }: SocketSettings): SocketSettings {
+  return { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes }
 }

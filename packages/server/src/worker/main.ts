@@ -8,23 +8,33 @@ import { closeReasonName } from '../close-reason.ts'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/load-config.ts'
 import { Descriptors, DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
-import { isMessage, type SocketTicket, type ToPrimary, type ToWorker } from '../ipc.ts'
+import { isMessage, type SocketTicket, type StartMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { systemRandom } from '../random.ts'
 import { type Accepted, socketOf } from '../transport/accepted.ts'
 import { openRawChannel } from '../transport/raw-channel.ts'
 import { isRawHandle, loadRawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import { asListening } from '../transport/raw-listener.ts'
+import type { TlsMaterial } from '../transport/tls-context.ts'
 import { KeptViews } from '../service/kept-views.ts'
 import { watchViews } from '../service/lent-views.ts'
 import { loadService } from '../service/load-service.ts'
 import type { Service } from '../service/service.ts'
 import { SERVER_NAME } from '../version.ts'
 import { Arrivals } from './arrivals.ts'
+import { CloseLog } from './close-log.ts'
 import type { Connection } from './connection.ts'
 import { loadCollector, usedHeapBytes } from './collector.ts'
+import type { DrainOrder } from './drain.ts'
 import { createFailureReport, createViewReport } from './failure-report.ts'
+import { Health } from './health.ts'
+import { createOverloadReport } from './overload-report.ts'
 import { GiveBack } from './give-back.ts'
+import { createHeaderReport } from './header-report.ts'
+import type { Guest } from './lobby.ts'
+import { describeMirror } from './mirror/mirror-counters.ts'
+import { createMirrorReport } from './mirror/mirror-report.ts'
+import { Reception } from './reception.ts'
 import { Shard } from './shard.ts'
 import { SlotListeners } from './slot-listeners.ts'
 
@@ -32,13 +42,26 @@ const SNAPSHOT_INTERVAL_MS = 1000
 /** From here on the primary is told soon of every descriptor that comes free: it may be refusing sockets. */
 const DESCRIPTORS_SHORT = 2 * DESCRIPTORS_SPARE
 const ROOM_INTERVAL_MS = 50
+/** What a worker gets after an exception that nobody caught. */
+const BROKEN_DRAIN_MS = 1000
 const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 for (const signal of IGNORED_SIGNALS) process.on(signal, ignore)
-process.on('disconnect', () => process.exit(1))
+process.on('disconnect', primaryGone)
+process.on('uncaughtException', (error) => (worker === undefined ? startFailed(error) : worker.health.faults.exception(error)))
+process.on('unhandledRejection', (reason) => {
+  if (worker === undefined) startFailed(reason)
+  else worker.health.faults.rejection(reason)
+})
 
 /** The worker once it has started; messages before that are `start` only. */
 let worker: Worker | undefined
+/** Undefined until it is known how to write. */
+let workerLog: Logger | undefined
+/** Signs of life until there are snapshots: loading a service may take long, but must let the loop turn. */
+const stopPulse = systemClock.every(SNAPSHOT_INTERVAL_MS, () => tell({ type: 'pulse' }))
+/** What came while the worker was starting; undefined while nothing did. */
+let newerTls: TlsMaterial | undefined
 /** Where sockets come without waiting for each other; undefined where this Node cannot. */
 const rawChannel = openRawChannel(process)
 
@@ -52,17 +75,21 @@ type ArrivedHandle = RawHandle | Socket
 
 function receive(message: ToWorker, handle: ArrivedHandle | undefined): void {
   if (message.type === 'start') void start(message)
-  else worker?.receive(message, handle)
+  else if (worker !== undefined) worker.receive(message, handle)
+  else if (message.type === 'tls') newerTls = message.tls
 }
 
-async function start({ slot, epoch, config }: Extract<ToWorker, { type: 'start' }>): Promise<void> {
+async function start({ slot, epoch, config, configured, tls }: StartMessage): Promise<void> {
   const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'worker', slot } })
+  workerLog = log
   try {
     const loaded = await loadService(config.service, systemClock)
     const service = config.debugViews ? debugged(loaded, log) : loaded
     const shard = new Shard({
       identity: { slot, epoch },
       config,
+      configured,
+      tls: newerTls ?? tls,
       service,
       clock: systemClock,
       random: systemRandom,
@@ -71,15 +98,31 @@ async function start({ slot, epoch, config }: Extract<ToWorker, { type: 'start' 
       report: createFailureReport(log, systemClock),
       onFault: (error) =>
         log.error({ event: 'internal-fault', err: error }, 'a fault of this server ended a connection'),
+      closeLog: new CloseLog(log, systemClock),
+      onClosed: (connection) => worker?.closed(connection),
+      onOverload: createOverloadReport(log),
+      mirrorReport: createMirrorReport(log, systemClock, config.mirror),
     })
     worker = new Worker(shard, log, config)
+    stopPulse()
     const inline = rawChannel !== undefined && config.transport === 'auto'
     tell({ type: 'ready', inline, descriptorsFree: worker.descriptorsFree })
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    // The primary decides whether this was a start that cannot succeed, or a slot to try again later.
-    tell({ type: 'failed', message }, () => process.exit(1))
+    startFailed(error)
   }
+}
+
+/** The primary decides whether this was a start that cannot succeed, or a slot to try again later. */
+function startFailed(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  tell({ type: 'failed', message }, () => process.exit(1))
+}
+
+/** Nobody is left to obey, or to start another in its place when it dies. */
+function primaryGone(): void {
+  const fields = { event: 'primary-gone', class: 'system', connections: worker?.connectionsOpen }
+  if (worker?.isDone !== true) workerLog?.error(fields, 'the primary has died or let go of this worker; it ends too')
+  process.exit(1)
 }
 
 /** The service with SHARDWIRE_DEBUG_VIEWS. */
@@ -92,33 +135,59 @@ class Worker {
   readonly #shard: Shard
   readonly #log: Logger
   readonly #descriptors = new Descriptors(systemDescriptors)
-  readonly #arrivals: Arrivals
+  readonly #reception: Reception
+  readonly #arrivals: Arrivals<Connection | Guest>
   readonly #slots: SlotListeners
   readonly #giveBack: GiveBack
+  readonly health: Health
+  /** Its drain is over: nothing is to be said any more. */
+  isDone = false
   /** Whether the primary waits to be told of room. */
   #isShort = false
 
-  constructor(shard: Shard, log: Logger, { transport, backlog }: Config) {
+  constructor(shard: Shard, log: Logger, config: Config) {
+    const { transport, listen, heapMb } = config
     this.#shard = shard
     this.#log = log
+    this.#reception = new Reception({
+      config,
+      shard,
+      clock: systemClock,
+      random: systemRandom,
+      rawBinding: loadRawBinding(),
+      descriptorLimit: systemDescriptors.limit(),
+      hasRoom: () => this.#descriptorsFree > DESCRIPTORS_SPARE,
+      untold: () => this.#arrivals.untold,
+      tell,
+      later: setImmediate,
+      onBadHeader: createHeaderReport(log, systemClock),
+    })
     this.#arrivals = new Arrivals({
       clock: systemClock,
-      adopt: (socket, listener) => shard.adopt(socket, listener),
-      open: (connection) => shard.open(connection),
-      giveUp: (connection) => this.#giveUp(connection),
+      adopt: (socket, ticket) => this.#reception.adopt(socket, ticket),
+      begin: (arrival) => this.#reception.begin(arrival),
+      giveUp: (arrival) => this.#giveUp(arrival),
       descriptorsFree: () => this.#reportFree(),
-      onLost: () => this.#descriptors.recount(shard.counters.connectionsOpen),
+      open: () => this.#reception.open,
+      onLost: () => this.#descriptors.recount(this.#reception.sockets),
       tell,
       later: setImmediate,
     })
     this.#slots = new SlotListeners({
       raw: transport === 'auto' && loadRawBinding() !== undefined,
-      backlog,
-      serve: (accepted, listener) => this.#serve(accepted, listener),
-      hasRoom: () => this.#descriptorsFree > DESCRIPTORS_SPARE,
+      backlogs: listen.map(({ backlog }) => backlog),
+      onSocket: (accepted, listener) => this.#accepted(accepted, listener),
       onFault: (status) => log.error({ event: 'accept-failed', status }, 'an accept failed'),
     })
     const { counters, pool } = shard
+    this.health = new Health({
+      log,
+      clock: systemClock,
+      counters,
+      heapMb,
+      onOutworn: (why) => tell({ type: 'outworn', why }),
+      onBroken: (why) => this.#leave(why),
+    })
     const collect = loadCollector({ returns: true })
     this.#giveBack = new GiveBack({ counters, pool, heapBytes: usedHeapBytes, collect })
     systemClock.every(SNAPSHOT_INTERVAL_MS, () => this.#snapshot())
@@ -126,6 +195,10 @@ class Worker {
 
   get descriptorsFree(): number {
     return this.#descriptorsFree
+  }
+
+  closed(connection: Connection): void {
+    this.#reception.closed(connection)
   }
 
   receive(message: ToWorker, handle: ArrivedHandle | undefined): void {
@@ -139,21 +212,30 @@ class Worker {
       case 'unlisten':
         this.#slots.unlisten(message.slot)
         return tell({ type: 'unlistened', slot: message.slot })
+      case 'tls':
+        return this.#shard.useTls(message.tls)
+      case 'verdicts':
+        return this.#reception.answered(message.verdicts)
+      case 'quota':
+        this.#reception.quota = message.quota
+        return undefined
       case 'drain':
-        return this.#drain(message.deadlineMs)
+        return this.#drain(message)
       case 'start':
         return undefined
     }
   }
 
   get #descriptorsFree(): number {
-    return this.#descriptors.free(this.#shard.counters.connectionsOpen)
+    return this.#descriptors.free(this.#reception.sockets)
   }
 
   #snapshot(): void {
     const { counters } = this.#shard
-    this.#descriptors.recount(counters.connectionsOpen)
-    tell({ type: 'snapshot', counters, refusals: this.#slots.refusals, descriptorsFree: this.#reportFree() })
+    const { refusals, open, quota, sockets } = this.#reception
+    this.#descriptors.recount(sockets)
+    this.health.look(this.#descriptors)
+    tell({ type: 'snapshot', counters, refusals, descriptorsFree: this.#reportFree(), open, quota })
     this.#giveBack.look()
   }
 
@@ -169,7 +251,7 @@ class Worker {
 
   #tellRoom(reported: number): void {
     this.#isShort = false
-    this.#descriptors.recount(this.#shard.counters.connectionsOpen)
+    this.#descriptors.recount(this.#reception.sockets)
     if (this.#descriptorsFree > reported) tell({ type: 'room', descriptorsFree: this.#reportFree() })
     else this.#reportFree()
   }
@@ -181,22 +263,40 @@ class Worker {
     tell({ type: 'listening', slot, listener })
   }
 
-  #serve(accepted: Accepted, listener: number): void {
+  #accepted(accepted: Accepted, listener: number): void {
     const socket = socketOf(accepted)
-    if (socket !== undefined) this.#shard.open(this.#shard.adopt(socket, listener))
+    if (socket !== undefined) this.#reception.accepted(socket, listener)
   }
 
-  #giveUp(connection: Connection): void {
-    this.#log.warn({ event: 'disowned', connection: connection.id }, 'a socket came too late to be served here')
-    this.#shard.disown(connection)
+  #giveUp(arrival: Connection | Guest): void {
+    this.#log.warn({ event: 'disowned', connection: arrival.id }, 'a socket came too late to be served here')
+    this.#reception.giveUp(arrival)
   }
 
-  #drain(deadlineMs: number): void {
+  get connectionsOpen(): number {
+    return this.#shard.counters.connectionsOpen
+  }
+
+  /** What an exception left behind nobody knows: whoever is here may get the answers that are under way, no more. */
+  #leave(why: string): void {
+    tell({ type: 'leaving', why, deadlineMs: BROKEN_DRAIN_MS })
+    this.#drain({ deadlineMs: BROKEN_DRAIN_MS, rolling: true })
+  }
+
+  #drain({ deadlineMs, rolling }: DrainOrder): void {
     this.#slots.unlistenAll()
-    this.#shard.drain(deadlineMs, (forced) => {
+    this.#reception.close()
+    if (rolling) this.#arrivals.close()
+    this.#shard.drain({ deadlineMs, rolling }, (report) => {
+      this.isDone = true
       const { counters } = this.#shard
-      this.#log.debug({ event: 'drained', forced, closes: namedCloses(counters.closes) }, 'worker drained')
-      tell({ type: 'drained', counters, refusals: this.#slots.refusals, forced }, () => process.exit(0))
+      if (counters.mirror.sampled > 0) {
+        this.#log.info({ event: 'mirror-totals', ...describeMirror(counters.mirror) }, 'what was mirrored')
+      }
+      const { leasedBlocks } = this.#shard.pool
+      const closes = namedCloses(counters.closes)
+      this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')
+      tell({ type: 'drained', counters, refusals: this.#reception.refusals, report }, () => process.exit(0))
     })
   }
 }

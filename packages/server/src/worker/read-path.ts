@@ -126,6 +126,7 @@ export class ReadPath {
   #take(connection: Connection, memory: Uint8Array, bytes: number): void {
     const { counters, deadlines, rings } = this.#parts
     counters.bytesIn += bytes
+    connection.bytesIn += bytes
     deadlines.heard(connection)
     const { ring } = connection
     if (connection.state > STATE_ENDING) {

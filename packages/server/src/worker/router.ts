@@ -1,5 +1,5 @@
 /**
- * Owns the way from a route number to its route.
+ * Owns the way from a route number to its route, and how many handlers of each run.
  * Must not know: frames.
  * Invariant: an array indexed by number, without holes that V8 would treat as a dictionary.
  */
@@ -9,6 +9,10 @@ import type { Route, Service } from '../service/service.ts'
 export class Router {
   /** By number, 0 to 4095; undefined where the service has no such route. */
   readonly routes: readonly (Route | undefined)[]
+  /** Routes that run as many handlers as they may. */
+  routesFull = 0
+  /** Asynchronous handlers that run, by route. */
+  readonly #running = new Uint32Array(ROUTE_MAX + 1)
   /** 1 for routes whose handler has returned a promise before. */
   readonly #asynchronous = new Uint8Array(ROUTE_MAX + 1)
 
@@ -22,7 +26,23 @@ export class Router {
     return this.#asynchronous[route.number] === 1
   }
 
-  markAsynchronous(route: Route): void {
+  isFull(route: Route): boolean {
+    return this.#running[route.number] === route.maxConcurrent
+  }
+
+  /** An asynchronous handler of the route runs from now on, until `ended`. */
+  began(route: Route): void {
     this.#asynchronous[route.number] = 1
+    this.#running[route.number] = this.#runningOf(route) + 1
+    if (this.isFull(route)) this.routesFull++
+  }
+
+  ended(route: Route): void {
+    if (this.isFull(route)) this.routesFull--
+    this.#running[route.number] = this.#runningOf(route) - 1
+  }
+
+  #runningOf({ number }: Route): number {
+    return this.#running[number] ?? 0
   }
 }

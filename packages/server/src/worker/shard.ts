@@ -9,22 +9,33 @@ import type { Config } from '../config/load-config.ts'
 import type { Socket } from 'node:net'
 import type { Service } from '../service/service.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
+import type { TlsMaterial } from '../transport/tls-context.ts'
+import { Admission, type AdmissionParts } from './admission.ts'
 import { Adopt } from './adopt.ts'
 import { Answers, type ReportFailure } from './answers.ts'
 import { Budget } from './budget.ts'
 import { Calls } from './calls.ts'
+import type { CloseLog } from './close-log.ts'
 import { Closing } from './closing.ts'
 import type { Connection, ShardIdentity } from './connection.ts'
 import { ControlFrames } from './control-frames.ts'
 import { type Counters, createCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Dispatch } from './dispatch.ts'
-import { Drain } from './drain.ts'
+import { Drain, type DrainOrder } from './drain.ts'
+import type { DrainReport } from './drain-report.ts'
 import { createListeners } from './listeners.ts'
-import { Outbound, WRITE_SLAB_BYTES } from './outbound.ts'
+import { createMaxAge } from './max-age.ts'
+import { MessageRate } from './message-rate.ts'
+import { createMirror, createOutbound } from './mirror/create-mirror.ts'
+import type { MirrorReport } from './mirror/mirror-report.ts'
+import { type Outbound, WRITE_SLAB_BYTES } from './outbound.ts'
+import { Overload, type OverloadParts, type OverloadSignals } from './overload.ts'
+import type { ClientAddress } from './proxy-header.ts'
 import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
 import { Router } from './router.ts'
+import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
 import { limitUnsent } from './write-limits.ts'
@@ -34,12 +45,12 @@ const TICK_MS = 20
 /** One lap is 41 s: longer than the default heartbeat, so that an idle connection is looked at once an interval. */
 const WHEEL_SLOTS = 2048
 /** What the pool keeps free after a burst. */
-const FREE_BYTES_MAX = 4 * 1024 * 1024
+const FREE_BYTES_MAX = 16 * 1024 * 1024
 /** Large enough for malloc to map it: what is cut from it leaves no holes in the heap when it goes. */
 const SLAB_BYTES = 1024 * 1024
 /** What V8 takes for a block beside its bytes, with the ring over it: measured over 15 000 of the smallest. */
 const BLOCK_OVERHEAD_BYTES = 320
-/** On top of what connections may have: the slab that answers are written in, and one largest block's overhead. */
+/** On top of what connections may have: a slab to write in while another is parked, and a largest block's overhead. */
 const OWN_BYTES = WRITE_SLAB_BYTES + 2 * BLOCK_OVERHEAD_BYTES
 
 export interface ShardOptions {
@@ -50,68 +61,79 @@ export interface ShardOptions {
   /** [0, 1) */
   readonly random: () => number
   readonly serverName: string
+  /** Whether sockets have the options of their listener already. */
+  readonly configured: boolean
+  /** What TLS is spoken with; null where no listener has it. */
+  readonly tls: TlsMaterial | null
   /** Undefined where sockets come as documented ones. */
   readonly rawBinding: RawBinding | undefined
   readonly report: ReportFailure
   /** A fault of this server in the middle of a connection. */
   readonly onFault: (error: unknown) => void
+  /** Told why connections end. */
+  readonly closeLog?: CloseLog
+  /** A connection is gone. */
+  readonly onClosed?: (connection: Connection) => void
+  /** Told of mirroring. */
+  readonly mirrorReport?: MirrorReport | undefined
+  /** The worker is overloaded, or less or more than before. */
+  readonly onOverload?: (level: number, signals: OverloadSignals) => void
 }
 
 export class Shard {
   readonly counters: Counters = createCounters()
   readonly connections = new Set<Connection>()
   readonly pool: BufferPool
+  /** Where all deadlines of the worker stand. */
+  readonly wheel: WheelClock
   readonly #options: ShardOptions
   readonly #listeners: ReturnType<typeof createListeners>
   readonly #adopt: Adopt
   readonly #closing: Closing
   readonly #deadlines: Deadlines
   readonly #outbound: Outbound
+  readonly #overload: Overload
+  readonly #handshakes: Handshakes | undefined
   #drain: Drain | undefined
 
   constructor(options: ShardOptions) {
     const { config, clock, identity } = options
     const { counters } = this
     this.#options = options
-    this.#listeners = createListeners(config)
+    this.#listeners = createListeners(config, options.configured)
     const ringBytesMax = ringBytesMaxOf(config)
-    const pool = createPool(config, ringBytesMax)
-    this.pool = pool
-    const wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS })
+    this.pool = createPool(config, ringBytesMax)
+    const wheel = (this.wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS }))
     const nowMs = (): number => wheel.nowMs
     const shed = (connection: Connection): void => closing.reset(connection, CloseReason.BUFFER_LIMIT)
-    const { connections } = this
+    const { connections, pool } = this
     const budget = new Budget({ pool, bytesMax: pool.bytesMax, connections, shed })
     const rings = new Rings(budget, ringBytesMax, counters)
     const { slowConsumerMs, writeTimeoutMs, writeBufferBytes } = config
     const onPending = (connection: Connection): void => limitUnsent(connection, writeBufferBytes, deadlines)
-    const outbound = new Outbound(budget, counters, onPending)
+    const { closeLog } = options
+    const { mirror, comparisons } = createMirror(options, wheel, counters)
+    const outbound = createOutbound(budget, counters, onPending, comparisons)
     const onClosed = (connection: Connection): void => this.#closed(connection)
-    const closing: Closing = new Closing({ outbound, rings, budget, wheel, counters, nowMs, onClosed })
+    const closing: Closing = new Closing({ outbound, rings, budget, wheel, counters, nowMs, closeLog, onClosed })
+    const base = { outbound, closing, wheel, counters, nowMs }
     const deadlines: Deadlines = new Deadlines({
-      wheel,
-      outbound,
-      closing,
+      ...base,
       slowConsumerMs,
       writeTimeoutMs,
       writeBufferBytes,
-      nowMs,
+      maxAge: createMaxAge(options),
     })
     const answers = new Answers(outbound, closing, options.report)
-    const calls = new Calls({
-      answers,
-      outbound,
-      closing,
-      wheel,
-      counters,
-      nowMs,
-      exactNowMs: () => clock.nowMs(),
-      onFault: options.onFault,
-    })
-    const control = new ControlFrames(outbound, closing, options.serverName)
     const router = new Router(options.service)
-    const dispatch = new Dispatch({ router, control, answers, calls, closing, outbound, counters, limits: config })
-    const turnBudget = new TurnBudget(() => clock.nowMs())
+    const exactNowMs = (): number => clock.nowMs()
+    const { onFault } = options
+    const calls = new Calls({ ...base, router, answers, exactNowMs, onFault })
+    const control = new ControlFrames(outbound, closing, options.serverName, mirror)
+    const { overload, admission } = createAdmission(options, { ...base, pool, budget })
+    const dispatchParts = { admission, mirror, router, control, answers, calls, closing, outbound, counters }
+    const dispatch = new Dispatch({ ...dispatchParts, limits: config })
+    const turnBudget = new TurnBudget(exactNowMs)
     const readPath = new ReadPath({
       dispatch,
       outbound,
@@ -121,8 +143,12 @@ export class Shard {
       budget: turnBudget,
       counters,
       poison: config.debugViews,
-      onFault: options.onFault,
+      onFault,
     })
+    const { tls } = options
+    const handshakes = tls === null ? undefined : this.#createHandshakes(closing, wheel)
+    if (tls !== null) handshakes?.use(tls)
+    this.#handshakes = handshakes
     this.#adopt = new Adopt({
       identity,
       readPath,
@@ -130,28 +156,42 @@ export class Shard {
       closing,
       deadlines,
       counters,
-      settings: config,
+      handshakes,
       rawBinding: options.rawBinding,
+      closeLog,
       nowMs,
     })
     this.#closing = closing
     this.#deadlines = deadlines
     this.#outbound = outbound
+    this.#overload = overload
   }
 
-  /** Takes a socket that nobody has read from; `open` begins to read it. */
-  adopt(socket: RawHandle | Socket, listenerIndex: number): Connection {
+  /**
+   * Takes a socket that nobody has read from; `open` begins to read it.
+   * @param client for whom a proxy connected
+   */
+  adopt(socket: RawHandle | Socket, listenerIndex: number, client?: ClientAddress): Connection {
     const listener = this.#listeners[listenerIndex]
     if (listener === undefined) throw new RangeError(`there is no listener ${listenerIndex}`)
     const isRaw = isRawHandle(socket)
     const connection = isRaw ? this.#adopt.adoptHandle(socket, listener) : this.#adopt.adoptSocket(socket, listener)
+    if (client !== undefined) {
+      connection.client = client
+      this.#options.closeLog?.opened(connection)
+    }
     this.connections.add(connection)
+    this.#overload.begin()
     return connection
   }
 
   open(connection: Connection): void {
-    this.#adopt.open(connection)
-    this.#drain?.joined(connection)
+    if (this.#adopt.open(connection)) this.#drain?.joined(connection)
+  }
+
+  /** From now on TLS is spoken with this. Connections live on with what they began with. */
+  useTls(tls: TlsMaterial): void {
+    this.#handshakes?.use(tls)
   }
 
   /** Lets go of a socket that is another worker's: only this process's copy is closed, the peer sees nothing. */
@@ -159,8 +199,8 @@ export class Shard {
     this.#closing.letGo(connection, CloseReason.DISOWNED)
   }
 
-  /** Tells everyone to leave; `onDrained` gets the number of connections that had to be cut off. */
-  drain(deadlineMs: number, onDrained: (forced: number) => void): void {
+  /** Tells everyone to leave; `onDrained` is told what it came to. */
+  drain(order: DrainOrder, onDrained: (report: DrainReport) => void): void {
     if (this.#drain !== undefined) return
     const { clock, random } = this.#options
     this.#drain = new Drain({
@@ -170,13 +210,32 @@ export class Shard {
       deadlines: this.#deadlines,
       clock,
       random,
+      callsInFlight: () => this.counters.callsInFlight,
       onDrained,
     })
-    this.#drain.begin(deadlineMs)
+    this.#drain.begin(order)
+  }
+
+  #createHandshakes(closing: Closing, wheel: WheelClock): Handshakes {
+    const { clock, config } = this.#options
+    const { tlsClientAuth: clientAuth, tlsSpiffeAllow: spiffeAllow, maxHandshakes, handshakeTimeoutMs } = config
+    return new Handshakes({
+      closing,
+      wheel,
+      rules: { clientAuth, spiffeAllow },
+      max: maxHandshakes,
+      timeoutMs: handshakeTimeoutMs,
+      nowMs: () => wheel.nowMs,
+      wallMs: () => clock.wallMs(),
+      onOpen: (connection) => this.open(connection),
+    })
   }
 
   #closed(connection: Connection): void {
+    this.#handshakes?.closed(connection)
     this.connections.delete(connection)
+    if (this.connections.size === 0) this.#overload.idle()
+    this.#options.onClosed?.(connection)
     this.#drain?.closed()
   }
 }
@@ -198,4 +257,20 @@ function createPool(config: Config, ringBytesMax: number): BufferPool {
     freeBytesMax: Math.min(FREE_BYTES_MAX, config.maxBufferBytes / 4),
     poison: config.debugViews,
   })
+}
+
+type AdmissionBase = Pick<OverloadParts, 'wheel' | 'pool' | 'budget'> &
+  Pick<AdmissionParts, 'closing' | 'counters' | 'nowMs'>
+
+/** Who says whether a frame is served at all, and whether the worker is overloaded. */
+function createAdmission(options: ShardOptions, base: AdmissionBase): { overload: Overload; admission: Admission } {
+  const { config, random, onOverload = ignore } = options
+  const { messageRate, overloadDelayMs: delayMs, overloadBufferPercent: bufferPercent } = config
+  const overload = new Overload({ ...base, random, delayMs, bufferPercent, onLevel: onOverload })
+  const rate = messageRate > 0 ? new MessageRate({ ...base, perSecond: messageRate }) : undefined
+  return { overload, admission: new Admission({ ...base, rate, overload, random }) }
+}
+
+function ignore(): void {
+  return undefined
 }

@@ -5,17 +5,14 @@
  * queue waits for whoever accepts from it next.
  */
 import type { Server } from 'node:net'
-import { createRefusals, Refusal } from '../refusal.ts'
 import { type Accepted, createAcceptor, takeAccepted } from '../transport/accepted.ts'
 import type { ListeningHandle } from '../transport/raw-listener.ts'
-import { countAt } from './counters.ts'
 
 export interface SlotListenersParts {
   readonly raw: boolean
-  readonly backlog: number
-  readonly serve: (accepted: Accepted, listener: number) => void
-  /** Whether one more socket may be open here. */
-  readonly hasRoom: () => boolean
+  /** By listener. */
+  readonly backlogs: readonly number[]
+  readonly onSocket: (accepted: Accepted, listener: number) => void
   readonly onFault: (status: number) => void
 }
 
@@ -23,8 +20,6 @@ export class SlotListeners {
   readonly #parts: SlotListenersParts
   /** By slot, then by listener. */
   readonly #servers = new Map<number, Map<number, Server>>()
-  /** Sockets closed without having been served, by reason. */
-  readonly refusals: number[] = createRefusals()
 
   constructor(parts: SlotListenersParts) {
     this.#parts = parts
@@ -35,11 +30,11 @@ export class SlotListeners {
     const servers = this.#servers.get(slot) ?? new Map<number, Server>()
     this.#servers.set(slot, servers)
     if (servers.has(listener)) return handle.close()
-    const { raw, backlog, onFault } = this.#parts
-    const options = { raw, reads: true, onSocket: (accepted: Accepted) => this.#accepted(accepted, listener), onFault }
+    const { raw, backlogs, onSocket, onFault } = this.#parts
+    const options = { raw, reads: true, onSocket: (accepted: Accepted) => onSocket(accepted, listener), onFault }
     const server = createAcceptor(options)
     servers.set(listener, server)
-    server.listen(handle, backlog)
+    server.listen(handle, backlogs[listener])
     takeAccepted(server, options)
   }
 
@@ -51,15 +46,5 @@ export class SlotListeners {
 
   unlistenAll(): void {
     for (const slot of this.#servers.keys()) this.unlisten(slot)
-  }
-
-  /**
-   * At the limit of open files a client is told at once, by a close, rather than left to wait in a queue that is served
-   * only when somebody else leaves: it can go to another machine. And what is accepted cannot wake this loop again.
-   */
-  #accepted(accepted: Accepted, listener: number): void {
-    if (this.#parts.hasRoom()) return this.#parts.serve(accepted, listener)
-    countAt(this.refusals, Refusal.NO_DESCRIPTORS)
-    accepted.close()
   }
 }

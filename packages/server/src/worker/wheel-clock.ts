@@ -1,5 +1,5 @@
 /**
- * Owns the ticking of a worker's wheel, and the time as of the last tick.
+ * Owns the ticking of a worker's wheel, the time as of the last tick, and how late ticks come.
  * Must not know: what is on the wheel.
  * Invariant: it ticks only while something is scheduled. Deadlines are judged after the loop has had a chance to read:
  * when a handler (or the machine) held the loop for long, what peers sent meanwhile is read first, so that nobody is
@@ -24,6 +24,8 @@ export class WheelClock implements DeadlineWheel {
   readonly #clock: Clock
   readonly #tickMs: number
   #tickedAtMs: number
+  #ticksSeen = 0
+  #leastLatenessMs = Infinity
   /** Ends the ticking; undefined while there is none. */
   #cancel: CancelTimer | undefined
   readonly #expire = (entry: Deadline): void => entry.expired(this.#tickedAtMs)
@@ -40,6 +42,20 @@ export class WheelClock implements DeadlineWheel {
   /** Milliseconds on the monotonic clock: as of the last tick while it ticks, so that a read does not ask anew. */
   get nowMs(): number {
     return this.#cancel === undefined ? this.#clock.nowMs() : this.#tickedAtMs
+  }
+
+  /** Ticks since `watchLateness`, and by how much the least late of them was late: every turn of the loop took more. */
+  get ticksSeen(): number {
+    return this.#ticksSeen
+  }
+  get leastLatenessMs(): number {
+    return this.#leastLatenessMs
+  }
+
+  /** Begins to watch anew. */
+  watchLateness(): void {
+    this.#ticksSeen = 0
+    this.#leastLatenessMs = Infinity
   }
 
   schedule(entry: Deadline, dueMs: number): void {
@@ -65,6 +81,8 @@ export class WheelClock implements DeadlineWheel {
   #ticked(): void {
     const before = this.#tickedAtMs
     this.#tickedAtMs = this.#clock.nowMs()
+    this.#ticksSeen++
+    this.#leastLatenessMs = Math.min(this.#leastLatenessMs, this.#tickedAtMs - before - this.#tickMs)
     if (this.#tickedAtMs - before > LATE_TICKS * this.#tickMs) setImmediate(this.#advance)
     else this.#judge()
   }

@@ -61,14 +61,24 @@ describe('the configuration in effect', () => {
   })
 
   it('shows listeners with the limits in which they differ', () => {
-    const listen = 'tcp://[::1]:1?heartbeat-ms=5000&max-frame-bytes=2048,tcp://127.0.0.1:0'
-    expect(effective({ SHARDWIRE_LISTEN: listen })[0]).toEqual(['SHARDWIRE_LISTEN', listen, 'environment'])
+    const listen =
+      'tcp://[::1]:1?heartbeat-ms=5000&max-frame-bytes=2048,tcp://127.0.0.1:0?nodelay=false,' +
+      'unix:/run/a.sock,unix:/run/b.sock?mode=0600&backlog=8'
+    expect(effective({ SHARDWIRE_LISTEN: listen })).toContainEqual(['SHARDWIRE_LISTEN', listen, 'environment'])
   })
 
   it('is the same configuration when it is set again', () => {
-    const settings = { SHARDWIRE_LISTEN: 'tcp://h:1?heartbeat-ms=5000,tcp://[::]:2', SHARDWIRE_LOG_LEVEL: 'debug' }
-    const again = Object.fromEntries(effective(settings).map(([name = '', value = '']) => [name, value]))
-    delete again['SHARDWIRE_SERVICE']
+    const settings = {
+      SHARDWIRE_LISTEN: 'tcp://h:1?heartbeat-ms=5000,tls://[::]:2?keepalive-ms=0,unix:/run/a.sock?mode=0600',
+      SHARDWIRE_LOG_LEVEL: 'debug',
+      SHARDWIRE_TLS_CERT: './c.pem',
+      SHARDWIRE_TLS_KEY: './k.pem',
+      SHARDWIRE_TLS_CA: './ca.pem',
+      SHARDWIRE_TLS_CLIENT_AUTH: 'require',
+      SHARDWIRE_TLS_SPIFFE_ALLOW: 'spiffe://example.org/ns/*/sa/device,spiffe://example.org/gateway',
+    }
+    const shown = effective(settings).filter(([, value]) => value !== '-')
+    const again = Object.fromEntries(shown.map(([name = '', value = '']) => [name, value]))
     const [first, second] = [loadConfig(settings, MACHINE), loadConfig(again, MACHINE)]
     expect(second.ok && second.config).toEqual(first.ok && first.config)
   })

@@ -22,6 +22,11 @@ describe('accepted', () => {
         heartbeatMs: 30_000,
         idleTimeoutMs: 0,
         maxFrameBytes: 1_048_576,
+        backlog: 4096,
+        nodelay: true,
+        keepaliveMs: 180_000,
+        keepaliveIntervalMs: 75_000,
+        keepaliveProbes: 9,
       },
     ])
   })
@@ -34,7 +39,7 @@ describe('accepted', () => {
   })
 
   it('an IPv6 address in brackets, which its host has no longer', () => {
-    expect(listen('tcp://[::1]:7400')[0]?.host).toBe('::1')
+    expect(listen('tcp://[::1]:7400')[0]).toMatchObject({ host: '::1' })
   })
 
   it('limits of its own, and the options for the rest', () => {
@@ -50,6 +55,25 @@ describe('accepted', () => {
     expect(listener).toMatchObject({ codec: 'frame', heartbeatMs: 0, idleTimeoutMs: 5000, maxFrameBytes: 4096 })
   })
 
+  it('what only sockets have, each for one address', () => {
+    const own = 'nodelay=false&keepalive-ms=0&keepalive-interval-ms=1000&keepalive-probes=3&backlog=16'
+    const [first, second] = listen(`tcp://h:1?${own},tcp://h:2`)
+    expect(first).toMatchObject({ nodelay: false, keepaliveMs: 0, keepaliveIntervalMs: 1000, keepaliveProbes: 3 })
+    expect([first?.backlog, second?.backlog, second?.nodelay]).toEqual([16, 4096, true])
+  })
+
+  it('TLS', () => {
+    const env = { SHARDWIRE_LISTEN: 'tls://h:1', SHARDWIRE_TLS_CERT: './c.pem', SHARDWIRE_TLS_KEY: './k.pem' }
+    expect(configOf(env).listen).toMatchObject([{ scheme: 'tls', host: 'h', port: 1, address: 'tls://h:1' }])
+  })
+
+  it('Unix sockets, with the permissions of user and group unless told otherwise, and nothing of TCP', () => {
+    expect(listen('unix:/run/wire.sock,unix:///run/b.sock?mode=666&max-frame-bytes=4096')).toMatchObject([
+      { scheme: 'unix', path: '/run/wire.sock', mode: 0o660, address: 'unix:/run/wire.sock', nodelay: false },
+      { path: '/run/b.sock', mode: 0o666, keepaliveMs: 0, maxFrameBytes: 4096 },
+    ])
+  })
+
   it('a scheme in capitals', () => {
     expect(listen('TCP://h:1')[0]?.scheme).toBe('tcp')
   })
@@ -61,12 +85,11 @@ describe('accepted', () => {
 
 describe('not in this version', () => {
   it.each([
-    ['tls://h:1', 'tls'],
-    ['unix:/run/shardwire.sock', 'unix'],
-    ['unix:/run/shardwire.sock&mode=0660', 'unix'],
     ['fd://3', 'fd'],
+    ['FD://3', 'fd'],
   ])('%s', (text, scheme) => {
-    expect(complaints(text)).toEqual([`asks for ${scheme}, which this version does not have yet: it has tcp only`])
+    const complaint = `asks for ${scheme}, which this version does not have yet: it has tcp, tls and unix`
+    expect(complaints(text)).toEqual([complaint])
   })
 
   it.each(['json', 'line', 'raw'])('codec=%s', (codec) => {
@@ -78,10 +101,21 @@ describe('not in this version', () => {
 
 describe('refused', () => {
   it.each([
-    ['http://h:1', 'does not begin with tcp://'],
-    ['udp://h:1', 'does not begin with tcp://'],
+    ['http://h:1', 'does not begin with tcp://, tls:// or unix:'],
+    ['udp://h:1', 'does not begin with tcp://, tls:// or unix:'],
     ['tcp:h:1', 'does not begin with tcp://'],
-    ['7400', 'does not begin with tcp://'],
+    ['7400', 'does not begin with tcp://, tls:// or unix:'],
+    ['unix:wire.sock', 'has no absolute path: write unix:/run/shardwire.sock'],
+    ['unix://host/wire.sock', 'has no absolute path: write unix:/run/shardwire.sock'],
+    ['unix:', 'has no absolute path: write unix:/run/shardwire.sock'],
+    ['unix:/run/', 'ends with /: the path must be that of the socket itself'],
+    ['unix:/w?mode=888', 'has mode="888", which is no mode of three octal digits'],
+    ['unix:/w?mode=07777', 'has mode="07777", which is no mode of three octal digits'],
+    ['unix:/w?nodelay=true', 'sets nodelay, which a Unix socket does not have'],
+    ['unix:/w&mode=0660', 'has a & in its path: parameters begin with ?, and no path of ours has either'],
+    [`unix:/${'x'.repeat(107)}`, 'has a path of 108 bytes: the system takes 107 for a socket'],
+    ['tcp://h:1?mode=0660', 'sets mode, which only a Unix socket has'],
+    ['tcp://h:1?nodelay=yes', 'has nodelay="yes", which is neither true nor false: write true'],
     ['127.0.0.1:7400', 'has no scheme: write tcp://127.0.0.1:7400'],
     ['localhost:7400', 'has no scheme: write tcp://localhost:7400'],
     ['tcp://h', 'has no port after its host'],
@@ -103,7 +137,7 @@ describe('refused', () => {
     expect(complaints('tcp://h:1,')).toEqual(['is empty: there is a comma too many'])
   })
 
-  it.each(['tcp://h:1,tcp://h:1', 'tcp://[::1]:1,tcp://[0:0::1]:1', 'tcp://h:1,tcp://H:1?heartbeat-ms=5000'])(
+  it.each(['unix:/a,unix:/a?mode=0600', 'tcp://h:1,tls://h:1', 'tcp://h:1,tcp://h:1', 'tcp://[::1]:1,tcp://[0:0::1]:1', 'tcp://h:1,tcp://H:1?heartbeat-ms=5000'])(
     'the same address twice: %s',
     (text) => {
       expect(complaints(text)).toEqual(['is listed twice'])
@@ -117,9 +151,9 @@ describe('refused', () => {
   })
 
   it('everything at once, each with the address it is in', () => {
-    const problems = problemsOf({ SHARDWIRE_LISTEN: 'tls://a:1,tcp://b:99999?codec=json&x=1,tcp://c:1' })
+    const problems = problemsOf({ SHARDWIRE_LISTEN: 'fd://1,tcp://b:99999?codec=json&x=1,tcp://c:1' })
     expect(problems.map(({ value }) => value)).toEqual([
-      '"tls://a:1"',
+      '"fd://1"',
       '"tcp://b:99999?codec=json&x=1"',
       '"tcp://b:99999?codec=json&x=1"',
       '"tcp://b:99999?codec=json&x=1"',

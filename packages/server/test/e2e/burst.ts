@@ -42,6 +42,8 @@ function outcomeOf(socket: Socket): Promise<'served' | 'closed' | 'refused'> {
     })
     let bytes = 0
     socket.on('data', (chunk: Buffer) => {
+      // Anything else is the ERROR of a refusal; the close follows.
+      if (bytes === 0 && chunk[0] !== FRAME[0]) return
       bytes += chunk.length
       if (bytes >= FRAME.length) resolve('served')
     })

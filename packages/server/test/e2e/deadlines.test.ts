@@ -70,6 +70,45 @@ describe('frame timeout', () => {
     expect(await closesAtStop(daemon)).toEqual({ FRAME_TIMEOUT: 1 })
   })
 
+  it('a slow loris, which sends a byte now and then and answers PINGs, is ended all the same', async () => {
+    await using daemon = await startDaemon({
+      SHARDWIRE_WORKERS: '1',
+      SHARDWIRE_FRAME_TIMEOUT_MS: '300',
+      SHARDWIRE_HEARTBEAT_MS: '50',
+      SHARDWIRE_HEARTBEAT_MISSES: '2',
+    })
+    await using client = await RawClient.connect(daemon.port)
+    const frame = encodeFrame(frames.message(1, new Uint8Array(1000)))
+    let sent = 0
+    let last = await client.nextFrame()
+    // A byte for every PING: it is never silent, and would be done in a minute.
+    for (; last.kind === KIND_CONTROL; last = await client.nextFrame()) {
+      await client.write(frame.subarray(sent, ++sent))
+    }
+    expect([frames.errorOf(last).name, sent > 2, sent < 20]).toEqual(['TIMEOUT', true, true])
+    expect((await client.closed()).how).toBe('end')
+    expect(await closesAtStop(daemon)).toEqual({ FRAME_TIMEOUT: 1 })
+  })
+
+  it('is for each frame by itself: whole ones that drip in may take as long as they like together', async () => {
+    await using daemon = await startDaemon({
+      SHARDWIRE_WORKERS: '1',
+      SHARDWIRE_FRAME_TIMEOUT_MS: '300',
+      SHARDWIRE_HEARTBEAT_MS: '40',
+    })
+    await using client = await RawClient.connect(daemon.port)
+    const frame = encodeFrame(frames.message(1, 'x'))
+    let echoes = 0
+    let cut = 0
+    // Half a frame for every PING: each is whole in time, and at any time one is cut.
+    while (echoes < 8) {
+      if ((await client.nextFrame()).kind !== KIND_CONTROL) echoes++
+      else await client.write(cut++ % 2 === 0 ? frame.subarray(0, 5) : Buffer.concat([frame.subarray(5)]))
+    }
+    await endWell(client)
+    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
+  })
+
   it('does not count while nothing is begun', async () => {
     await using daemon = await startDaemon({
       SHARDWIRE_WORKERS: '1',
@@ -98,6 +137,20 @@ describe('idle timeout', () => {
     }
     expect(frames.errorOf(frame).name).toBe('TIMEOUT')
     expect((await client.closed()).how).toBe('end')
+    expect(await closesAtStop(daemon)).toEqual({ IDLE_TIMEOUT: 1 })
+  })
+
+  it('nor are PINGs of its own: who only asks whether we live is idle', async () => {
+    await using daemon = await startDaemon({ ...IDLE, SHARDWIRE_HEARTBEAT_MS: '0' })
+    await using client = await RawClient.connect(daemon.port)
+    let pongs = 0
+    let frame
+    do {
+      await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PING })
+      frame = await client.nextFrame()
+      pongs++
+    } while (frame.kind === KIND_CONTROL)
+    expect([frames.errorOf(frame).name, pongs > 5]).toEqual(['TIMEOUT', true])
     expect(await closesAtStop(daemon)).toEqual({ IDLE_TIMEOUT: 1 })
   })
 

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { encodeFrame } from '@shardwire/protocol'
 import { startDaemon, withinLimit } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
+import { TlsFiles } from './tls-files.ts'
 
 const FRAMES = 600
 const BODY_BYTES = 20_000
@@ -32,9 +34,11 @@ class Lane {
     socket.on('close', () => this.#done.resolve())
   }
 
-  static async open(port: number, owner: number): Promise<Lane> {
-    const socket = connect({ port, host: '127.0.0.1' })
-    await once(socket, 'connect')
+  /** @param tls undefined for a connection without */
+  static async open(port: number, owner: number, tls?: ConnectionOptions): Promise<Lane> {
+    const place = { port, host: '127.0.0.1' }
+    const socket = tls === undefined ? connect(place) : connectTls({ ...place, ...tls })
+    await once(socket, tls === undefined ? 'connect' : 'secureConnect')
     return new Lane(socket, owner)
   }
 
@@ -53,10 +57,23 @@ class Lane {
 }
 
 describe('bytes of one client never reach another', () => {
-  it('also when some stop reading while others send: every stream comes back byte for byte', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_WRITE_BUFFER_BYTES: '4194304' })
-    const slow = await Promise.all([1, 2, 3].map((owner) => Lane.open(daemon.port, owner)))
-    const busy = await Promise.all([4, 5, 6].map((owner) => Lane.open(daemon.port, owner)))
+  const name = 'also when some stop reading while others send: every stream comes back byte for byte'
+  it.each(['tcp', 'tls', 'tls and tcp'])(`${name}, over %s`, async (over) => {
+    await using files = await TlsFiles.create()
+    const listen = over.split(' and ').map((scheme) => `${scheme}://127.0.0.1:0`)
+    await using daemon = await startDaemon({
+      ...files.environment,
+      SHARDWIRE_LISTEN: listen.join(),
+      SHARDWIRE_WORKERS: '1',
+      SHARDWIRE_WRITE_BUFFER_BYTES: '4194304',
+    })
+    const open = async (owner: number): Promise<Lane> => {
+      const index = owner % listen.length
+      const isTls = listen[index]?.startsWith('tls') === true
+      return await Lane.open(daemon.addresses[index]?.port ?? 0, owner, isTls ? files.trust : undefined)
+    }
+    const slow = await Promise.all([1, 2, 3].map(open))
+    const busy = await Promise.all([4, 5, 6].map(open))
     // The slow ones' answers are stuck in the server while the others' bytes pass through the same slabs.
     for (const { socket } of slow) socket.pause()
     for (const { socket, stream } of [...slow, ...busy]) socket.write(stream)

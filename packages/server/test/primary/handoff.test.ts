@@ -1,7 +1,7 @@
 import { FakeClock } from '@shardwire/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { DESCRIPTORS_SPARE } from '../../src/descriptors.ts'
-import { Handoff } from '../../src/primary/handoff.ts'
+import { Handoff, type HandoffOptions } from '../../src/primary/handoff.ts'
 import { type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS } from '../../src/primary/handoff-lane.ts'
 import { namedRefusals } from '../../src/refusal.ts'
 import type { Accepted } from '../../src/transport/accepted.ts'
@@ -12,6 +12,8 @@ class FakeTarget implements HandoffTarget {
   readonly slot: number
   readonly window = WINDOW
   descriptorsFree = Number.POSITIVE_INFINITY
+  open = 0
+  shedsConnections = false
   readonly tickets: Ticket[] = []
   readonly disowned: number[] = []
 
@@ -53,14 +55,24 @@ function names(target: FakeTarget): string[] {
   return target.tickets.map(({ handle }) => (handle as FakeHandle).name)
 }
 
-const hasRoom = (): boolean => true
+/** Sockets that were counted by their address, by the sequence under which they were settled. */
+let counted: [number, string][]
+let options: Omit<HandoffOptions, 'queueMax' | 'waitMsMax'>
 let clock: FakeClock
 let handoff: Handoff
 let a: FakeTarget
 let b: FakeTarget
 beforeEach(() => {
   clock = new FakeClock()
-  handoff = new Handoff({ clock, queueMax: 6, waitMsMax: 5000, hasRoom })
+  counted = []
+  options = {
+    clock,
+    hasRoom: () => true,
+    placement: 'round-robin',
+    dismiss: ({ handle }) => handle.close(),
+    onCounted: (_, sequence, group) => counted.push([sequence, group]),
+  }
+  handoff = new Handoff({ ...options, queueMax: 6, waitMsMax: 5000 })
   a = new FakeTarget(0)
   b = new FakeTarget(1)
 })
@@ -84,7 +96,7 @@ describe('order', () => {
   })
 
   it('gives a channel no more than its window, and the next only for an answer', () => {
-    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000, hasRoom })
+    handoff = new Handoff({ ...options, queueMax: 100, waitMsMax: 5000 })
     handoff.addTarget(a)
     for (let index = 0; index < WINDOW + 2; index++) handoff.offer(fakeHandle(String(index)), 0)
     expect(a.tickets).toHaveLength(WINDOW)
@@ -110,7 +122,7 @@ describe('order', () => {
   })
 
   it('a worker that stands still loses what waits behind its window too', () => {
-    handoff = new Handoff({ clock, queueMax: 100, waitMsMax: 5000, hasRoom })
+    handoff = new Handoff({ ...options, queueMax: 100, waitMsMax: 5000 })
     handoff.addTarget(a)
     for (let index = 0; index < WINDOW + 3; index++) handoff.offer(fakeHandle(String(index)), 0)
     handoff.addTarget(b)
@@ -215,7 +227,7 @@ describe('descriptors', () => {
   })
 
   it('of this process: at its own reserve a socket is refused', () => {
-    handoff = new Handoff({ clock, queueMax: 6, waitMsMax: 5000, hasRoom: (pending) => pending < 2 })
+    handoff = new Handoff({ ...options, queueMax: 6, waitMsMax: 5000, hasRoom: (pending) => pending < 2 })
     const handles = ['1', '2', '3'].map(fakeHandle)
     for (const handle of handles) handoff.offer(handle, 0)
     expect(handles.map(({ closed }) => closed)).toEqual([0, 0, 1])

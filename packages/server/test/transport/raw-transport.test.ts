@@ -30,9 +30,9 @@ function setUp(settings: Partial<SocketSettings> = {}, nextMemory?: Uint8Array):
     onFinished: (owner) => told.push(`${owner} finished`),
     onClosed: (owner) => told.push(`${owner} closed`),
   }
-  const transports = new RawTransports(fakeBinding, events, slab, { ...SETTINGS, ...settings })
+  const transports = new RawTransports(fakeBinding, events, slab)
   const handle = new FakeHandle()
-  const transport = transports.adopt(handle.asRaw)
+  const transport = transports.adopt(handle.asRaw, { ...SETTINGS, ...settings })
   transport.owner = 'me'
   return { handle, transport, told, slab }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { encodeFrame } from '@shardwire/protocol'
 import { nextTurn, RawClient, WaitQueue } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { socketTransport } from '../../src/transport/socket-transport.ts'
+import { configureSocket, socketTransport } from '../../src/transport/socket-transport.ts'
 import type { SocketSettings, Transport, TransportEvents } from '../../src/transport/transport.ts'
 
 const SETTINGS: SocketSettings = { nodelay: true, keepaliveMs: 0, keepaliveIntervalMs: 75_000, keepaliveProbes: 9 }
@@ -27,7 +27,8 @@ class Pair implements AsyncDisposable, TransportEvents<string> {
     this.#server = server
     this.socket = socket
     this.client = client
-    this.transport = socketTransport(socket, this, SETTINGS)
+    configureSocket(socket, SETTINGS)
+    this.transport = socketTransport(socket, this)
     this.transport.owner = 'me'
   }
 

@@ -14,7 +14,7 @@ let told: ToPrimary[]
 let laterTasks: (() => void)[]
 /** Callbacks of messages that have not left. */
 let unsent: ((error: Error | null) => void)[]
-let arrivals: Arrivals
+let arrivals: Arrivals<Connection>
 beforeEach(() => {
   clock = new FakeClock()
   ;[log, told, laterTasks, unsent] = [[], [], [], []]
@@ -22,9 +22,10 @@ beforeEach(() => {
   arrivals = new Arrivals({
     clock,
     adopt: (socket) => ({ id: (socket as unknown as { name: string }).name }) as Connection,
-    open: (connection) => log.push(`open ${idOf(connection)}`),
+    begin: (connection) => log.push(`open ${idOf(connection)}`),
     giveUp: (connection) => log.push(`give up ${idOf(connection)}`),
     descriptorsFree: () => 100,
+    open: () => 7,
     onLost: () => log.push('lost'),
     tell: (message, onSent) => {
       told.push(message)
@@ -44,7 +45,7 @@ function sent(error: Error | null = null): void {
 }
 
 function ticket(sequence: number): SocketTicket {
-  return { type: 'socket', sequence, listener: 0, expiresAtMs: clock.nowMs() + TICKET_MS }
+  return { type: 'socket', sequence, listener: 0, proxied: false, expiresAtMs: clock.nowMs() + TICKET_MS }
 }
 
 function handle(name: string): RawHandle {
@@ -57,7 +58,7 @@ describe('a socket that arrives', () => {
     arrivals.arrived(ticket(2), handle('b'))
     expect(told).toEqual([])
     endTurn()
-    expect(told).toEqual([{ type: 'accepted', sequences: [1, 2], descriptorsFree: 100 }])
+    expect(told).toEqual([{ type: 'accepted', sequences: [1, 2], descriptorsFree: 100, open: 7 }])
     expect(log).toEqual([])
     sent()
     expect(log).toEqual(['open a', 'open b'])

@@ -1,4 +1,4 @@
-import { OVERLOADED, ShardwireError } from '@shardwire/protocol'
+import { decodeErrorBody, OVERLOADED, ShardwireError } from '@shardwire/protocol'
 import { nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import type { Request } from '../../src/service/request.ts'
@@ -7,6 +7,8 @@ import { cancel, type FakePeer, type FakeShard, fakeShard, request } from './fak
 
 const SLOW = 1
 const QUICK = 2
+const FREE = 3
+const NO_BYTES = new Uint8Array(0)
 
 interface Running {
   readonly request: Request
@@ -19,7 +21,7 @@ interface Setup extends FakeShard {
   readonly peer: FakePeer
 }
 
-function setUp(environment: Readonly<Record<string, string>> = {}): Setup {
+function setUp(environment: Readonly<Record<string, string>> = {}, maxConcurrent?: number): Setup {
   const running: Running[] = []
   const slow = (asked: Request): Promise<unknown> => {
     const promise = Promise.withResolvers<unknown>()
@@ -27,7 +29,8 @@ function setUp(environment: Readonly<Record<string, string>> = {}): Setup {
     return promise.promise
   }
   const made = fakeShard(environment, {
-    slow: route(SLOW, { timeoutMs: 1000 }, slow),
+    slow: route(SLOW, { timeoutMs: 1000, ...(maxConcurrent !== undefined && { maxConcurrent }) }, slow),
+    free: route(FREE, {}, slow),
     quick: route(QUICK, {}, () => 1),
   })
   return { ...made, running, peer: made.connect() }
@@ -171,6 +174,36 @@ describe('SHARDWIRE_MAX_HANDLERS', () => {
     peer.send(request(SLOW, 1))
     other.send(request(QUICK, 1))
     expect(other.answers()).toEqual([`2 ${QUICK} 1`])
+  })
+})
+
+describe('maxConcurrent of a route', () => {
+  it('refuses one handler more, with a time to come back, and leaves other routes alone', () => {
+    const { peer, connect } = setUp({}, 2)
+    const other = connect()
+    peer.send(request(SLOW, 1), request(SLOW, 2), request(SLOW, 3))
+    other.send(request(SLOW, 1), request(FREE, 2), request(QUICK, 3))
+    const refused = peer.received()
+    expect(refused.map(({ id }) => id)).toEqual([3])
+    expect(decodeErrorBody(refused[0]?.body ?? NO_BYTES, 0, refused[0]?.body.length ?? 0)).toMatchObject({
+      name: 'OVERLOADED',
+      retryAfterMs: expect.any(Number),
+      message: 'slow runs 2 times, which is its limit',
+    })
+    expect(other.answers()).toEqual([`3 ${SLOW} 1 OVERLOADED`, `2 ${QUICK} 3`])
+  })
+
+  it('counts a handler until it ends, however often it met its bound before', async () => {
+    const setup = setUp({}, 1)
+    const { peer, clock, shard } = setup
+    for (let round = 0; round < 3; round++) {
+      peer.send(request(SLOW, 1))
+      clock.advance(1100)
+      peer.send(request(SLOW, 2))
+      expect(peer.answers()).toEqual([EXPIRED, `3 ${SLOW} 2 OVERLOADED`])
+      await answer(setup, round)
+      expect(shard.counters.handlersRunning).toBe(0)
+    }
   })
 })
 

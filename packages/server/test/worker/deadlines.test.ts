@@ -122,6 +122,66 @@ describe('frame timeout', () => {
   })
 })
 
+describe('a slow loris', () => {
+  it('that sends a byte a second and PONGs has the frame timeout, not a moment more', () => {
+    const setup = setUp({ SHARDWIRE_HEARTBEAT_MS: '1000', SHARDWIRE_HEARTBEAT_MISSES: '1' })
+    const { clock, peer } = setup
+    const frame = encodeFrame(message(ECHO, new Uint8Array(1000)))
+    let second = 0
+    for (; second < 9; second++) {
+      peer.handle.arrive(frame.subarray(second, second + 1))
+      clock.advance(1000)
+    }
+    clock.advance(980)
+    expect(peer.answers().filter((answer) => answer !== PING)).toEqual([])
+    clock.advance(2 * TICK_MS)
+    expect(peer.answers().filter((answer) => answer !== PING)).toEqual(['3 0 0 TIMEOUT'])
+    peer.handle.finLeaves()
+    peer.handle.arriveEnd()
+    peer.handle.closes()
+    expect([setup.closes(), setup.shard.pool.leasedBytes]).toEqual([{ FRAME_TIMEOUT: 1 }, 0])
+  })
+
+  it('that never sends a byte is asked, and ends by its silence', () => {
+    const setup = setUp({ SHARDWIRE_HEARTBEAT_MS: '1000', SHARDWIRE_HEARTBEAT_MISSES: '3' })
+    const tookMs = msUntilEnded(setup)
+    expect(tookMs).toBeGreaterThanOrEqual(4000)
+    expect(tookMs).toBeLessThanOrEqual(4000 + 5 * TICK_MS)
+    expect(setup.peer.answers()).toEqual([PING, PING, PING])
+  })
+})
+
+describe('idle timeout', () => {
+  const IDLE = { SHARDWIRE_IDLE_TIMEOUT_MS: '2000', SHARDWIRE_HEARTBEAT_MS: '0' }
+
+  it('counts from the last message, to the tick; PINGs are none', () => {
+    const { peer, clock } = setUp(IDLE)
+    clock.advance(1500)
+    peer.send(message(ECHO, new Uint8Array(1)))
+    expect(peer.answers()).toEqual([`0 ${ECHO} 0`])
+    for (let half = 0; half < 3; half++) {
+      clock.advance(500)
+      peer.send({ kind: KIND_CONTROL, route: OPCODE_PING })
+    }
+    clock.advance(460)
+    expect(peer.answers().filter((answer) => !answer.startsWith(String(KIND_CONTROL)))).toEqual([])
+    clock.advance(2 * TICK_MS + TICK_MS)
+    expect(peer.answers()).toEqual(['3 0 0 TIMEOUT'])
+  })
+
+  it('waits for a request in flight, and counts anew from its end', async () => {
+    const { peer, clock } = setUp({ ...IDLE, SHARDWIRE_REQUEST_TIMEOUT_MS: '5000' })
+    peer.send(request(SLOW, 1))
+    clock.advance(5020)
+    await nextTurn()
+    expect(peer.answers()).toEqual([`3 ${SLOW} 1 DEADLINE_EXCEEDED`])
+    clock.advance(1900)
+    expect(peer.answers()).toEqual([])
+    clock.advance(200)
+    expect(peer.answers()).toEqual(['3 0 0 TIMEOUT'])
+  })
+})
+
 describe('unsent bytes', () => {
   const LIMITS = {
     SHARDWIRE_MAX_FRAME_BYTES: '65536',

@@ -25,6 +25,11 @@ function setUp(environment: Readonly<Record<string, string>> = {}, random?: () =
   return { ...fakeShard(environment, routes, random), drained: new MustCall('drained'), slow }
 }
 
+/** Tells everyone to leave, and `drained` how many had to be cut off. */
+function drain({ shard, drained }: Pick<Setup, 'shard' | 'drained'>, deadlineMs: number): void {
+  shard.drain({ deadlineMs, rolling: false }, ({ forced }) => drained.call(forced))
+}
+
 /** Moves time until our FIN goes out to `peer`. @returns how long that took, in whole ticks */
 function msUntilFin({ clock }: FakeShard, peer: FakePeer, limitMs = 20_000): number {
   let tookMs = 0
@@ -42,7 +47,7 @@ function goodbye(peer: FakePeer): void {
 describe('a drain', () => {
   it('with nobody there is done at once', () => {
     const { shard, drained, clock } = setUp()
-    shard.drain(DEADLINE_MS, drained.call)
+    drain({ shard, drained }, DEADLINE_MS)
     expect(drained.calls).toEqual([[0]])
     expect(clock.pendingTimers).toBe(0)
   })
@@ -51,8 +56,8 @@ describe('a drain', () => {
     const setup = setUp()
     using drained = setup.drained
     const peers = Array.from({ length: 3 }, setup.connect)
-    setup.shard.drain(DEADLINE_MS, drained.call)
-    setup.shard.drain(DEADLINE_MS, drained.call)
+    drain(setup, DEADLINE_MS)
+    drain(setup, DEADLINE_MS)
     for (const peer of peers) expect(peer.answers()).toEqual([GOAWAY])
     for (const peer of peers) msUntilFin(setup, peer)
     for (const peer of peers) {
@@ -66,7 +71,7 @@ describe('a drain', () => {
     const moments = [0, 0.999, 0.5]
     const setup = setUp({}, () => moments.shift() ?? 0)
     const [first, last, middle] = [setup.connect(), setup.connect(), setup.connect()]
-    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    drain(setup, DEADLINE_MS)
     // The window of so few is 150 ms, the first 50 for GOAWAY to arrive.
     const tookMs = [first, middle, last].map((peer) => msUntilFin(setup, peer))
     const [atFirst = 0, toMiddle = 0, toLast = 0] = tookMs
@@ -78,7 +83,7 @@ describe('a drain', () => {
   it('spreads many over half of the deadline at most, however many they are', () => {
     const setup = setUp({}, () => 0.999)
     const peers = Array.from({ length: 900 }, setup.connect)
-    setup.shard.drain(600, setup.drained.call)
+    drain(setup, 600)
     setup.clock.advance(280)
     expect(peers.filter(({ handle }) => handle.log.includes('shutdown'))).toHaveLength(0)
     setup.clock.advance(60)
@@ -88,7 +93,7 @@ describe('a drain', () => {
   it('serves a socket that was on its way like the others', () => {
     const setup = setUp()
     const first = setup.connect()
-    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    drain(setup, DEADLINE_MS)
     const late = setup.connect()
     expect(late.answers()).toEqual([GOAWAY])
     late.send(message(ECHO, new Uint8Array(3)), request(ECHO, 7))
@@ -102,7 +107,7 @@ describe('a drain', () => {
     const setup = setUp()
     const peer = setup.connect()
     peer.send(request(SLOW, 1))
-    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    drain(setup, DEADLINE_MS)
     setup.clock.advance(5000)
     expect(peer.answers()).toEqual([GOAWAY])
     expect(peer.handle.log).not.toContain('shutdown')
@@ -131,7 +136,7 @@ describe('a drain and a connection that is held', () => {
     peer.handle.room = 0
     peer.handle.arrive(Buffer.concat([large, large, asked.subarray(0, 5)]))
     expect(peer.connection.hold).toBe(HOLD_WRITE)
-    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    drain(setup, DEADLINE_MS)
     setup.clock.advance(5000)
     expect(peer.handle.log).not.toContain('shutdown')
     peer.handle.take()
@@ -147,7 +152,7 @@ describe('a drain and a connection that is held', () => {
     const peer = setup.connect()
     peer.handle.room = 0
     peer.handle.arrive(Buffer.concat([large, large]))
-    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    drain(setup, DEADLINE_MS)
     // Any moment of a tick may be the one at which the peer reads again.
     setup.clock.advance(5000)
     for (let moment = 0; moment < 20; moment++) {
@@ -169,7 +174,7 @@ describe('a drain and a connection that is held', () => {
     const peer = setup.connect()
     peer.handle.room = 0
     peer.handle.arrive(Buffer.concat([large, large, asked]))
-    setup.shard.drain(1000, setup.drained.call)
+    drain(setup, 1000)
     setup.clock.advance(1000)
     expect(peer.ended).toBe('reset')
     peer.handle.closes()
@@ -182,7 +187,7 @@ describe('the deadline of a drain', () => {
     const setup = setUp()
     const [busy, waiting] = [setup.connect(), setup.connect()]
     busy.send(request(SLOW, 1))
-    setup.shard.drain(500, setup.drained.call)
+    drain(setup, 500)
     msUntilFin(setup, waiting)
     waiting.handle.finLeaves()
     setup.clock.advance(500)
@@ -196,7 +201,7 @@ describe('the deadline of a drain', () => {
     const setup = setUp()
     const peer = setup.connect()
     peer.handle.room = 5
-    setup.shard.drain(500, setup.drained.call)
+    drain(setup, 500)
     setup.clock.advance(500)
     expect([peer.ended, peer.handle.log.includes('shutdown')]).toEqual(['reset', false])
     peer.handle.closes()
@@ -206,7 +211,7 @@ describe('the deadline of a drain', () => {
   it('is no more when all are gone before it', () => {
     const setup = setUp()
     const peer = setup.connect()
-    setup.shard.drain(DEADLINE_MS, setup.drained.call)
+    drain(setup, DEADLINE_MS)
     msUntilFin(setup, peer)
     goodbye(peer)
     setup.clock.advance(2 * TICK_MS)

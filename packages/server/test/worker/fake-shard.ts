@@ -8,7 +8,7 @@ import { watchViews } from '../../src/service/lent-views.ts'
 import { defineService, type RouteDefinition } from '../../src/service/service.ts'
 import { loadCollector } from '../../src/worker/collector.ts'
 import type { Connection } from '../../src/worker/connection.ts'
-import { Shard } from '../../src/worker/shard.ts'
+import { Shard, type ShardOptions } from '../../src/worker/shard.ts'
 import { configOf } from '../config/machines.ts'
 import { FakeHandle, fakeBinding } from '../transport/fake-handle.ts'
 
@@ -97,6 +97,7 @@ export function fakeShard(
   environment: Readonly<Record<string, string>>,
   routes: Readonly<Record<string, RouteDefinition>> = {},
   random: () => number = () => 0.5,
+  onOverload?: ShardOptions['onOverload'],
 ): FakeShard {
   const clock = new HeldClock()
   const faults: unknown[] = []
@@ -115,6 +116,9 @@ export function fakeShard(
     rawBinding: fakeBinding,
     report: () => undefined,
     onFault: (error) => faults.push(error),
+    configured: false,
+    tls: null,
+    ...(onOverload && { onOverload }),
   })
   const closes = (): Record<string, number> => {
     const named = shard.counters.closes.map((count, code): [string, number] => [closeReasonName(code), count])

@@ -82,6 +82,8 @@ export const LISTENER: Listener = {
   heartbeatMisses: 3,
   idleTimeoutMs: 0,
   frameTimeoutMs: 10_000,
+  isTls: false,
+  settings: { nodelay: false, keepaliveMs: 0, keepaliveIntervalMs: 0, keepaliveProbes: 0 },
 }
 
 let sequence = 0

@@ -1,0 +1,89 @@
+/**
+ * Owns the end of a socket that is refused: an ERROR and FIN, or nothing, and then its close.
+ * Must not know: why it is refused.
+ * Invariant: no byte is read. At most LINGERING_MAX sockets are kept for a moment after their FIN, each at most
+ * LINGER_MS; past that number a socket is closed without a word, so that a flood of refusals holds no descriptors.
+ */
+import type { CancelTimer, Clock } from '@shardwire/protocol'
+import type { Socket } from 'node:net'
+import { noticeFrames, REFUSAL_ROWS, REFUSALS, type RefusalRow } from '../refusal.ts'
+import { type RawBinding, type RawHandle, RawHandles } from '../transport/raw-handle.ts'
+
+/** Closing what has unread bytes is a reset, which would overtake our ERROR: a client gets this long to read it. */
+export const LINGER_MS = 100
+export const LINGERING_MAX = 256
+
+export interface FarewellParts {
+  readonly clock: Clock
+  /** [0, 1) */
+  readonly random: () => number
+  /** Undefined where sockets come as documented ones. */
+  readonly rawBinding: RawBinding | undefined
+}
+
+interface Lingering {
+  readonly socket: RawHandle | Socket
+  readonly dueMs: number
+}
+
+export class Farewell {
+  readonly #parts: FarewellParts
+  readonly #raw: RawHandles | undefined
+  readonly #rows: readonly RefusalRow[] = REFUSALS.map((name) => REFUSAL_ROWS[name])
+  readonly #frames = this.#rows.map(noticeFrames)
+  /** In the order of their moments. */
+  #lingering: Lingering[] = []
+  #cancel: CancelTimer | undefined
+
+  constructor(parts: FarewellParts) {
+    this.#parts = parts
+    this.#raw = parts.rawBinding === undefined ? undefined : new RawHandles(parts.rawBinding)
+  }
+
+  /** Sockets that are refused, and still open. */
+  get lingering(): number {
+    return this.#lingering.length
+  }
+
+  /** @param speaks whether its client understands an ERROR frame */
+  say(socket: RawHandle | Socket, reason: number, speaks: boolean): void {
+    const frames = this.#frames[reason] ?? []
+    const frame = frames[Math.floor(this.#parts.random() * frames.length)]
+    const hasPlace = this.#lingering.length < LINGERING_MAX
+    if (!speaks || !hasPlace || frame === undefined || !this.#send(socket, frame)) return closeSocket(socket)
+    if (this.#rows[reason]?.notice?.lingers === true) this.#linger(socket)
+    else if (!('destroy' in socket)) socket.close()
+  }
+
+  /** @returns false when the kernel would not take it at once */
+  #send(socket: RawHandle | Socket, frame: Uint8Array): boolean {
+    if (!('destroy' in socket)) return this.#raw?.sendLast(socket, frame) === true
+    // A peer that resets meanwhile has heard enough.
+    socket.on('error', () => undefined)
+    socket.end(frame)
+    return socket.writableLength === 0
+  }
+
+  #linger(socket: RawHandle | Socket): void {
+    const { clock } = this.#parts
+    this.#lingering.push({ socket, dueMs: clock.nowMs() + LINGER_MS })
+    this.#cancel ??= clock.after(LINGER_MS, () => this.#closeDue())
+  }
+
+  #closeDue(): void {
+    const { clock } = this.#parts
+    this.#cancel = undefined
+    // A timer may come a fraction early.
+    const nowMs = clock.nowMs() + 1
+    const due = this.#lingering.findIndex(({ dueMs }) => dueMs > nowMs)
+    for (const { socket } of this.#lingering.splice(0, due < 0 ? this.#lingering.length : due)) closeSocket(socket)
+    const [next] = this.#lingering
+    if (next !== undefined) this.#cancel = clock.after(Math.max(1, next.dueMs - nowMs), () => this.#closeDue())
+  }
+}
+
+/** Closes this process's copy. */
+export function closeSocket(socket: RawHandle | Socket): void {
+  if ('destroy' in socket) socket.destroy()
+  else socket.close()
+}

@@ -1,0 +1,37 @@
+/**
+ * Owns whether the daemon should be sent new connections, and why not.
+ * Must not know: who asks; nobody but the log does in this version.
+ * Invariant: ready is having no reason against it; each change is one line of the log.
+ */
+import type { Logger } from '../log.ts'
+
+export class Readiness {
+  readonly #log: Logger
+  readonly #reasons = new Map<string, string>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  get isReady(): boolean {
+    return this.#reasons.size === 0
+  }
+
+  /** Why not, for people. */
+  get reasons(): readonly string[] {
+    return [...this.#reasons.values()]
+  }
+
+  /** @param key of the reason @param why for people; undefined when it is no more */
+  set(key: string, why: string | undefined): void {
+    const wasReady = this.isReady
+    const isNew = why !== undefined && !this.#reasons.has(key)
+    if (why === undefined) this.#reasons.delete(key)
+    else this.#reasons.set(key, why)
+    if (this.isReady && !wasReady) this.#log.info({ event: 'readiness', ready: true }, 'ready for connections')
+    else if (isNew) {
+      const { reasons } = this
+      this.#log.warn({ event: 'readiness', ready: false, reasons }, `not ready: ${reasons.join('; ')}`)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Owns what SIGHUP does: reading the environment again, judging it, and one reload at a time.
+ * Must not know: signals, how workers are replaced.
+ * Invariant: whatever is wrong is said, all of it, and nothing has changed then. Asked again during a reload, one more
+ * follows, which reads what is there by then.
+ */
+import { changesBetween } from './config/changes.ts'
+import { formatProblems } from './config/format.ts'
+import { type Config, type LoadedConfig, loadConfig } from './config/load-config.ts'
+import type { Machine } from './config/machine.ts'
+import type { Problem } from './config/problem.ts'
+import type { Environment, ReadFile } from './config/read-options.ts'
+import type { Logger } from './log.ts'
+import { StartError } from './primary/entrance.ts'
+import type { Primary } from './primary/primary.ts'
+
+export interface ReloadsOptions {
+  readonly env: Environment
+  /** As it was at the start: defaults that follow from it must not look like changes. */
+  readonly machine: Machine
+  readonly readFile: ReadFile
+  /** What of a configuration this system can do. */
+  readonly possible: (config: Config) => Config
+  readonly log: Logger
+  readonly primary: Primary
+}
+
+export class Reloads {
+  readonly #options: ReloadsOptions
+  #isRunning = false
+  #isWanted = false
+
+  constructor(options: ReloadsOptions) {
+    this.#options = options
+  }
+
+  /** Reads everything again and replaces the workers; in the middle of a reload: once more after it. */
+  async request(reason: string): Promise<void> {
+    const { log, primary } = this.#options
+    if (primary.isStopping) {
+      log.info({ event: 'reload-ignored', reason }, `${reason}: not reloaded, the daemon is stopping`)
+      return
+    }
+    this.#isWanted = true
+    if (this.#isRunning || !primary.hasStarted) {
+      const text = `${reason}: ${this.#isRunning ? 'a reload is under way' : 'still starting'}; one more follows`
+      log.info({ event: 'reload-queued', reason }, text)
+      return
+    }
+    await this.#run()
+  }
+
+  /** To be called once the daemon has started: what was asked for meanwhile is done. */
+  async started(): Promise<void> {
+    if (this.#isWanted) await this.#run()
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    try {
+      while (this.#isWanted && !this.#options.primary.isStopping) {
+        this.#isWanted = false
+        await this.#reload()
+      }
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  async #reload(): Promise<void> {
+    const { env, machine, readFile, possible, primary } = this.#options
+    const loaded: LoadedConfig = loadConfig(env, machine, readFile)
+    if (!loaded.ok) return this.#refuse(loaded.problems)
+    const config = possible(loaded.config)
+    const { names, problems } = changesBetween(primary.config, config)
+    if (problems.length > 0) return this.#refuse(problems)
+    try {
+      await primary.reload({ config, env: loaded.env }, names)
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error
+      this.#tellRefusal([error.message], error.message)
+    }
+    return undefined
+  }
+
+  #refuse(problems: readonly Problem[]): void {
+    this.#tellRefusal(
+      problems.map(({ message, expected }) => `${message}; expected: ${expected}`),
+      formatProblems(problems),
+    )
+  }
+
+  #tellRefusal(problems: readonly string[], text: string): void {
+    const words = `reload refused, nothing has changed: ${text}\nMend it and send SIGHUP again`
+    this.#options.log.error({ event: 'reload-refused', class: 'system', problems }, words)
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Owns the way of a socket from its arrival in this worker to its connection, and the count of what is here.
+ * Must not know: frames; how messages travel.
+ * Invariant: where no limit and no proxy is configured, a socket becomes a connection at once, and nothing is remembered
+ * of it.
+ */
+import type { Socket } from 'node:net'
+import type { Clock } from '@shardwire/protocol'
+import { plainAddress } from '../admission/address.ts'
+import { AddressRules } from '../admission/address-rules.ts'
+import { ConnectionRate } from '../admission/connection-rate.ts'
+import { Farewell } from '../admission/farewell.ts'
+import { countsEnds, understandsErrors } from '../admission/limits.ts'
+import type { Config } from '../config/load-config.ts'
+import type { SocketTicket, ToPrimary, Verdict } from '../ipc.ts'
+import { createRefusals, Refusal } from '../refusal.ts'
+import { peerOf } from '../transport/accepted.ts'
+import type { RawBinding, RawHandle } from '../transport/raw-handle.ts'
+import type { Connection } from './connection.ts'
+import { countAt } from './counters.ts'
+import { Departures } from './departures.ts'
+import { Guest, Lobby } from './lobby.ts'
+import type { Shard } from './shard.ts'
+
+export interface ReceptionParts {
+  readonly config: Config
+  readonly shard: Shard
+  readonly clock: Clock
+  /** [0, 1) */
+  readonly random: () => number
+  readonly rawBinding: RawBinding | undefined
+  /** Most files that a process may have open. */
+  readonly descriptorLimit: number
+  /** Whether one more socket may be open here. */
+  readonly hasRoom: () => boolean
+  /** Sockets that came from the primary, and were not told of yet. */
+  readonly untold: () => number
+  readonly tell: (message: ToPrimary) => void
+  /** Runs a task at the end of this turn of the loop. */
+  readonly later: (task: () => void) => void
+  readonly onBadHeader: (fault: string) => void
+}
+
+export class Reception {
+  /** Sockets closed without having been served, by reason. */
+  readonly refusals = createRefusals()
+  /** Most sockets that this worker lets in when it accepts for itself; null while the primary has told none. */
+  quota: number | null = null
+  readonly #parts: ReceptionParts
+  readonly #rules: AddressRules
+  readonly #rate: ConnectionRate | undefined
+  readonly #farewell: Farewell
+  readonly #lobby: Lobby
+  readonly #departures: Departures
+  readonly #speaks: readonly boolean[]
+  readonly #countsAddresses: boolean
+
+  constructor(parts: ReceptionParts) {
+    const { config, shard, tell, later, rawBinding } = parts
+    const { connectionRate, workers, maxConnectionsPerIp, proxyProtocol, handshakeTimeoutMs } = config
+    this.#parts = parts
+    this.#rules = new AddressRules(config)
+    this.#rate = connectionRate > 0 ? new ConnectionRate(connectionRate / workers) : undefined
+    this.#farewell = new Farewell(parts)
+    this.#speaks = config.listen.map(understandsErrors)
+    this.#countsAddresses = maxConnectionsPerIp > 0
+    const counts = countsEnds(config, parts.descriptorLimit)
+    this.#departures = new Departures({
+      counts,
+      numbers: this.#countsAddresses,
+      open: () => this.open,
+      tell,
+      later,
+    })
+    this.#lobby = new Lobby({
+      wheel: shard.wheel,
+      nowMs: () => shard.wheel.nowMs,
+      farewell: this.#farewell,
+      rawBinding,
+      versions: proxyProtocol === 'off' ? undefined : proxyProtocol,
+      asks: this.#rules.concernsClients,
+      timeoutMs: handshakeTimeoutMs,
+      speaks: this.#speaks,
+      refusals: this.refusals,
+      tellAsks: (asks) => tell({ type: 'ask', asks }),
+      later,
+      onAdmitted: (guest) => this.#admitted(guest),
+      onLeft: () => this.#departures.left(),
+      onCountedLate: (id) => this.#departures.leftAs(id),
+      onBadHeader: parts.onBadHeader,
+    })
+  }
+
+  /** Sockets that are open here. */
+  get sockets(): number {
+    return this.#parts.shard.counters.connectionsOpen + this.#lobby.size + this.#farewell.lingering
+  }
+
+  /** Sockets that are served or soon will be, and that the primary knows to be here. */
+  get open(): number {
+    return this.#parts.shard.counters.connectionsOpen + this.#lobby.size - this.#parts.untold()
+  }
+
+  /** Takes a socket that the primary sent, unread: see `open`. */
+  adopt(socket: RawHandle | Socket, { listener, proxied, sequence }: SocketTicket): Connection | Guest {
+    if (proxied) return this.#lobby.enterProxied(socket, listener)
+    const connection = this.#parts.shard.adopt(socket, listener)
+    this.#departures.opened(connection, sequence)
+    return connection
+  }
+
+  /** Begins to read it. */
+  begin(arrival: Connection | Guest): void {
+    if (arrival instanceof Guest) this.#lobby.begin(arrival)
+    else this.#parts.shard.open(arrival)
+  }
+
+  /** Closes our copy of a socket that is another worker's. */
+  giveUp(arrival: Connection | Guest): void {
+    if (!(arrival instanceof Guest)) this.#parts.shard.disown(arrival)
+    else if (!this.#lobby.giveUp(arrival) && arrival.connection !== undefined) {
+      this.#parts.shard.disown(arrival.connection)
+    }
+  }
+
+  /** This worker accepted a socket itself. */
+  accepted(socket: RawHandle | Socket, listener: number): void {
+    const address = this.#rules.concernsPeers && !this.#isLocal(listener) ? peerOf(socket) : ''
+    const plain = address === undefined ? undefined : plainAddress(address)
+    const isProxy = plain !== undefined && plain !== '' && this.#rules.isProxy(plain)
+    const reason = this.#refusalOf(plain, isProxy)
+    if (reason !== undefined) {
+      countAt(this.refusals, reason)
+      this.#farewell.say(socket, reason, this.#speaks[listener] === true)
+    } else if (isProxy) this.#lobby.begin(this.#lobby.enterProxied(socket, listener))
+    else if (this.#countsAddresses && plain !== undefined && plain !== '') {
+      this.#lobby.begin(this.#lobby.enter(socket, listener, plain))
+    } else this.#parts.shard.open(this.#parts.shard.adopt(socket, listener))
+  }
+
+  answered(verdicts: readonly Verdict[]): void {
+    this.#lobby.answered(verdicts)
+  }
+
+  /** A connection is gone. */
+  closed(connection: Connection): void {
+    this.#departures.closed(connection)
+  }
+
+  /** The worker drains: nobody is let in any more. */
+  close(): void {
+    this.#lobby.close()
+  }
+
+  #refusalOf(address: string | undefined, isProxy: boolean): number | undefined {
+    const { hasRoom, shard, clock } = this.#parts
+    if (address === undefined) return Refusal.PEER_GONE
+    if (!isProxy && address !== '' && !this.#rules.isAllowed(address)) return Refusal.DENIED
+    // A client is told at once rather than left in a queue that is served only when somebody else leaves: it can go to
+    // another machine. And what is accepted cannot wake this loop again.
+    if (!hasRoom()) return Refusal.NO_DESCRIPTORS
+    if (shard.counters.overload > 0) return Refusal.OVERLOADED
+    if (this.quota !== null && this.open >= this.quota) return Refusal.MAX_CONNECTIONS
+    return this.#rate?.take(clock.nowMs()) === false ? Refusal.RATE : undefined
+  }
+
+  #admitted(guest: Guest): void {
+    const { shard } = this.#parts
+    const connection = shard.adopt(guest.socket, guest.listener, guest.client)
+    guest.connection = connection
+    this.#departures.opened(connection, guest.id)
+    shard.open(connection)
+  }
+
+  #isLocal(listener: number): boolean {
+    return this.#parts.config.listen[listener]?.address.startsWith('unix:') === true
+  }
+}

@@ -1,0 +1,113 @@
+/** Owns the tests of limits as a client and an operator meet them. */
+import { encodeBody, encodeFrame, type Frame, KIND_CONTROL, KIND_ERROR, OPCODE_PING } from '@shardwire/protocol'
+import { RawClient, startDaemon } from '@shardwire/testkit'
+import { describe, expect, it } from 'vitest'
+import * as frames from './frames.ts'
+
+const SERVICE = new URL('../fixtures/limits.ts', import.meta.url).pathname
+const ROUTE_NEVER = 3
+const ONE = { SHARDWIRE_WORKERS: '1' }
+
+describe('SHARDWIRE_MESSAGE_RATE', () => {
+  it('a request beyond it is RATE_LIMITED, and one that comes retryAfterMs later is answered', async () => {
+    await using daemon = await startDaemon({ ...ONE, SHARDWIRE_MESSAGE_RATE: '5' })
+    await using client = await RawClient.connect(daemon.port)
+    await using neighbour = await RawClient.connect(daemon.port)
+    await client.sendFrames(...Array.from({ length: 6 }, (_, index) => frames.request(1, index + 1, 'x')))
+    const answers = await client.frames(6)
+    expect(answers.map(({ kind, id }) => [kind, id])).toEqual([
+      ...[1, 2, 3, 4, 5].map((id) => [2, id]),
+      [KIND_ERROR, 6],
+    ])
+    const refused = answers.at(-1)
+    const { name, retryAfterMs } =
+      refused === undefined ? { name: '', retryAfterMs: undefined } : frames.errorOf(refused)
+    expect([name, retryAfterMs !== undefined && retryAfterMs >= 1 && retryAfterMs <= 200]).toEqual([
+      'RATE_LIMITED',
+      true,
+    ])
+    // A neighbour has a rate of its own, and requests that are refused take no token: within one interval one succeeds.
+    await neighbour.sendFrames(frames.request(1, 1, 'mine'))
+    expect(frames.text(await neighbour.nextFrame())).toBe('mine')
+    let tries = 0
+    for (let answered = false; !answered; tries++) {
+      await client.sendFrames(frames.request(1, 7, 'again'))
+      answered = (await client.nextFrame()).kind !== KIND_ERROR
+    }
+    expect(tries).toBeGreaterThan(1)
+    expect(await daemon.stop()).toBe(0)
+  })
+
+  it('a flood of MESSAGEs costs the server one ERROR a second, and of PINGs no more than their rate', async () => {
+    await using daemon = await startDaemon({ ...ONE, SHARDWIRE_MESSAGE_RATE: '10' })
+    await using client = await RawClient.connect(daemon.port)
+    const ping: Frame = { kind: KIND_CONTROL, route: OPCODE_PING, body: frames.bytesOf('flood') }
+    const flood = Buffer.concat([
+      ...Array.from({ length: 5000 }, () => encodeFrame(frames.message(1, 'x'))),
+      ...Array.from({ length: 5000 }, () => encodeFrame(ping)),
+    ])
+    await client.write(flood)
+    client.halfClose()
+    expect((await client.closed()).how).toBe('end')
+    const errors = client.received.filter(({ kind }) => kind === KIND_ERROR)
+    const pongs = client.received.filter(({ kind }) => kind === KIND_CONTROL)
+    const echoes = client.received.filter(({ kind }) => kind === 0)
+    // All of it is read within some ticks: hardly more than what is there at the beginning gets through.
+    expect(errors.length).toBeGreaterThanOrEqual(1)
+    expect(errors.length).toBeLessThanOrEqual(3)
+    expect(echoes.length).toBeLessThanOrEqual(30)
+    expect(pongs.length).toBeGreaterThanOrEqual(100)
+    expect(pongs.length).toBeLessThanOrEqual(300)
+    expect(await daemon.stop()).toBe(0)
+  })
+})
+
+describe('maxConcurrent of a route', () => {
+  it('is for all connections of a worker, and a handler that is free again takes the next', async () => {
+    await using daemon = await startDaemon({ ...ONE, SHARDWIRE_SERVICE: SERVICE })
+    await using one = await RawClient.connect(daemon.port)
+    await using two = await RawClient.connect(daemon.port)
+    await one.sendFrames(frames.request(ROUTE_NEVER, 1, ''), frames.request(ROUTE_NEVER, 2, ''))
+    await frames.settle(one)
+    await two.sendFrames(frames.request(ROUTE_NEVER, 1, ''), frames.request(1, 2, 'free'))
+    const [refused, free] = await two.frames(2)
+    expect(refused === undefined ? undefined : frames.errorOf(refused)).toMatchObject({
+      name: 'OVERLOADED',
+      retryAfterMs: expect.any(Number),
+    })
+    expect(free).toMatchObject({ kind: 2, id: 2 })
+  })
+})
+
+describe('the log of closed connections', () => {
+  it('a flood of bad clients is told five times, and then as a count', async () => {
+    await using daemon = await startDaemon(ONE)
+    const count = 40
+    await frames.inParallel(count, 8, async () => {
+      await using client = await RawClient.connect(daemon.port)
+      await client.write(Buffer.from('500100000000', 'hex'))
+      await client.closed()
+    })
+    const rest = await daemon.waitFor(({ event }) => event === 'connections-closed')
+    const told = daemon.records.filter(({ event }) => event === 'connection-closed')
+    expect(told).toHaveLength(5)
+    expect(told[0]).toMatchObject({ level: 'info', reason: 'BAD_FRAME', class: 'protocol', bytesIn: 6 })
+    expect(String(told[0]?.['detail'])).toContain('kind')
+    expect(told[0]?.['peer']).toMatch(/^127\.0\.0\.1:\d+$/)
+    expect(rest).toMatchObject({ level: 'info', reason: 'BAD_FRAME', class: 'protocol' })
+    expect(Number(rest['suppressed'])).toBeGreaterThan(0)
+    expect(Number(rest['suppressed'])).toBeLessThanOrEqual(count - 5)
+    expect(await daemon.stop()).toBe(0)
+  })
+
+  it('says nothing of those that ended well', async () => {
+    await using daemon = await startDaemon(ONE)
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.request(2, 1, encodeBody({ uid: 'a', val: 'b' })))
+    await client.nextFrame()
+    client.halfClose()
+    await client.closed()
+    expect(await daemon.stop()).toBe(0)
+    expect(daemon.records.filter(({ event }) => String(event).startsWith('connection'))).toEqual([])
+  })
+})

@@ -1,0 +1,56 @@
+/** Owns the tests of a worker that has more to do than it can, as its clients and its operator see it. */
+import { encodeBody, KIND_CONTROL, KIND_ERROR } from '@shardwire/protocol'
+import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
+import { describe, expect, it } from 'vitest'
+import * as frames from './frames.ts'
+
+const SERVICE = new URL('../fixtures/limits.ts', import.meta.url).pathname
+const ROUTE_BURN = 2
+const ENVIRONMENT = { SHARDWIRE_WORKERS: '1', SHARDWIRE_SERVICE: SERVICE, SHARDWIRE_OVERLOAD_DELAY_MS: '30' }
+
+/** Keeps a handler of 60 ms running on a connection of its own until one of its requests is refused. */
+async function untilRefused(port: number): Promise<void> {
+  await using client = await RawClient.connect(port)
+  for (let id = 1; ; id++) {
+    await client.sendFrames(frames.request(ROUTE_BURN, id, encodeBody(60)))
+    const answer = await client.nextFrame()
+    if (answer.kind !== KIND_ERROR) continue
+    expect(frames.errorOf(answer)).toMatchObject({ name: 'OVERLOADED', retryAfterMs: expect.any(Number) })
+    return
+  }
+}
+
+async function overloadLevels(daemon: Daemon): Promise<unknown[]> {
+  expect(await daemon.stop()).toBe(0)
+  return daemon.records.filter(({ event }) => event === 'overload').map(({ overload }) => overload)
+}
+
+describe('a worker whose loop is late in every turn', () => {
+  it('says so, refuses requests with a time to come back, serves those in flight, and recovers by itself', async () => {
+    await using daemon = await startDaemon(ENVIRONMENT)
+    await using bystander = await RawClient.connect(daemon.port)
+    const busy = Array.from({ length: 4 }, () => untilRefused(daemon.port))
+    const record = await daemon.waitFor(({ event, overload }) => event === 'overload' && overload === 2)
+    expect(record).toMatchObject({ level: 'warn', delayMs: expect.any(Number), bufferPercent: 0 })
+    // PING is answered by a worker that refuses requests: it is alive.
+    await frames.settle(bystander)
+    await Promise.all(busy)
+    await daemon.waitFor(({ event, overload }) => event === 'overload' && overload === 0)
+    await bystander.sendFrames(frames.request(1, 1, 'as before'))
+    expect(frames.text(await bystander.nextFrame())).toBe('as before')
+    expect((await overloadLevels(daemon)).at(-1)).toBe(0)
+  })
+
+  it('is not overloaded by handlers that hold it for a second now and then', async () => {
+    const heartbeat = { SHARDWIRE_HEARTBEAT_MS: '40', SHARDWIRE_HEARTBEAT_MISSES: '100' }
+    await using daemon = await startDaemon({ ...ENVIRONMENT, ...heartbeat })
+    await using client = await RawClient.connect(daemon.port)
+    for (let round = 0; round < 3; round++) {
+      await client.sendFrames(frames.request(ROUTE_BURN, 1, encodeBody(1000)))
+      while ((await client.nextFrame()).kind === KIND_CONTROL);
+      // The loop turns in between: two intervals without an answer.
+      for (let beat = 0; beat < 2; beat++) expect(await client.nextFrame()).toMatchObject({ kind: KIND_CONTROL })
+    }
+    expect(await overloadLevels(daemon)).toEqual([])
+  })
+})

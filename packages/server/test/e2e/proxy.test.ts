@@ -1,0 +1,117 @@
+/** Owns the end-to-end tests of the PROXY protocol: from a trusted proxy's first byte to what a handler is told. */
+import { fileURLToPath } from 'node:url'
+import { encodeFrame } from '@shardwire/protocol'
+import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
+import { describe, expect, it } from 'vitest'
+import { header1, header2 } from '../worker/proxy-headers.ts'
+import * as frames from './frames.ts'
+
+const SERVICE = fileURLToPath(new URL('../fixtures/client-address.ts', import.meta.url))
+const TRUSTING = {
+  SHARDWIRE_SERVICE: SERVICE,
+  SHARDWIRE_PROXY_PROTOCOL: 'any',
+  SHARDWIRE_PROXY_TRUSTED: '127.0.0.0/8',
+}
+const MODES = ['handoff', 'reuseport'] as const
+const ASK = encodeFrame(frames.request(1, 1, ''))
+
+async function refusals(daemon: Daemon): Promise<unknown> {
+  expect(await daemon.stop()).toBe(0)
+  return (await daemon.waitFor(({ event }) => event === 'stopped'))['refusals']
+}
+
+async function connect(daemon: Daemon, ...chunks: readonly Uint8Array[]): Promise<RawClient> {
+  const client = await RawClient.connect(daemon.port)
+  await client.writeChunks(chunks)
+  return client
+}
+
+describe.each(MODES)('a header of a trusted proxy, by %s', (accept) => {
+  it.each([
+    ['version 1', header1('TCP4 192.0.2.7 10.0.0.1 4711 7400'), { address: '192.0.2.7', port: 4711 }],
+    ['version 1, IPv6', header1('TCP6 2001:db8::7 ::1 4711 7400'), { address: '2001:db8::7', port: 4711 }],
+    ['version 2', header2('192.0.2.7', 4711), { address: '192.0.2.7', port: 4711 }],
+    ['version 2, IPv6 with TLVs', header2('2001:db8::7', 4711, 300), { address: '2001:db8::7', port: 4711 }],
+  ])('of %s says who the client is, however it is cut', async (_, header, client) => {
+    await using daemon = await startDaemon({ ...TRUSTING, SHARDWIRE_ACCEPT: accept })
+    const whole = Buffer.concat([header, ASK])
+    const cuts = [0, 1, 11, 12, 15, 16, header.length - 1, header.length, header.length + 3]
+    for (const cut of cuts) {
+      await using proxied = await connect(daemon, whole.subarray(0, cut), whole.subarray(cut))
+      expect(frames.value(await proxied.nextFrame())).toEqual(client)
+    }
+    await using bytewise = await connect(daemon, ...Array.from(whole, (byte) => Uint8Array.of(byte)))
+    expect(frames.value(await bytewise.nextFrame())).toEqual(client)
+    bytewise.destroy()
+    expect(await refusals(daemon)).toEqual({})
+  })
+
+  it('that speaks for the proxy itself leaves its own address', async () => {
+    await using daemon = await startDaemon({ ...TRUSTING, SHARDWIRE_ACCEPT: accept })
+    for (const header of [header1('UNKNOWN'), header2(undefined, 0)]) {
+      await using client = await connect(daemon, header, ASK)
+      expect(frames.value(await client.nextFrame())).toMatchObject({ address: '127.0.0.1' })
+    }
+    expect(await refusals(daemon)).toEqual({})
+  })
+
+  it('that is none is closed without a word, and counted', async () => {
+    await using daemon = await startDaemon({ ...TRUSTING, SHARDWIRE_ACCEPT: accept, SHARDWIRE_PROXY_PROTOCOL: 'v2' })
+    for (const bytes of [ASK, header1('TCP4 192.0.2.7 10.0.0.1 1 2'), Buffer.from('GET / HTTP/1.1\r\n\r\n')]) {
+      await using client = await connect(daemon, bytes)
+      await client.closed()
+      expect(client.bytes).toHaveLength(0)
+    }
+    const record = await daemon.waitFor(({ event }) => event === 'bad-proxy-header')
+    expect(record['msg']).toContain('does not begin with a PROXY header of v2')
+    expect(await refusals(daemon)).toEqual({ BAD_PROXY_HEADER: 3 })
+  })
+
+  it('that does not come, or not to its end, is not waited for', async () => {
+    const settings = { ...TRUSTING, SHARDWIRE_ACCEPT: accept, SHARDWIRE_HANDSHAKE_TIMEOUT_MS: '200' }
+    await using daemon = await startDaemon(settings)
+    await using silent = await connect(daemon)
+    await using cut = await connect(daemon, header2('192.0.2.7', 1).subarray(0, 20))
+    await using gone = await connect(daemon, header2('192.0.2.7', 1).subarray(0, 20))
+    gone.halfClose()
+    await Promise.all([silent.closed(), cut.closed(), gone.closed()])
+    expect(await refusals(daemon)).toEqual({ PROXY_TIMEOUT: 2, PEER_GONE: 1 })
+  })
+
+  it('is what limits and lists go by, not the address of the proxy', async () => {
+    const limits = { SHARDWIRE_MAX_CONNECTIONS_PER_IP: '1', SHARDWIRE_DENY: '198.51.100.0/24' }
+    await using daemon = await startDaemon({ ...TRUSTING, ...limits, SHARDWIRE_ACCEPT: accept })
+    const [a, b] = [header2('192.0.2.1', 1), header2('192.0.2.2', 1)]
+    await using first = await connect(daemon, a, ASK)
+    await using second = await connect(daemon, b, ASK)
+    for (const client of [first, second]) expect((await client.nextFrame()).kind).toBe(2)
+    await using third = await connect(daemon, a)
+    expect(frames.errorOf(await third.nextFrame()).name).toBe('TOO_MANY_CONNECTIONS')
+    await using denied = await connect(daemon, header2('198.51.100.9', 1), ASK)
+    await denied.closed()
+    expect(denied.bytes).toHaveLength(0)
+    first.destroy()
+    // As soon as its worker has noticed, there is room for another of this address.
+    await eventually(
+      async () => {
+        await using again = await connect(daemon, a, ASK)
+        return (await again.nextFrame()).kind === 2
+      },
+      () => 'the address stays full',
+    )
+    second.destroy()
+    expect(await refusals(daemon)).toMatchObject({ DENIED: 1 })
+  })
+})
+
+describe('who is not trusted', () => {
+  it('is served as itself, without a header; with one it is a client that sends nonsense', async () => {
+    await using daemon = await startDaemon({ ...TRUSTING, SHARDWIRE_PROXY_TRUSTED: '10.0.0.0/8' })
+    await using plain = await connect(daemon, ASK)
+    expect(frames.value(await plain.nextFrame())).toMatchObject({ address: '127.0.0.1' })
+    await using liar = await connect(daemon, header2('192.0.2.7', 1), ASK)
+    expect(frames.errorOf(await liar.nextFrame()).name).toMatch(/BAD|TOO_LARGE/)
+    plain.destroy()
+    expect(await refusals(daemon)).toEqual({})
+  })
+})

@@ -1,0 +1,87 @@
+/** Owns a door over sockets and workers in memory. */
+import { FakeClock } from '@shardwire/testkit'
+import type { Config } from '../../../src/config/load-config.ts'
+import { Door, type Worker } from '../../../src/primary/admission/door.ts'
+import type { Ticket } from '../../../src/primary/handoff-lane.ts'
+import type { Accepted } from '../../../src/transport/accepted.ts'
+import { configOf } from '../../config/machines.ts'
+import { FakeHandle, fakeBinding } from '../../transport/fake-handle.ts'
+
+const UV_ENOTCONN = -107
+
+export class FakeSocket extends FakeHandle {
+  readonly #address: string | null
+  /** How often its address was asked for. */
+  asked = 0
+
+  /** @param address of its peer; null when that is gone */
+  constructor(address: string | null = '192.0.2.1') {
+    super()
+    this.#address = address
+  }
+
+  get accepted(): Accepted {
+    return this as unknown as Accepted
+  }
+  get ended(): boolean {
+    return this.log.includes('shutdown')
+  }
+  get closed(): boolean {
+    return this.log.includes('close')
+  }
+  override getpeername(out: { address?: string; port?: number }): number {
+    this.asked++
+    if (this.#address === null) return UV_ENOTCONN
+    out.address = this.#address
+    return 0
+  }
+}
+
+export class FakeWorker implements Worker {
+  readonly slot: number
+  readonly window = 1000
+  descriptorsFree = Number.POSITIVE_INFINITY
+  open = 0
+  quota: number | null = null
+  shedsConnections = false
+  readonly tickets: Ticket[] = []
+  readonly quotas: number[] = []
+  readonly disowned: number[] = []
+
+  constructor(slot: number) {
+    this.slot = slot
+  }
+  sendSocket(ticket: Ticket): void {
+    this.tickets.push(ticket)
+  }
+  disown(sequence: number): void {
+    this.disowned.push(sequence)
+  }
+  tell({ quota }: { readonly quota: number }): void {
+    this.quotas.push(quota)
+  }
+}
+
+export interface FakeDoor {
+  readonly door: Door
+  readonly clock: FakeClock
+}
+
+/** @param options.tls whether its listener speaks TLS */
+export function doorWith(
+  settings: Partial<Config>,
+  { hasRoom = () => true, tls = false }: { readonly hasRoom?: () => boolean; readonly tls?: boolean } = {},
+): FakeDoor {
+  const clock = new FakeClock()
+  const config = { ...configOf({}), ...settings }
+  const listen = tls ? config.listen.map((listener) => ({ ...listener, address: 'tls://h:1' })) : config.listen
+  const door = new Door({
+    config: { ...config, listen },
+    clock,
+    random: () => 0.5,
+    rawBinding: fakeBinding,
+    descriptorLimit: 65_536,
+    hasRoom,
+  })
+  return { door, clock }
+}
