@@ -18,7 +18,8 @@ const HEAD = `# Configuration
 <!-- Written by scripts/docs-configuration.ts from the option table; change the table and run it again. -->
 
 shardwire is configured through environment variables. All of them are read when it starts; a bad value stops the
-start with every problem listed at once. SIGHUP reads the file of \`SHARDWIRE_ENV_FILE\` again: see below. \`shardwire config\` prints what is in effect and where it came from.
+start with every problem listed at once. SIGHUP reads the file of \`SHARDWIRE_ENV_FILE\` again: see below.
+\`shardwire config\` prints what is in effect and where it came from.
 `
 
 const RULES_HEAD = `## Between options
@@ -37,11 +38,19 @@ tcp://[::]:7400                              every address of the machine, IPv6 
 tcp://0.0.0.0:7400                           every IPv4 address
 tcp://localhost:0                            a name; port 0 takes a free port
 tcp://10.0.0.1:7400?heartbeat-ms=5000&idle-timeout-ms=20000&max-frame-bytes=65536
+tls://0.0.0.0:7401                           TLS: needs SHARDWIRE_TLS_CERT and SHARDWIRE_TLS_KEY, see tls.md
+unix:/run/shardwire.sock?mode=0660           a Unix socket, and who may connect
 \`\`\`
 
-The parameters \`heartbeat-ms\`, \`idle-timeout-ms\` and \`max-frame-bytes\` stand in for the options of the same name
-on that address. \`codec\` can be \`frame\`, which is the default. A host of \`*\`, or none, is refused: write which
-family is meant. The same address twice is refused; port 0 may come as often as you like.
+The parameters \`heartbeat-ms\`, \`idle-timeout-ms\`, \`max-frame-bytes\`, \`backlog\`, \`nodelay\`, \`keepalive-ms\`,
+\`keepalive-interval-ms\` and \`keepalive-probes\` stand in for the options of the same name on that address; a Unix
+socket does not have the last four. \`codec\` can be \`frame\`, which is the default. A host of \`*\`, or none, is
+refused: write which family is meant. The same address twice is refused; port 0 may come as often as you like.
+
+A Unix socket has an absolute path of at most 107 bytes, and the permissions \`mode\` from the moment it exists, 0660
+unless told otherwise: user and group of the daemon. One that a dead daemon left behind is replaced, one that somebody
+listens on is not, and nothing else that stands there is ever removed. It goes with the daemon. The primary accepts
+from it, whatever \`SHARDWIRE_ACCEPT\` says.
 `
 
 const ENV_FILE = `## The file of SHARDWIRE_ENV_FILE
@@ -56,9 +65,10 @@ It is read by Node's own parser of such files (\`util.parseEnv\`): NAME=VALUE a 
 quotes around what has blanks or line breaks. A variable that the real environment sets is taken from there. Workers get
 all of them, those of your service included. A line that begins with \`SHARDWIRE_\` and sets nothing is an error.
 
-SIGHUP reads it again. What is wrong, or would need a restart, is told in full in the log, and nothing changes then; else
-the workers are replaced one by one, each new one first ([operations.md](operations.md#reload)). What needs a restart has
-it in its row; of \`SHARDWIRE_LISTEN\` that is all but \`heartbeat-ms\`, \`idle-timeout-ms\` and \`max-frame-bytes\`.
+SIGHUP reads it again. What is wrong, or would need a restart, is told in full in the log, and nothing changes then;
+else the workers are replaced one by one, each new one first ([operations.md](operations.md#reload)). What needs a
+restart has it in its row; of \`SHARDWIRE_LISTEN\` that is all but \`heartbeat-ms\`, \`idle-timeout-ms\` and
+\`max-frame-bytes\`.
 `
 
 const CONVENTIONS = `## Conventions
@@ -85,7 +95,8 @@ function tableOf(rows: readonly Option<unknown>[]): readonly string[] {
   const lines = rows.map(({ name, fallback, kind, meaning, example, needsRestart }) => {
     const standard =
       fallback.source === 'default' && !fallback.text.includes(' ') ? `\`${fallback.text}\`` : fallback.text
-    return `| \`${name}\` | ${standard} | ${kind.expected} | ${meaning}${needsRestart === true ? ' Needs a restart.' : ''} | \`${example}\` |`
+    const text = needsRestart === true ? `${meaning} Needs a restart.` : meaning
+    return `| \`${name}\` | ${standard} | ${kind.expected} | ${text} | \`${example}\` |`
   })
   return ['| name | default | accepted | meaning | example |', '|---|---|---|---|---|', ...lines]
 }

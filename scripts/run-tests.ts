@@ -30,9 +30,9 @@ const ON_DOCUMENTED_SOCKETS: Pass = {
 
 /** Those in which it matters how connections come; the others would only take time. */
 const ACCEPTED_BY_WORKERS: Pass = {
-  args: ['placement', 'stopping', 'restart', 'suspended', 'slow-readers', 'demo-service', 'chaos'].map((name) => {
-    return `packages/server/test/e2e/${name}.test.ts`
-  }),
+  args: ['placement', 'stopping', 'restart', 'suspended', 'slow-readers', 'demo-service', 'chaos', 'supervision'].map(
+    (name) => `packages/server/test/e2e/${name}.test.ts`,
+  ),
   environment: { TEST_DAEMON_ACCEPT: 'reuseport' },
 }
 

@@ -1,6 +1,6 @@
 /**
- * Owns the case that CRC_STAGED_BYTES_MIN relies on: from which length on a copy to the kernel beats the table, and what
- * the kernel gains where the bytes stand in its memory already.
+ * Owns the case that CRC_STAGED_BYTES_MIN relies on: from which length on a copy to the kernel beats the table, and
+ * what the kernel gains where the bytes stand in its memory already.
  * Must not know: frames.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib'

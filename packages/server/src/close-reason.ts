@@ -58,8 +58,8 @@ export const CloseReason = Object.freeze(
 ) as Readonly<Record<CloseReasonName, number>>
 
 /**
- * Who is to look: nobody (normal), nobody unless it is many (transient: the network, or a client that vanished), whoever
- * wrote the client (protocol), whoever set the limit or runs into it (limit), we (system).
+ * Who is to look: nobody (normal), nobody unless it is many (transient: the network, or a client that vanished),
+ * whoever wrote the client (protocol), whoever set the limit or runs into it (limit), we (system).
  */
 export type CloseClass = 'normal' | 'transient' | 'protocol' | 'limit' | 'system'
 

@@ -23,8 +23,8 @@ export type ToWorker =
   | { readonly type: 'tls'; readonly tls: TlsMaterial }
   /** What became of asks. */
   | { readonly type: 'verdicts'; readonly verdicts: readonly Verdict[] }
-  /** Most connections that it may have accepted itself; answered in the next snapshot. */
-  | { readonly type: 'quota'; readonly quota: number }
+  /** Most connections that it may have from now on; answered in the next snapshot. */
+  | { readonly type: 'quota'; readonly quota: number; readonly sequence: number }
   /** Finish, answer `drained`, exit. */
   | DrainMessage
 
@@ -99,8 +99,8 @@ export type ToPrimary =
       readonly refusals: readonly number[]
       readonly descriptorsFree: number
       readonly open: number
-      /** Most connections that it goes by; null where it was told of none. */
-      readonly quota: number | null
+      /** Of the quota that it goes by; 0 where it was told of none. */
+      readonly quotaSequence: number
     }
   /** Its loop turns: once a second until it is ready, and has snapshots to send. */
   | { readonly type: 'pulse' }

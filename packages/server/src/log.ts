@@ -1,7 +1,8 @@
 /**
  * Owns how processes of the daemon write their log: one JSON object a line, or text for a person at a terminal.
  * Must not know: what is logged.
- * Invariant: lines go to standard output synchronously, so that the last words of a process that dies are not lost.
+ * Invariant: lines go to standard output synchronously, so that the last words of a process that dies are not lost;
+ * that they cannot be written ends nothing, and what waits for it is bounded.
  */
 import { pino, type Logger } from 'pino'
 import { PinoPretty as pretty } from 'pino-pretty'
@@ -9,6 +10,8 @@ import { PinoPretty as pretty } from 'pino-pretty'
 export type { Logger } from 'pino'
 
 const STDOUT = 1
+/** Characters that wait while they cannot be written; more are lost. */
+const UNWRITTEN_LENGTH_MAX = 1024 * 1024
 
 export interface LogOptions {
   readonly level: string
@@ -25,8 +28,11 @@ export function createLogger(options: LogOptions): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   }
-  if (!isPretty(options.format)) return pino(settings, pino.destination({ dest: STDOUT, sync: true }))
-  return pino(settings, pretty({ sync: true, ignore: 'pid,event,role', translateTime: 'HH:MM:ss.l' }))
+  const destination = pino.destination({ dest: STDOUT, sync: true, maxLength: UNWRITTEN_LENGTH_MAX })
+  // A disk that is full costs lines, never the daemon; those that still fit into the bound come when there is room.
+  destination.on('error', () => undefined)
+  if (!isPretty(options.format)) return pino(settings, destination)
+  return pino(settings, pretty({ destination, ignore: 'pid,event,role', translateTime: 'HH:MM:ss.l' }))
 }
 
 /** Whether the log is for a person. */

@@ -39,6 +39,8 @@ export async function serve(write: (text: string) => void, writeError: (text: st
     return EXIT_CONFIG
   }
   const { sources, env } = loaded
+  // Like lines of the log: what cannot be written is lost, and the daemon goes on.
+  process.stdout.on('error', () => undefined)
   const { logLevel, logFormat } = loaded.config
   const log = createLogger({ level: logLevel, format: logFormat, base: { role: 'primary' } })
   const possible = (wanted: Config): Config => withPossibleAccept(wanted, log)

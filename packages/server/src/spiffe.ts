@@ -1,8 +1,8 @@
 /**
  * Owns SPIFFE IDs: which texts are one, which pattern allows which, and how they are read out of a certificate.
  * Must not know: sockets, options.
- * Invariant: a trust domain is never matched by a pattern's `*`; a certificate whose names cannot be read to the end has
- * no ID.
+ * Invariant: a trust domain is never matched by a pattern's `*`; a certificate whose names cannot be read to the end
+ * has no ID.
  */
 
 /** The longest that the SPIFFE standard allows, in bytes. */
@@ -26,7 +26,8 @@ export function isSpiffePattern(text: string): boolean {
 /** Whether `id` has the pattern's trust domain and as many segments, each the same or matched by `*`. */
 export function matchesSpiffe(pattern: string, id: string): boolean {
   const [segments, expected] = [id.split('/'), pattern.split('/')]
-  return segments.length === expected.length && expected.every((part, index) => part === '*' || part === segments[index])
+  if (segments.length !== expected.length) return false
+  return expected.every((part, index) => part === '*' || part === segments[index])
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Owns the test that every reason of a refusal is reached: each has one way here in which a socket comes to it. A reason
- * that is added without one fails the first test.
+ * Owns the test that every reason of a refusal is reached: each has one way here in which a socket comes to it. A
+ * reason that is added without one fails the first test.
  */
 import { describe, expect, it } from 'vitest'
 import { LINGER_MS } from '../src/admission/farewell.ts'

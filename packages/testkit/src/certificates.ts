@@ -5,6 +5,7 @@
  */
 import { webcrypto } from 'node:crypto'
 import type { JsonGeneralNames } from '@peculiar/x509'
+import { systemClock } from './clock.ts'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const HOUR_MS = 3_600_000
@@ -101,8 +102,8 @@ export class TestAuthority {
 }
 
 function validity({ validFromMs, validToMs }: CertificateOptions): { notBefore: Date; notAfter: Date } {
-  // tidy:allow no-wall-clock because OpenSSL holds certificates against the real time
-  const nowMs = Date.now()
+  // OpenSSL holds certificates against the real time.
+  const nowMs = systemClock.wallMs()
   const notAfter = new Date(validToMs ?? nowMs + DAY_MS)
   return { notBefore: new Date(validFromMs ?? Math.min(nowMs, notAfter.getTime()) - HOUR_MS), notAfter }
 }

@@ -67,7 +67,7 @@ export interface Network {
   readonly family: 'ipv4' | 'ipv6'
 }
 
-/** `10.0.0.0/8`, `2001:db8::/32`, or one address. @returns what is wrong, as a phrase that goes on from "TEXT, which" */
+/** `10.0.0.0/8`, or one address. @returns what is wrong with it, as a phrase that goes on from "TEXT, which" */
 export function parseNetwork(text: string): Network | string {
   const [address = '', length, ...rest] = text.split('/')
   const plain = plainAddress(address)
@@ -80,7 +80,9 @@ export function parseNetwork(text: string): Network | string {
   if (plain !== address) return `has an IPv4 address written as IPv6: write ${plain}/N`
   if (!/^(0|[1-9]\d{0,2})$/.test(length) || Number(length) > bits) return `has a prefix length that is not 0 to ${bits}`
   const network: Network = { address: plain, prefix: Number(length), family }
-  return isNetwork(network) ? network : `has bits set behind its first ${length}: it is no network, but an address in one`
+  return isNetwork(network)
+    ? network
+    : `has bits set behind its first ${length}: it is no network, but an address in one`
 }
 
 /** Whether nothing is set behind the prefix: else somebody mistook the address or the length. */

@@ -4,7 +4,7 @@
  * Invariant: no byte is read. At most LINGERING_MAX sockets are kept for a moment after their FIN, each at most
  * LINGER_MS; past that number a socket is closed without a word, so that a flood of refusals holds no descriptors.
  */
-import type { CancelTimer, Clock } from '@shardwire/protocol'
+import type { Clock } from '@shardwire/protocol'
 import type { Socket } from 'node:net'
 import { noticeFrames, REFUSAL_ROWS, REFUSALS, type RefusalRow } from '../refusal.ts'
 import { type RawBinding, type RawHandle, RawHandles } from '../transport/raw-handle.ts'
@@ -33,7 +33,7 @@ export class Farewell {
   readonly #frames = this.#rows.map(noticeFrames)
   /** In the order of their moments. */
   #lingering: Lingering[] = []
-  #cancel: CancelTimer | undefined
+  #isWaiting = false
 
   constructor(parts: FarewellParts) {
     this.#parts = parts
@@ -50,9 +50,9 @@ export class Farewell {
     const frames = this.#frames[reason] ?? []
     const frame = frames[Math.floor(this.#parts.random() * frames.length)]
     const hasPlace = this.#lingering.length < LINGERING_MAX
-    if (!speaks || !hasPlace || frame === undefined || !this.#send(socket, frame)) return closeSocket(socket)
-    if (this.#rows[reason]?.notice?.lingers === true) this.#linger(socket)
-    else if (!('destroy' in socket)) socket.close()
+    const lingers = this.#rows[reason]?.notice?.lingers === true
+    if (speaks && hasPlace && frame !== undefined && this.#send(socket, frame) && lingers) this.#linger(socket)
+    else closeSocket(socket)
   }
 
   /** @returns false when the kernel would not take it at once */
@@ -60,25 +60,29 @@ export class Farewell {
     if (!('destroy' in socket)) return this.#raw?.sendLast(socket, frame) === true
     // A peer that resets meanwhile has heard enough.
     socket.on('error', () => undefined)
-    socket.end(frame)
-    return socket.writableLength === 0
+    socket.write(frame)
+    if (socket.writableLength > 0) return false
+    socket.end()
+    return true
   }
 
   #linger(socket: RawHandle | Socket): void {
     const { clock } = this.#parts
     this.#lingering.push({ socket, dueMs: clock.nowMs() + LINGER_MS })
-    this.#cancel ??= clock.after(LINGER_MS, () => this.#closeDue())
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    clock.after(LINGER_MS, () => this.#closeDue())
   }
 
   #closeDue(): void {
     const { clock } = this.#parts
-    this.#cancel = undefined
     // A timer may come a fraction early.
     const nowMs = clock.nowMs() + 1
     const due = this.#lingering.findIndex(({ dueMs }) => dueMs > nowMs)
     for (const { socket } of this.#lingering.splice(0, due < 0 ? this.#lingering.length : due)) closeSocket(socket)
     const [next] = this.#lingering
-    if (next !== undefined) this.#cancel = clock.after(Math.max(1, next.dueMs - nowMs), () => this.#closeDue())
+    this.#isWaiting = next !== undefined
+    if (next !== undefined) clock.after(Math.max(1, next.dueMs - nowMs), () => this.#closeDue())
   }
 }
 

@@ -26,7 +26,9 @@ export function changesBetween(before: Config, after: Config): Changes {
   })
   return {
     names: changed.map(([, { name }]) => name),
-    problems: fixed.map(([key, { name }]) => restartProblem(name, formatValueOf(before, key), formatValueOf(after, key))),
+    problems: fixed.map(([key, { name }]) =>
+      restartProblem(name, formatValueOf(before, key), formatValueOf(after, key)),
+    ),
   }
 }
 

@@ -14,7 +14,9 @@ interface ListenerCommon extends ListenerOptions {
   readonly address: string
 }
 
-/** TCP, with TLS over it where the scheme is tls. Its host is IPv4, IPv6 without brackets (then with %zone), or a name. */
+/**
+ * TCP, with TLS over it where the scheme is tls. The host is IPv4, IPv6 without brackets (and with %zone), or a name.
+ */
 export type InternetListener = ListenerCommon & InternetPlace
 
 export type UnixListener = ListenerCommon & UnixPlace

@@ -9,6 +9,7 @@ import type { Machine } from './machine.ts'
 import { OPTIONS, type OptionValues } from './options.ts'
 import { checkPairs } from './pair-checks.ts'
 import type { Problem } from './problem.ts'
+import { checkProxy } from './proxy-check.ts'
 import { readOptions, type Environment, type ReadFile } from './read-options.ts'
 import { checkTls } from './tls-checks.ts'
 import { unknownNames } from './unknown-names.ts'
@@ -39,7 +40,7 @@ export function loadConfig(environment: Environment, machine: Machine, files?: R
   const sources = Object.freeze(read.sources) as Sources
   const bad = new Set(read.problems.map((problem) => problem.name))
   const unknown = unknownNames(OPTIONS, env)
-  const pairs = [...checkPairs(config, sources, machine, bad), ...checkTls(config, bad)]
+  const pairs = [...checkPairs(config, sources, machine, bad), ...checkTls(config, bad), ...checkProxy(config, bad)]
   const problems = [...fileProblems, ...read.problems, ...unknown, ...pairs]
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources, env }
 }

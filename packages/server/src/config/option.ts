@@ -9,8 +9,8 @@ import type { Kind } from './value-kinds.ts'
 export type OptionName = `SHARDWIRE_${string}`
 
 /**
- * Where a value came from: its variable, that variable in the file of SHARDWIRE_ENV_FILE, the file that NAME_FILE names,
- * a fixed default, or one from the machine.
+ * Where a value came from: its variable, that variable in the file of SHARDWIRE_ENV_FILE, the file that NAME_FILE
+ * names, a fixed default, or one from the machine.
  */
 export type Source = 'environment' | 'env file' | 'file' | 'default' | 'computed'
 

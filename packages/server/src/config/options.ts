@@ -4,13 +4,19 @@
  * Invariant: a row stands here if and only if setting it does something. A default that is computed from another row
  * stands below it.
  */
-import { FRAME_BYTES_MAX_DEFAULT, frameBytes } from '@shardwire/protocol'
-import { connectionsPossible } from '../descriptors.ts'
+import { FRAME_BYTES_MAX_DEFAULT } from '@shardwire/protocol'
+import {
+  bufferBudget,
+  CONNECTIONS_MAX,
+  handoffQueue,
+  HEAP_MB_MIN,
+  heapShare,
+  possibleConnections,
+} from './computed-defaults.ts'
 import { listenAddresses, type ListenAddress } from './listen-address.ts'
-import type { Machine } from './machine.ts'
 import { mirrorAddress } from './mirror-address.ts'
 import { networks } from './networks.ts'
-import { computed, fixed, type Option, type OptionTable, type ValuesAbove } from './option.ts'
+import { computed, fixed, type Option, type OptionTable } from './option.ts'
 import { spiffePatterns } from './spiffe-patterns.ts'
 import { bytes, count, flag, milliseconds, oneOf, path, percent } from './value-kinds.ts'
 
@@ -19,10 +25,6 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const TIB = MIB * MIB
 const WORKERS_MAX = 1024
-/** Far beyond what one machine holds. */
-const CONNECTIONS_MAX = 1_000_000_000
-/** Least heap in MiB that a worker starts and serves with. */
-export const HEAP_MB_MIN = 32
 /** What Linux takes: 32767 seconds for either time, 127 probes (MAX_TCP_KEEPIDLE, _KEEPINTVL, _KEEPCNT). */
 const KEEPALIVE_MS_MAX = 32_767_000
 const KEEPALIVE_PROBES_MAX = 127
@@ -55,8 +57,8 @@ export const OPTIONS = {
     kind: path('a file of NAME=VALUE lines'),
     fallback: fixed(null, 'none'),
     meaning:
-      'File of variables, read at the start and again at SIGHUP; one that the real environment sets too is taken from ' +
-      'there.',
+      'File of variables, read at the start and again at SIGHUP; one that the real environment sets too is taken ' +
+      'from there.',
     example: '/etc/shardwire.env',
   },
   listen: {
@@ -104,6 +106,7 @@ export const OPTIONS = {
   },
   maxConnections: {
     name: 'SHARDWIRE_MAX_CONNECTIONS',
+    needsRestart: true,
     kind: count({ min: 1, max: CONNECTIONS_MAX, zero: 'what the limit of open files allows' }),
     fallback: computed('(the limit of open files less 64) times the workers', possibleConnections),
     meaning: 'Connections of all workers; one more is refused with TOO_MANY_CONNECTIONS.',
@@ -243,8 +246,8 @@ export const OPTIONS = {
     kind: count({ min: 1, max: 1024, zero: "V8's own choice" }),
     fallback: fixed(0),
     meaning:
-      'Space of a worker for what is young, in MiB (--max-semi-space-size), of which V8 takes up to three; more means ' +
-      'fewer and longer collections.',
+      'Space of a worker for what is young, in MiB (--max-semi-space-size), of which V8 takes up to three; more ' +
+      'means fewer and longer collections.',
     example: '64',
   },
   writeBufferBytes: {
@@ -429,8 +432,8 @@ export const OPTIONS = {
     kind: mirrorAddress(),
     fallback: fixed(null, 'none: nothing is mirrored'),
     meaning:
-      'Another shardwire server that gets a copy of the MESSAGEs and REQUESTs served here; its answers are dropped, or ' +
-      'compared with ours.',
+      'Another shardwire server that gets a copy of the MESSAGEs and REQUESTs served here; its answers are dropped, ' +
+      'or compared with ours.',
     example: 'tcp://10.0.0.2:7400?compare=all',
   },
   mirrorPercent: {
@@ -478,29 +481,4 @@ export const OPTIONS = {
 /** Values of all rows by key, as they are read: listen addresses without the limits of the rows below. */
 export type OptionValues = {
   readonly [Key in keyof typeof OPTIONS]: (typeof OPTIONS)[Key] extends Option<infer Value> ? Value : never
-}
-
-/** Memory that holding one frame takes: the buffer pool lends powers of two. */
-export function frameBufferBytes(maxFrameBytes: number): number {
-  return 2 ** Math.ceil(Math.log2(frameBytes(maxFrameBytes)))
-}
-
-/** Never too little for a frame of the default size, so that no machine refuses to start without any settings. */
-function bufferBudget(machine: Machine, above: ValuesAbove): number {
-  const share = Math.floor(machine.memoryBytes / 4 / Number(above['workers']))
-  return Math.min(TIB, Math.max(share, frameBufferBytes(FRAME_BYTES_MAX_DEFAULT)))
-}
-
-/** V8 needs some for itself, and stops at 4 GiB when it is not told. */
-function heapShare(machine: Machine, above: ValuesAbove): number {
-  return Math.min(4096, Math.max(HEAP_MB_MIN, Math.floor(machine.memoryBytes / 2 / Number(above['workers']) / MIB)))
-}
-
-/** A burst of connects waits here rather than being refused; the other half is for the primary itself, and to spare. */
-function handoffQueue({ descriptorLimit }: Machine): number {
-  return Math.min(16_384, Math.max(64, Math.floor(descriptorLimit / 2)))
-}
-
-function possibleConnections({ descriptorLimit }: Machine, above: ValuesAbove): number {
-  return Math.min(CONNECTIONS_MAX, connectionsPossible(descriptorLimit, Number(above['workers'])))
 }

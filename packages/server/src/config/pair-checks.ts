@@ -5,11 +5,12 @@
  */
 import { FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
 import { DESCRIPTORS_SPARE } from '../descriptors.ts'
+import { frameBufferBytes, HEAP_MB_MIN } from './computed-defaults.ts'
 import type { Config, Listener, Sources } from './config.ts'
 import { type ListenerOptions, OWN_PARAMETERS } from './listen-parameters.ts'
 import type { Machine } from './machine.ts'
 import type { Source } from './option.ts'
-import { frameBufferBytes, HEAP_MB_MIN, OPTIONS } from './options.ts'
+import { OPTIONS } from './options.ts'
 import type { Problem } from './problem.ts'
 
 const MIB = 1024 * 1024

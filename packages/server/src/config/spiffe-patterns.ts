@@ -5,8 +5,7 @@
 import { isSpiffePattern } from '../spiffe.ts'
 import type { Fault, Kind } from './value-kinds.ts'
 
-const EXPECTED =
-  'spiffe://trust-domain/path, in which whole segments of the path may be *, several with commas between'
+const EXPECTED = 'spiffe://trust-domain/path, in which whole segments of the path may be *, several with commas between'
 
 export function spiffePatterns(): Kind<readonly string[]> {
   return {

@@ -4,6 +4,7 @@
  * Invariant: the value of an unknown variable is never shown, since it may be a misspelled secret.
  */
 import { closestName } from './closest-name.ts'
+import { ENV_FILE_NAME } from './env-file.ts'
 import type { OptionName, OptionTable } from './option.ts'
 import { NOT_SHOWN, printable, type Problem } from './problem.ts'
 import type { Environment } from './read-options.ts'
@@ -41,7 +42,7 @@ export function isInjected(name: string, env: Environment): boolean {
   if (SERVICE_NAME.test(name) || PORT_DETAIL.test(name)) return true
   if (PORT_NAME.test(name)) return /^(tcp|udp|sctp):\/\//.test(env[name] ?? '')
   const linked = /^\/.+\//.test(env['SHARDWIRE_NAME'] ?? '')
-  return linked && (name === 'SHARDWIRE_NAME' || name.startsWith('SHARDWIRE_ENV_'))
+  return linked && (name === 'SHARDWIRE_NAME' || (name.startsWith('SHARDWIRE_ENV_') && name !== ENV_FILE_NAME))
 }
 
 function namesOf({ name, secret }: OptionTable[string]): readonly string[] {

@@ -65,13 +65,17 @@ export class HandoffLane {
   readonly #nextSequence: () => number
   #queue: Waiting[] = []
   readonly #sent = new Map<number, Sent>()
-  /** A ticket went unanswered, and nothing has come since. */
-  stalled = false
+  #stalled = false
 
   constructor(target: HandoffTarget, clock: Clock, nextSequence: () => number) {
     this.target = target
     this.#clock = clock
     this.#nextSequence = nextSequence
+  }
+
+  /** A ticket went unanswered, and nothing has come since: nothing more is sent, lest the channel fill up. */
+  get stalled(): boolean {
+    return this.#stalled
   }
 
   get pending(): number {
@@ -93,12 +97,17 @@ export class HandoffLane {
     this.#pump()
   }
 
+  /** The worker lives: what waits may go to it. */
+  heard(): void {
+    this.#stalled = false
+    this.#pump()
+  }
+
   /** The worker answered a ticket. @returns its socket; undefined when it was taken away before */
   answered(sequence: number): Waiting | undefined {
-    this.stalled = false
     const sent = this.#sent.get(sequence)
     this.#sent.delete(sequence)
-    this.#pump()
+    this.heard()
     return sent?.socket
   }
 
@@ -111,7 +120,7 @@ export class HandoffLane {
       unanswered.push(socket)
     }
     if (unanswered.length === 0) return unanswered
-    this.stalled = true
+    this.#stalled = true
     return [...unanswered, ...this.#queue.splice(0)]
   }
 
@@ -131,7 +140,7 @@ export class HandoffLane {
   }
 
   #pump(): void {
-    while (this.#sent.size < this.target.window) {
+    while (!this.#stalled && this.#sent.size < this.target.window) {
       const socket = this.#queue.shift()
       if (socket === undefined) return
       const sequence = this.#nextSequence()

@@ -136,8 +136,7 @@ export class Handoff {
 
   /** The worker lives: a ticket that it did not answer never reached it. */
   heard(target: HandoffTarget): void {
-    const lane = this.#laneOf(target)
-    if (lane !== undefined) lane.stalled = false
+    this.#laneOf(target)?.heard()
   }
 
   /**

@@ -25,13 +25,13 @@ export interface SlotParts {
   readonly clock: Clock
   readonly log: Logger
   readonly readiness: Readiness
-  spawn(slot: number, generation: Generation): WorkerProcess
+  readonly spawn: (slot: number, generation: Generation) => WorkerProcess
   /** What a worker is started with unless somebody says otherwise. */
-  generation(): Generation
+  readonly generation: () => Generation
   /** The worker takes nothing new from now on. */
-  retired(worker: WorkerProcess): void
+  readonly retired: (worker: WorkerProcess) => void
   /** Of a worker that ended unasked: how many connections it took along, as far as is known. */
-  lost(worker: WorkerProcess): Readonly<Record<string, number>>
+  readonly lost: (worker: WorkerProcess) => Readonly<Record<string, number>>
 }
 
 interface Successor {
@@ -69,6 +69,11 @@ export class Slot {
     return this.#current
   }
 
+  /** Whether another worker serves, and this one is to take its place. */
+  isSuccessor(worker: WorkerProcess): boolean {
+    return this.#current !== undefined && this.#successor?.worker === worker
+  }
+
   /** Every process of the slot. */
   get workers(): readonly WorkerProcess[] {
     const first = this.#current === undefined ? [] : [this.#current]
@@ -93,7 +98,7 @@ export class Slot {
   /** Starts a successor; when it serves, the worker that does now is retired. */
   async replace(why: string, generation: Generation): Promise<Replacement> {
     // Two processes of a slot at a time, or a slot that is replaced again and again would fill the memory.
-    while (this.#successor !== undefined || this.#leaving.size > 0) {
+    while (!this.#stopped && (this.#successor !== undefined || this.#leaving.size > 0)) {
       await this.#successor?.done.promise
       await Promise.all([...this.#leaving.values()].map(({ left }) => left.promise))
     }
@@ -125,7 +130,7 @@ export class Slot {
   leaves(worker: WorkerProcess, why: string, deadlineMs: number): void {
     if (worker !== this.#current) return
     this.#current = undefined
-    this.#retire(worker, why, deadlineMs)
+    void this.#retire(worker, why, deadlineMs)
     this.#startAgain(worker)
   }
 
@@ -153,6 +158,8 @@ export class Slot {
   }
 
   async #replaceOutworn(worker: WorkerProcess, why: string): Promise<void> {
+    // Somebody else may have seen to it, or death.
+    if (worker !== this.#current) return
     const outcome = await this.replace(why, this.#parts.generation())
     if (outcome.ok || worker !== this.#current || this.#stopped) return
     // It asked once, and goes on till it can be replaced.
@@ -200,7 +207,10 @@ export class Slot {
     const restartMs = this.#startAgain(worker)
     const why = explainEnd(code, signal)
     const fields = { slot, worker: worker.pid, code, signal, why, ...lost(worker), restartMs }
-    log.error({ event: 'worker-exited', class: 'system', ...fields }, `a worker ended, ${why}; its slot is started again`)
+    log.error(
+      { event: 'worker-exited', class: 'system', ...fields },
+      `a worker ended, ${why}; its slot is started again`,
+    )
   }
 
   /** @returns how long that takes */
@@ -222,8 +232,8 @@ export class Slot {
     const deaths = this.#deaths.young
     readiness.set(`crash-loop-${slot}`, `slot ${slot} is in a crash loop`)
     const text =
-      `the worker of slot ${slot} died ${deaths} times in a row soon after its start: mend the service, or go back to ` +
-      'one that worked and reload with SIGHUP'
+      `the worker of slot ${slot} died ${deaths} times in a row soon after its start: mend the service, or go back ` +
+      'to one that worked and reload with SIGHUP'
     log.error({ event: 'crash-loop', class: 'system', slot, deaths, restartMs: waitMs }, text)
   }
 

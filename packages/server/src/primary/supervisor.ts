@@ -83,6 +83,11 @@ export class Supervisor {
     return owner === undefined ? { ok: false, why: `there is no slot ${slot}` } : await owner.replace(why, generation)
   }
 
+  /** Whether another worker of its slot serves until this one does. */
+  isSuccessor(worker: WorkerProcess): boolean {
+    return this.#slots[worker.slot]?.isSuccessor(worker) === true
+  }
+
   /** The worker accepts connections. */
   serves(worker: WorkerProcess): void {
     this.#slots[worker.slot]?.serves(worker)
@@ -131,8 +136,9 @@ export class Supervisor {
         isLeaving,
         atLastSnapshot: { connectionsOpen, callsInFlight, handlersRunning, framesIn },
       },
-      'the event loop of a worker stands still; it is killed and replaced. If it was running, look for a handler that ' +
-        'computes or loops without an end, else for a synchronous call that waits; SHARDWIRE_WATCHDOG_MS is the limit',
+      'the event loop of a worker stands still; it is killed and replaced. If it was running, look for a handler ' +
+        'that computes or loops without an end, else for a synchronous call that waits; the limit is ' +
+        'SHARDWIRE_WATCHDOG_MS',
     )
     worker.kill()
   }

@@ -2,9 +2,9 @@
  * Owns what the daemon speaks TLS with: its files, read at the start and again when they change, and the key of its
  * session tickets.
  * Must not know: workers, connections.
- * Invariant: what it gives out was checked as a whole. A change that cannot serve is told, and what serves stays. Files
- * are looked at by their paths each time, so a change by symbolic link (as Kubernetes makes them) is one like any other;
- * they are read once they have stayed as they are from one look to the next.
+ * Invariant: what it gives out was checked as a whole. A change that cannot serve is told, and what serves stays.
+ * Files are looked at by their paths each time, so a change by symbolic link (as Kubernetes makes them) is one like
+ * any other; they are read once they have stayed as they are from one look to the next.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
@@ -127,8 +127,8 @@ export class TlsKeeper {
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      const complaint = `cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : String(error)})`
-      problems.push(this.#sentence({ file, complaint }))
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      problems.push(this.#sentence({ file, complaint: `cannot be read (${code})` }))
       return null
     }
   }

@@ -1,5 +1,6 @@
 /**
- * Owns a server's place in the file system: a Unix socket that is bound with its permissions, and one that was left over.
+ * Owns a server's place in the file system: a Unix socket that is bound with its permissions, and one that was left
+ * over.
  * Must not know: what is accepted there.
  * Invariant: nothing but a socket is ever removed, and only one that nobody listens on. From the moment it can be
  * connected to it has its mode.
@@ -19,7 +20,7 @@ export class PathTaken extends Error {
   override readonly name = 'PathTaken'
 }
 
-/** Listens at a path, in the place of a socket that a server left behind when it died. @throws PathTaken, system errors */
+/** Listens at a path, in the place of a socket that a dead server left behind. @throws PathTaken, system errors */
 export async function listenAtPath(server: Server, options: UnixSocketOptions): Promise<void> {
   try {
     await listen(server, options)
@@ -50,7 +51,8 @@ async function listen(server: Server, { path, mode, backlog }: UnixSocketOptions
 async function removeLeftover(path: string): Promise<void> {
   const found = look(path)
   if (found === undefined) return
-  if (!found.isSocket()) throw new PathTaken(`there is a ${kindOf(found)} at ${path} that is no socket; remove it, or take another path`)
+  if (!found.isSocket())
+    throw new PathTaken(`there is a ${kindOf(found)} at ${path} that is no socket; remove it, or take another path`)
   const answer = await whoAnswers(path)
   if (answer !== 'ECONNREFUSED' && answer !== 'ENOENT') throw new PathTaken(takenText(path, answer))
   // Another daemon may have put its own there meanwhile.

@@ -57,8 +57,8 @@ export class WorkerProcess implements HandoffTarget {
   window = WINDOW_ONE_BY_ONE
   descriptorsFree = 0
   open = 0
-  /** Most connections that it lets in by itself, by its own word; null while it was told of none. */
-  quota: number | null = null
+  /** Of the quota that it goes by, by its own word. */
+  quotaSequence = 0
   /** As of the last snapshot. */
   counters: Counters = createCounters()
   /** Sockets that it accepted itself and closed unserved, as of the last snapshot. */
@@ -77,13 +77,7 @@ export class WorkerProcess implements HandoffTarget {
   /** Where sockets go without waiting for each other; undefined unless both sides can. */
   #rawChannel: RawChannel | undefined
 
-  constructor(
-    process: ChildProcess,
-    slot: number,
-    config: Config,
-    startedAtMs: number,
-    observer: WorkerObserver,
-  ) {
+  constructor(process: ChildProcess, slot: number, config: Config, startedAtMs: number, observer: WorkerObserver) {
     this.#process = process
     this.slot = slot
     this.config = config
@@ -180,7 +174,7 @@ export class WorkerProcess implements HandoffTarget {
       case 'snapshot':
         this.counters = message.counters
         this.refusals = message.refusals
-        this.quota = message.quota
+        this.quotaSequence = message.quotaSequence
         return observer.onSnapshot(this)
       case 'drained':
         this.counters = message.counters

@@ -52,7 +52,13 @@ export interface Request {
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
-const NO_CONNECTION: ConnectionInfo = { id: '', shard: -1, remoteAddress: undefined, remotePort: undefined, tls: undefined }
+const NO_CONNECTION: ConnectionInfo = {
+  id: '',
+  shard: -1,
+  remoteAddress: undefined,
+  remotePort: undefined,
+  tls: undefined,
+}
 
 export class RequestContext implements Request {
   route = ''

@@ -128,9 +128,9 @@ class SocketReader implements ExactReader {
       const chunk: unknown = this.#socket.read()
       if (!(chunk instanceof Uint8Array)) return
       const taken = this.#feed(chunk)
-      if (taken === chunk.length) continue
-      this.stop()
-      this.#socket.unshift(chunk.subarray(taken))
+      // At once, and not when the socket is taken over: Node forgets who listened only in the next tick.
+      if (this.#wanted === 0) this.stop()
+      if (taken < chunk.length) this.#socket.unshift(chunk.subarray(taken))
     }
   }
 

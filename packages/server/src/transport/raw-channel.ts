@@ -24,11 +24,16 @@ interface ChannelHandle {
   writeUtf8String(request: object, text: string, handle: RawHandle): number
 }
 
+interface WriteRequest {
+  oncomplete?: () => void
+}
+
 interface ChannelBinding {
-  readonly WriteWrap: new () => object
+  readonly WriteWrap: new () => WriteRequest
   readonly streamBaseState: Int32Array
   readonly kReadBytesOrError: number
   readonly kArrayBufferOffset: number
+  readonly kLastWriteWasAsync: number
 }
 
 const NEWLINE = 10
@@ -44,11 +49,17 @@ export class RawChannel {
     this.#binding = binding
   }
 
-  /** Sends one line with a handle, behind everything that was sent before. The handle stays open until it has left. */
+  /**
+   * Sends one line with a handle, behind everything that was sent before. Until it has left a `close` of the handle
+   * waits: libuv keeps no descriptor of its own for what is queued, and ends the process when that is closed.
+   */
   send(line: string, handle: RawHandle): void {
     const channel: unknown = Reflect.get(this.#owner, this.#symbol)
     if (!isChannelHandle(channel)) return
-    channel.writeUtf8String(new this.#binding.WriteWrap(), `${line}\n`, handle)
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = this.#binding
+    const request = new WriteWrap()
+    const status = channel.writeUtf8String(request, `${line}\n`, handle)
+    if (status === 0 && streamBaseState[kLastWriteWasAsync] === 1) holdOpen(handle, request)
   }
 
   /**
@@ -94,6 +105,26 @@ export function openRawChannel(owner: object): RawChannel | undefined {
   return isChannelHandle(Reflect.get(owner, symbol)) ? new RawChannel(owner, symbol, binding) : undefined
 }
 
+/** Handles that stand in the queue of a channel: how often, and whether they are to be closed behind it. */
+const queued = new WeakMap<RawHandle, { times: number; closeAsked: boolean }>()
+
+/** Puts off the handle's `close` until `request`, and every other that it stands in, has ended. */
+function holdOpen(handle: RawHandle, request: WriteRequest): void {
+  const held = queued.get(handle) ?? { times: 0, closeAsked: false }
+  held.times++
+  queued.set(handle, held)
+  Reflect.set(handle, 'close', () => {
+    held.closeAsked = true
+  })
+  request.oncomplete = (): void => {
+    if (--held.times > 0) return
+    queued.delete(handle)
+    // The handle's own is its prototype's.
+    Reflect.deleteProperty(handle, 'close')
+    if (held.closeAsked) handle.close()
+  }
+}
+
 function closePending(channel: ChannelHandle, handle: RawHandle): void {
   channel.pendingHandle = null
   handle.close()
@@ -110,6 +141,7 @@ function isChannelBinding(value: object): value is ChannelBinding {
     typeof Reflect.get(value, 'WriteWrap') === 'function' &&
     Reflect.get(value, 'streamBaseState') instanceof Int32Array &&
     typeof Reflect.get(value, 'kReadBytesOrError') === 'number' &&
-    typeof Reflect.get(value, 'kArrayBufferOffset') === 'number'
+    typeof Reflect.get(value, 'kArrayBufferOffset') === 'number' &&
+    typeof Reflect.get(value, 'kLastWriteWasAsync') === 'number'
   )
 }

@@ -1,6 +1,6 @@
 /**
- * Owns every use of what Node does not document: the handle below a socket (TCP, or a Unix socket's pipe), and the table
- * through which it reports.
+ * Owns every use of what Node does not document: the handle below a socket (TCP, or a Unix socket's pipe), and the
+ * table through which it reports.
  * Must not know: what is done with the sockets.
  * Invariant: no other file calls a method of a handle. `loadRawBinding` says at start whether this Node still has what
  * is used here; where it has not, the daemon runs on documented sockets alone (`socket-transport.ts`).

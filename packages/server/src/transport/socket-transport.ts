@@ -1,6 +1,6 @@
 /**
- * Owns one connected socket as a documented `net.Socket`: the way for a Node without the raw handle, and for TLS once its
- * handshake is done.
+ * Owns one connected socket as a documented `net.Socket`: the way for a Node without the raw handle, and for TLS
+ * once its handshake is done.
  * Must not know: frames.
  * Invariant: only documented parts of Node are used here. Bytes come in memory of their own.
  */

@@ -3,8 +3,7 @@
  * Must not know: files, processes, connections.
  * Invariant: what `checkTlsFiles` passes, `createTlsContext` takes. No text of a key is in anything that is told.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { constants } from 'node:crypto'
+import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 
 /** The texts of the files. */
@@ -58,7 +57,8 @@ export function checkTlsFiles(files: TlsFiles, wallMs: number): TlsCheck {
   }
   const refused = contextComplaint(files)
   if (refused !== undefined) return { faults: [{ file: 'cert', complaint: refused }], warnings: [] }
-  return { faults: [], warnings: [...chain.flatMap(datesOf('cert', wallMs)), ...authorities.flatMap(datesOf('ca', wallMs))] }
+  const warnings = [...chain.flatMap(datesOf('cert', wallMs)), ...authorities.flatMap(datesOf('ca', wallMs))]
+  return { faults: [], warnings }
 }
 
 /** @param scope names what a session is good for: one from elsewhere is not resumed */
@@ -90,7 +90,10 @@ function parseCertificates(pem: string): X509Certificate[] | string {
 
 function parseKey(pem: string): KeyObject | string {
   if (pem.includes('ENCRYPTED')) {
-    return 'holds an encrypted key: write it without a passphrase (openssl pkey -in KEY -out PLAIN) into a file that only the daemon can read'
+    return (
+      'holds an encrypted key: write it without a passphrase (openssl pkey -in KEY -out PLAIN) into a file that only ' +
+      'the daemon can read'
+    )
   }
   if (!pem.includes('PRIVATE KEY-----')) {
     return pem.includes('BEGIN CERTIFICATE') ? 'holds a certificate and no private key' : 'holds no private key in PEM'
@@ -105,7 +108,7 @@ function parseKey(pem: string): KeyObject | string {
 function keyComplaint(chain: readonly X509Certificate[], key: KeyObject): string {
   const isOfAnother = chain.some((certificate) => certificate.checkPrivateKey(key))
   return isOfAnother
-    ? 'is the key of a later certificate of SHARDWIRE_TLS_CERT: the server’s own must be the first of that file'
+    ? "is the key of a later certificate of SHARDWIRE_TLS_CERT: the server's own must be the first of that file"
     : 'does not fit the certificate in SHARDWIRE_TLS_CERT: both must come from one request'
 }
 
@@ -123,13 +126,14 @@ function datesOf(file: keyof TlsFiles, wallMs: number): (certificate: X509Certif
   return ({ subject, validFrom, validTo, validFromDate, validToDate }) => {
     const name = subject.replaceAll('\n', ', ')
     if (wallMs > validToDate.getTime()) return [{ file, complaint: `holds ${name}, which expired on ${validTo}` }]
-    if (wallMs < validFromDate.getTime()) return [{ file, complaint: `holds ${name}, which begins only on ${validFrom}` }]
+    const isEarly = wallMs < validFromDate.getTime()
+    if (isEarly) return [{ file, complaint: `holds ${name}, which begins only on ${validFrom}` }]
     return []
   }
 }
 
 /** OpenSSL's words for it, which quote nothing of what was read. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const reason: unknown = Reflect.get(error, 'reason')
   return typeof reason === 'string' ? reason : 'code' in error ? String(error.code) : error.message

@@ -1,9 +1,9 @@
 /**
  * Owns what the operator is told of connections that ended.
  * Must not know: how they end, who counts them.
- * Invariant: at debug level each gets a record; else only those that met a limit or broke the protocol do, as many of
- * a reason as `report-limit.ts` allows, with a count of the others: a flood of bad clients is no flood of the log. What is
- * not told costs one comparison.
+ * Invariant: at debug level each gets a record; else only those that met a limit or broke the protocol do, as many of a
+ * reason as `report-limit.ts` allows, with a count of the others: a flood of bad clients is no flood of the log. What
+ * is not told costs one comparison.
  */
 import type { Clock } from '@shardwire/protocol'
 import { CLOSE_CLASSES, CLOSE_REASONS, type CloseReasonName, closeReasonName } from '../close-reason.ts'

@@ -1,8 +1,8 @@
 /**
  * Owns noticing open files that neither a connection nor the worker's start explains, and that only become more.
  * Must not know: how open files are counted, what becomes of the worker.
- * Invariant: a service may open files, and keep a pool of them: only the least number of each of several windows counts,
- * and only if it grew in every one. Each of the two findings is told once.
+ * Invariant: a service may open files, and keep a pool of them: only the least number of each of several windows
+ * counts, and only if it grew in every one. Each of the two findings is told once.
  */
 
 /** Looks that a window has: what is open for less long is never its least. */

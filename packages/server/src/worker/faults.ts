@@ -20,8 +20,8 @@ export interface FaultsParts {
 }
 
 const EXCEPTION_TEXT =
-  'an exception that nobody caught, in a callback of the service or in this server: what it left behind nobody knows, ' +
-  'so this worker takes nothing new, drains for a second and is replaced. Catch it where the stack says'
+  'an exception that nobody caught, in a callback of the service or in this server: what it left behind nobody ' +
+  'knows, so this worker takes nothing new, drains for a second and is replaced. Catch it where the stack says'
 const REJECTION_TEXT =
   'a promise that nobody awaits was rejected: work of the service was lost half way, so this worker is drained and ' +
   'replaced. Await it, or catch it, where the stack says'

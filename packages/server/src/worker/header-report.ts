@@ -10,7 +10,10 @@ import { createLimit } from './report-limit.ts'
 export function createHeaderReport(log: Logger, clock: Clock): (fault: string) => void {
   const event = 'bad-proxy-header'
   const isDue = createLimit<string>(clock, (fault, suppressed) => {
-    log.warn({ event, fault, suppressed }, `${suppressed} more connections of trusted proxies were closed: each ${fault}`)
+    log.warn(
+      { event, fault, suppressed },
+      `${suppressed} more connections of trusted proxies were closed: each ${fault}`,
+    )
   })
   return (fault) => {
     if (isDue(fault)) log.warn({ event, fault }, `a connection of a trusted proxy was closed: it ${fault}`)

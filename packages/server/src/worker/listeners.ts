@@ -29,6 +29,11 @@ const BORN_WITH_THEM: SocketSettings = {
   keepaliveProbes: 0,
 }
 
-function socketSettings({ nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes }: SocketSettings): SocketSettings {
+function socketSettings({
+  nodelay,
+  keepaliveMs,
+  keepaliveIntervalMs,
+  keepaliveProbes,
+}: SocketSettings): SocketSettings {
   return { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes }
 }

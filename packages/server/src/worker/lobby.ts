@@ -2,15 +2,15 @@
  * Owns sockets that this worker has and does not serve yet: first the PROXY header is read, if one is to come, then the
  * primary is asked for the client's address.
  * Must not know: frames, TLS, what is made of a guest that is admitted.
- * Invariant: a guest leaves exactly once: admitted, as a socket of which nothing but the header was read; or refused, its
- * reason counted; or given up. None stays longer than the handshake timeout.
+ * Invariant: a guest leaves exactly once: admitted, as a socket of which nothing but the header was read; or refused,
+ * its reason counted; or given up. None stays longer than the handshake timeout.
  */
 import type { Socket } from 'node:net'
 import { closeSocket, type Farewell } from '../admission/farewell.ts'
 import { ADMITTED, type Ask, type Verdict } from '../ipc.ts'
 import { Refusal } from '../refusal.ts'
 import { type ExactReader, ExactReaders } from '../transport/exact-reader.ts'
-import type { RawBinding, RawHandle } from '../transport/raw-handle.ts'
+import { isRawHandle, type RawBinding, type RawHandle, socketOverHandle } from '../transport/raw-handle.ts'
 import type { Connection } from './connection.ts'
 import { countAt } from './counters.ts'
 import { Deadline, type DeadlineWheel } from './deadline.ts'
@@ -26,8 +26,9 @@ export interface LobbyParts {
   /** Whether the primary is to be asked for an address. */
   readonly asks: boolean
   readonly timeoutMs: number
-  /** By listener. */
+  /** By listener: whether its clients understand an ERROR, and whether it is served by documented sockets (TLS). */
   readonly speaks: readonly boolean[]
+  readonly documented: readonly boolean[]
   /** Refusals so far, by reason. */
   readonly refusals: number[]
   readonly tellAsks: (asks: readonly Ask[]) => void
@@ -96,9 +97,11 @@ export class Lobby {
   enterProxied(socket: RawHandle | Socket, listener: number): Guest {
     const { versions } = this.#parts
     if (versions === undefined) throw new Error('this worker reads no PROXY headers')
-    const guest = this.#enter(socket, listener)
+    // What reads a raw handle once reads it ever after: where a documented socket comes next, it comes now.
+    const isNext = this.#parts.documented[listener] === true && isRawHandle(socket)
+    const guest = this.#enter(isNext ? socketOverHandle(socket) : socket, listener)
     const header = new ProxyHeader(versions)
-    guest.reader = this.#readers.of(socket, {
+    guest.reader = this.#readers.of(guest.socket, {
       onBytes: (memory, bytes) => {
         header.push(memory, bytes)
         if (header.fault !== undefined) this.#badHeader(guest, header.fault)

@@ -48,7 +48,9 @@ const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 for (const signal of IGNORED_SIGNALS) process.on(signal, ignore)
 process.on('disconnect', primaryGone)
-process.on('uncaughtException', (error) => (worker === undefined ? startFailed(error) : worker.health.faults.exception(error)))
+process.on('uncaughtException', (error) =>
+  worker === undefined ? startFailed(error) : worker.health.faults.exception(error),
+)
 process.on('unhandledRejection', (reason) => {
   if (worker === undefined) startFailed(reason)
   else worker.health.faults.rejection(reason)
@@ -217,8 +219,7 @@ class Worker {
       case 'verdicts':
         return this.#reception.answered(message.verdicts)
       case 'quota':
-        this.#reception.quota = message.quota
-        return undefined
+        return this.#reception.useQuota(message.quota, message.sequence)
       case 'drain':
         return this.#drain(message)
       case 'start':
@@ -232,10 +233,10 @@ class Worker {
 
   #snapshot(): void {
     const { counters } = this.#shard
-    const { refusals, open, quota, sockets } = this.#reception
+    const { refusals, open, quotaSequence, sockets } = this.#reception
     this.#descriptors.recount(sockets)
     this.health.look(this.#descriptors)
-    tell({ type: 'snapshot', counters, refusals, descriptorsFree: this.#reportFree(), open, quota })
+    tell({ type: 'snapshot', counters, refusals, descriptorsFree: this.#reportFree(), open, quotaSequence })
     this.#giveBack.look()
   }
 

@@ -99,7 +99,8 @@ export class ProxyHeader {
 
   #judge2(): void {
     if (this.#length < FIXED_BYTES) {
-      this.wanted = (this.#length < LINE_BYTES_MIN && this.#versions === 'any' ? LINE_BYTES_MIN : FIXED_BYTES) - this.#length
+      this.wanted =
+        (this.#length < LINE_BYTES_MIN && this.#versions === 'any' ? LINE_BYTES_MIN : FIXED_BYTES) - this.#length
       return
     }
     if (this.#totalBytes === 0) this.#totalBytes = this.#fixed()

@@ -101,6 +101,7 @@ export class ReadPath {
     connection.hold &= ~hold
     if (connection.hold !== 0) return
     this.#parts.deadlines.clockRuns(connection)
+    this.#parts.budget.begin(connection, 0)
     try {
       if (connection.ring !== null) this.#runRing(connection, connection.ring)
     } catch (error) {
@@ -124,11 +125,12 @@ export class ReadPath {
 
   /** Bytes came: in the connection's ring if it has one, else at the beginning of `memory`. */
   #take(connection: Connection, memory: Uint8Array, bytes: number): void {
-    const { counters, deadlines, rings } = this.#parts
+    const { counters, deadlines, rings, budget } = this.#parts
     counters.bytesIn += bytes
     connection.bytesIn += bytes
     deadlines.heard(connection)
     const { ring } = connection
+    budget.begin(connection, bytes)
     if (connection.state > STATE_ENDING) {
       rings.release(connection)
     } else if (ring !== null) {
@@ -140,6 +142,9 @@ export class ReadPath {
     }
     // The next read must have somewhere to land; a connection for which there is no memory has been reset.
     if (connection.ring !== null) rings.makeRoom(connection, connection.ring, this.#frameBytes)
+    if (connection.hold === 0 && connection.state <= STATE_ENDING && budget.isSpentByBatch()) {
+      this.#yieldTurn(connection)
+    }
   }
 
   /** @returns false when there is no memory for it: the connection has been reset */
@@ -158,7 +163,6 @@ export class ReadPath {
   #run(connection: Connection, memory: Uint8Array, start: number, end: number): number {
     const { dispatch, outbound, deadlines, budget } = this.#parts
     const { decoder } = connection.listener
-    budget.begin(connection, end - start)
     this.#frameBytes = PREFIX_BYTES
     let at = start
     while (at < end && connection.hold === 0) {

@@ -1,8 +1,8 @@
 /**
  * Owns the way of a socket from its arrival in this worker to its connection, and the count of what is here.
  * Must not know: frames; how messages travel.
- * Invariant: where no limit and no proxy is configured, a socket becomes a connection at once, and nothing is remembered
- * of it.
+ * Invariant: where no limit and no proxy is configured, a socket becomes a connection at once, and nothing is
+ * remembered of it.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
@@ -44,8 +44,10 @@ export interface ReceptionParts {
 export class Reception {
   /** Sockets closed without having been served, by reason. */
   readonly refusals = createRefusals()
-  /** Most sockets that this worker lets in when it accepts for itself; null while the primary has told none. */
-  quota: number | null = null
+  /** Of the quota that it goes by. */
+  quotaSequence = 0
+  /** Most sockets that this worker lets in when it accepts for itself. */
+  #quota = Infinity
   readonly #parts: ReceptionParts
   readonly #rules: AddressRules
   readonly #rate: ConnectionRate | undefined
@@ -81,6 +83,7 @@ export class Reception {
       asks: this.#rules.concernsClients,
       timeoutMs: handshakeTimeoutMs,
       speaks: this.#speaks,
+      documented: config.listen.map(({ scheme }) => scheme === 'tls'),
       refusals: this.refusals,
       tellAsks: (asks) => tell({ type: 'ask', asks }),
       later,
@@ -142,6 +145,12 @@ export class Reception {
     this.#lobby.answered(verdicts)
   }
 
+  /** The primary has given it another part of what there may be. */
+  useQuota(quota: number, sequence: number): void {
+    this.#quota = quota
+    this.quotaSequence = sequence
+  }
+
   /** A connection is gone. */
   closed(connection: Connection): void {
     this.#departures.closed(connection)
@@ -160,7 +169,7 @@ export class Reception {
     // another machine. And what is accepted cannot wake this loop again.
     if (!hasRoom()) return Refusal.NO_DESCRIPTORS
     if (shard.counters.overload > 0) return Refusal.OVERLOADED
-    if (this.quota !== null && this.open >= this.quota) return Refusal.MAX_CONNECTIONS
+    if (this.open >= this.#quota) return Refusal.MAX_CONNECTIONS
     return this.#rate?.take(clock.nowMs()) === false ? Refusal.RATE : undefined
   }
 

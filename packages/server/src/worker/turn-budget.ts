@@ -15,6 +15,8 @@ export const TURN_BYTES_MAX = 262_144
 export const TURN_MS_MAX = 1
 
 const CHECK_EVERY = 16
+/** A batch from this size on is timed from its begin: beside its bytes two looks at the clock are nothing. */
+const TIMED_BYTES = 32_768
 /** One batch in so many is watched closely, to learn whether handlers have become slow. */
 const WATCH_EVERY = 64
 /** After a slow one, batches that are watched closely. */
@@ -51,7 +53,8 @@ export class TurnBudget {
     this.#bytes += bytes
     this.#frames = 0
     this.#nextCheck = this.#isWatched() ? 1 : CHECK_EVERY
-    this.#startedMs = NOT_STARTED
+    this.#startedMs = bytes >= TIMED_BYTES ? this.#nowMs() : NOT_STARTED
+    this.#startedFrame = 0
   }
 
   /**
@@ -61,12 +64,28 @@ export class TurnBudget {
   isSpent(): boolean {
     if (++this.#frames < this.#nextCheck) return this.#bytes > TURN_BYTES_MAX && this.#end()
     this.#nextCheck += Math.min(this.#nextCheck, CHECK_EVERY)
+    this.#look()
+    return this.#isOver() && this.#end()
+  }
+
+  /**
+   * To be asked when a batch is done: the same, whether or not a frame follows. libuv reads a socket again at once that
+   * filled the memory it was given, so a batch that ends with its frame is not the end of a turn.
+   */
+  isSpentByBatch(): boolean {
+    if (this.#startedMs !== NOT_STARTED) this.#look()
+    return this.#isOver() && this.#end()
+  }
+
+  #look(): void {
     const nowMs = this.#nowMs()
     if (this.#startedMs !== NOT_STARTED) this.#measured(nowMs - this.#startedMs)
     this.#startedMs = nowMs
     this.#startedFrame = this.#frames
-    if (this.#spentMs <= TURN_MS_MAX && this.#bytes <= TURN_BYTES_MAX) return false
-    return this.#end()
+  }
+
+  #isOver(): boolean {
+    return this.#spentMs > TURN_MS_MAX || this.#bytes > TURN_BYTES_MAX
   }
 
   #end(): true {
@@ -84,6 +103,6 @@ export class TurnBudget {
 
   #measured(ms: number): void {
     this.#spentMs += ms
-    if (ms > SLOW_FRAME_MS * (this.#frames - this.#startedFrame)) this.#watched = WATCHED_AFTER_SLOW
+    if (ms > SLOW_FRAME_MS * Math.max(1, this.#frames - this.#startedFrame)) this.#watched = WATCHED_AFTER_SLOW
   }
 }

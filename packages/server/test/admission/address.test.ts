@@ -72,7 +72,9 @@ describe('a rate of connections', () => {
     const taken = (nowMs: number, count: number): number => {
       return Array.from({ length: count }, () => rate.take(nowMs)).filter(Boolean).length
     }
-    expect([taken(0, 100), taken(99, 10), taken(100, 10), taken(350, 10), taken(10_000, 100)]).toEqual([10, 0, 1, 2, 10])
+    expect([taken(0, 100), taken(99, 10), taken(100, 10), taken(350, 10), taken(10_000, 100)]).toEqual([
+      10, 0, 1, 2, 10,
+    ])
   })
 
   it('below one a second lets in one', () => {
@@ -84,7 +86,11 @@ describe('a rate of connections', () => {
 describe('the table of addresses', () => {
   it('forgets an address with its last connection, whoever held it, and counts no end twice', () => {
     const table = new AddressTable<string>()
-    for (const [holder, id] of [['a', 1], ['a', 2], ['b', 3]] as const) {
+    for (const [holder, id] of [
+      ['a', 1],
+      ['a', 2],
+      ['b', 3],
+    ] as const) {
       table.add('x')
       table.settle(holder, id, 'x')
     }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { toMarkdown } from '../../../../scripts/docs-configuration.ts'
+import type { Option } from '../../src/config/option.ts'
 import { OPTIONS } from '../../src/config/options.ts'
 import { configOf } from './machines.ts'
 
@@ -12,9 +13,9 @@ describe('docs/configuration.md', () => {
     expect(page).toBe(toMarkdown())
   })
 
-  it.each(Object.values(OPTIONS))('has a row for $name', ({ name, meaning }) => {
+  it.each(Object.values<Option<unknown>>(OPTIONS))('has a row for $name', ({ name, meaning, needsRestart }) => {
     expect(page).toContain(`| \`${name}\` | `)
-    expect(page).toContain(` | ${meaning} | `)
+    expect(page).toContain(` | ${meaning}${needsRestart === true ? ' Needs a restart.' : ''} | `)
   })
 
   it('has five cells in every row', () => {

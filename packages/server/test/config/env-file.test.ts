@@ -22,13 +22,17 @@ describe('the file of SHARDWIRE_ENV_FILE', () => {
   })
 
   it('stands under the real environment, in which an empty variable counts as not set', () => {
-    const loaded = load({ SHARDWIRE_BACKLOG: '200', SHARDWIRE_WORKERS: ' ' }, 'SHARDWIRE_BACKLOG=100\nSHARDWIRE_WORKERS=3')
+    const loaded = load(
+      { SHARDWIRE_BACKLOG: '200', SHARDWIRE_WORKERS: ' ' },
+      'SHARDWIRE_BACKLOG=100\nSHARDWIRE_WORKERS=3',
+    )
     expect(loaded).toMatchObject({ ok: true, config: { backlog: 200, workers: 3 } })
     expect(loaded).toMatchObject({ sources: { backlog: 'environment', workers: 'env file' } })
   })
 
   it('is judged with everything else, all problems at once', () => {
-    const text = 'SHARDWIRE_BACKLOG=x\nSHARDWIRE_BACKLOGS=1\nSHARDWIRE_HEARTBEAT_MS=9000\nSHARDWIRE_IDLE_TIMEOUT_MS=1000'
+    const text =
+      'SHARDWIRE_BACKLOG=x\nSHARDWIRE_BACKLOGS=1\nSHARDWIRE_HEARTBEAT_MS=9000\nSHARDWIRE_IDLE_TIMEOUT_MS=1000'
     expect(messagesOf(load({ SHARDWIRE_WORKERS: '0' }, text))).toEqual([
       expect.stringContaining('SHARDWIRE_WORKERS is "0"'),
       expect.stringContaining('SHARDWIRE_BACKLOG is "x"'),

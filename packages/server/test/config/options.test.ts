@@ -1,7 +1,8 @@
 /** Owns the tests of the option table itself: what must hold of every row, and the defaults that are computed. */
 import { describe, expect, it } from 'vitest'
 import type { Option } from '../../src/config/option.ts'
-import { frameBufferBytes, OPTIONS } from '../../src/config/options.ts'
+import { frameBufferBytes } from '../../src/config/computed-defaults.ts'
+import { OPTIONS } from '../../src/config/options.ts'
 import { configOf, GIB, MACHINE } from './machines.ts'
 
 const ROWS = Object.entries<Option<unknown>>(OPTIONS).map(([key, option]) => ({ key, ...option }))

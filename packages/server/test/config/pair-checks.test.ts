@@ -27,6 +27,12 @@ const CASES: readonly { rule: string; broken: Environment; kept: Environment; sa
     says: 'SHARDWIRE_HEARTBEAT_MISSES is 0 and SHARDWIRE_HEARTBEAT_MS is 30000 (by default)',
   },
   {
+    rule: 'the heaps of all workers fit into the memory',
+    broken: { SHARDWIRE_HEAP_MB: '2049', SHARDWIRE_WORKERS: '4' },
+    kept: { SHARDWIRE_HEAP_MB: '2048', SHARDWIRE_WORKERS: '4' },
+    says: 'SHARDWIRE_HEAP_MB is 2049 and SHARDWIRE_WORKERS is 4 and the memory limit is 8589934592',
+  },
+  {
     rule: 'the write buffer holds a frame',
     broken: { SHARDWIRE_WRITE_BUFFER_BYTES: '4095', SHARDWIRE_MAX_FRAME_BYTES: '4096' },
     kept: { SHARDWIRE_WRITE_BUFFER_BYTES: '4096', SHARDWIRE_MAX_FRAME_BYTES: '4096' },

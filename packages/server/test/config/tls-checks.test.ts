@@ -28,14 +28,15 @@ describe('what belongs together', () => {
 
   it.each(['request', 'require'])('SHARDWIRE_TLS_CLIENT_AUTH=%s needs authorities', (clientAuth) => {
     expect(messages({ SHARDWIRE_TLS_CLIENT_AUTH: clientAuth })).toEqual([
-      `SHARDWIRE_TLS_CA is not set, but SHARDWIRE_TLS_CLIENT_AUTH is ${clientAuth}: no certificate of a client could be valid`,
+      `SHARDWIRE_TLS_CA is not set, but SHARDWIRE_TLS_CLIENT_AUTH is ${clientAuth}: ` +
+        'no certificate of a client could be valid',
     ])
   })
 
   it('patterns without anybody being asked for a certificate would let in everybody', () => {
-    expect(problemsOf({ SHARDWIRE_TLS_SPIFFE_ALLOW: 'spiffe://a/b' }).map(({ name, example }) => [name, example])).toEqual([
-      ['SHARDWIRE_TLS_CLIENT_AUTH', 'SHARDWIRE_TLS_CLIENT_AUTH=require'],
-    ])
+    expect(
+      problemsOf({ SHARDWIRE_TLS_SPIFFE_ALLOW: 'spiffe://a/b' }).map(({ name, example }) => [name, example]),
+    ).toEqual([['SHARDWIRE_TLS_CLIENT_AUTH', 'SHARDWIRE_TLS_CLIENT_AUTH=require']])
   })
 })
 

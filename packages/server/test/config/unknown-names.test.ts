@@ -89,7 +89,7 @@ describe('unknown names', () => {
     expect(problem?.example.startsWith(`${meant}=`)).toBe(true)
   })
 
-  it.each(['SHARDWIRE_MAX_CONNECTIONS', 'SHARDWIRE_OTLP_URL', 'SHARDWIRE_ADMIN_TOKEN', 'SHARDWIRE_'])(
+  it.each(['SHARDWIRE_MAX_SESSIONS', 'SHARDWIRE_OTLP_URL', 'SHARDWIRE_ADMIN_TOKEN', 'SHARDWIRE_'])(
     '%s is near to none, and no guess is made',
     (written) => {
       expect(messagesOf({ [written]: '1' })).toEqual([`${written} is not an option of this version`])

@@ -108,6 +108,7 @@ const CASES: Readonly<Record<Exclude<CloseReasonName, 'OPEN' | (typeof OF_TLS)[n
     run: disowned,
   },
   INTERNAL: { run: ({ client }) => client.sendFrames(frames.request(ROUTE_BROKEN, 1, '')) },
+  MAX_AGE: { environment: { SHARDWIRE_MAX_CONNECTION_AGE_MS: '100' }, run: async () => Promise.resolve() },
   RATE_LIMITED: {
     environment: { SHARDWIRE_MESSAGE_RATE: '1' },
     run: async ({ client }) => {

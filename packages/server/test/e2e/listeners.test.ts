@@ -38,7 +38,7 @@ describe.each(['handoff', 'reuseport'])('several listeners at once, by %s', (acc
       await RawClient.connect(both ?? 0, '::1'),
       await RawClient.connect(both ?? 0, '127.0.0.1'),
     ]
-    for (const [index, client] of clients.entries()) expect(await echo(client, `client ${index}`)).toBe(`client ${index}`)
+    for (const [index, client] of clients.entries()) expect(await echo(client, `to ${index}`)).toBe(`to ${index}`)
     for (const client of clients) client.destroy()
     expect(await daemon.stop()).toBe(0)
   })
@@ -54,7 +54,9 @@ describe.each(['handoff', 'reuseport'])('several listeners at once, by %s', (acc
     for (const client of [none, kept]) expect(await echo(client, 'x')).toBe('x')
     expect(ss('-tnoeH', first ?? 0)).not.toContain('keepalive')
     expect(ss('-tnoeH', second ?? 0)).toMatch(/timer:\(keepalive,(4\d|50)sec,/)
-    const backlogs = ss('-tnlH', first ?? 0).split('\n').map((line) => Number(line.trim().split(/\s+/)[2]))
+    const backlogs = ss('-tnlH', first ?? 0)
+      .split('\n')
+      .map((line) => Number(line.trim().split(/\s+/)[2]))
     expect(new Set(backlogs)).toEqual(new Set([7]))
     for (const client of [none, kept]) client.destroy()
     expect(await daemon.stop()).toBe(0)

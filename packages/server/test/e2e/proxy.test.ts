@@ -1,10 +1,12 @@
 /** Owns the end-to-end tests of the PROXY protocol: from a trusted proxy's first byte to what a handler is told. */
+import net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { encodeFrame } from '@shardwire/protocol'
 import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { header1, header2 } from '../worker/proxy-headers.ts'
 import * as frames from './frames.ts'
+import { TlsFiles } from './tls-files.ts'
 
 const SERVICE = fileURLToPath(new URL('../fixtures/client-address.ts', import.meta.url))
 const TRUSTING = {
@@ -113,5 +115,26 @@ describe('who is not trusted', () => {
     expect(frames.errorOf(await liar.nextFrame()).name).toMatch(/BAD|TOO_LARGE/)
     plain.destroy()
     expect(await refusals(daemon)).toEqual({})
+  })
+})
+
+describe.each(MODES)('before TLS, by %s', (accept) => {
+  it('the header comes first, then the handshake, in one segment or two', async () => {
+    await using files = await TlsFiles.create()
+    await using daemon = await startDaemon({ ...files.environment, ...TRUSTING, SHARDWIRE_ACCEPT: accept })
+    for (const header of [header2('192.0.2.7', 4711, 40), header1('TCP4 192.0.2.7 10.0.0.1 4711 1')]) {
+      for (const cork of [true, false]) {
+        const socket = net.connect({ port: daemon.port, host: '127.0.0.1' })
+        if (cork) socket.cork()
+        socket.write(header)
+        if (cork) socket.once('connect', () => setImmediate(() => socket.uncork()))
+        await using client = await RawClient.connectTls(daemon.port, { ...files.trust, socket })
+        await client.write(ASK)
+        expect(frames.value(await client.nextFrame())).toEqual({ address: '192.0.2.7', port: 4711 })
+      }
+    }
+    await using wrong = await connect(daemon, ASK)
+    await wrong.closed()
+    expect(await refusals(daemon)).toEqual({ BAD_PROXY_HEADER: 1 })
   })
 })

@@ -110,6 +110,21 @@ describe('stopping', () => {
     })
   })
 
+  it('ends with a report: what was answered, closed and forced, and how long the longest took', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2', SHARDWIRE_DRAIN_TIMEOUT_MS: '800' })
+    const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(daemon.port)))
+    const [quick, slow] = clients as [RawClient, RawClient]
+    await quick.sendFrames(frames.sleep(1, 300))
+    await slow.sendFrames(frames.sleep(1, 3_600_000))
+    await Promise.all(clients.map(frames.settle))
+    daemon.signal('SIGTERM')
+    await Promise.all(clients.map((client) => client.closed()))
+    expect((await daemon.exited).code).toBe(0)
+    const report = daemon.records.find(({ event }) => event === 'stopped')
+    expect(report).toMatchObject({ answered: 1, closed: 3, forced: 1 })
+    expect(Number(report?.['longestMs'])).toBeGreaterThanOrEqual(800)
+  })
+
   it.each(['SIGTERM', 'SIGINT'] as const)('%s before the workers are ready: exit 0 all the same', async (signal) => {
     await using daemon = new Daemon({ SHARDWIRE_LOG_LEVEL: 'debug', SHARDWIRE_WORKERS: '3' }, {})
     // The first worker is ready: the others are about to be.

@@ -97,7 +97,9 @@ describe('a worker that is killed', () => {
       await client.closed()
     }
     expect(await daemon.waitFor(of('crash-loop'))).toMatchObject({ slot: 0, deaths: 4, class: 'system' })
-    const notReady = await daemon.waitFor(({ event, reasons }) => event === 'readiness' && String(reasons).includes('loop'))
+    const notReady = await daemon.waitFor(
+      ({ event, reasons }) => event === 'readiness' && String(reasons).includes('loop'),
+    )
     expect(notReady).toMatchObject({ ready: false })
     const { client } = await clientOf(daemon)
     client.destroy()

@@ -51,7 +51,7 @@ export class TlsFiles {
   }
 
   /** What a client with a certificate connects with. */
-  async client(options: CertificateOptions = {}, authority: TestAuthority = this.authority): Promise<ConnectionOptions> {
+  async client(options: CertificateOptions = {}, authority = this.authority): Promise<ConnectionOptions> {
     return { ...this.trust, ...(await authority.issue({ name: 'client', hosts: [], ...options })) }
   }
 

@@ -54,7 +54,10 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])('a session of %s', (version
     await using daemon = await startDaemon(files.askingFor('require', DEVICE))
     const options = { ...(await files.client({ uris: [DEVICE] })), minVersion: version, maxVersion: version }
     const first = await visit(daemon.port, options)
-    const second = await visit(daemon.port, { ...options, session: first.session })
+    // Where the kernel places connections, it may take a few until another worker has one.
+    let second: Visit
+    do second = await visit(daemon.port, { ...options, session: first.session })
+    while (second.resumed === true && second.shard === first.shard)
     expect([first.resumed, second.resumed]).toEqual([false, true])
     expect(second.shard).not.toBe(first.shard)
     expect(first.peer).toMatchObject({ authorized: true, spiffeId: DEVICE, resumed: false })
@@ -84,7 +87,7 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])('a session of %s', (version
   })
 })
 
-it('a new certificate serves new connections, and no connection is dropped; a ticket of before is still good', async () => {
+it('a new certificate serves new connections, none is dropped, and a ticket of before is still good', async () => {
   await using files = await TlsFiles.create()
   await using daemon = await startDaemon(files.environment)
   await using old = await RawClient.connectTls(daemon.port, files.trust)

@@ -244,6 +244,19 @@ describe('descriptors', () => {
     handoff.offer(fakeHandle('2'), 0)
     expect([names(a), names(b)]).toEqual([['1', '2'], ['1']])
   })
+
+  it('one that all wait for gets nothing more until it is heard of, lest its channel fill up', () => {
+    handoff.addTarget(a)
+    handoff.offer(fakeHandle('1'), 0)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+    handoff.sweep()
+    handoff.offer(fakeHandle('2'), 0)
+    clock.advance(TICKET_MS + TICKET_MARGIN_MS)
+    handoff.sweep()
+    expect(names(a)).toEqual(['1'])
+    handoff.heard(a)
+    expect(names(a)).toEqual(['1', '1', '2'])
+  })
 })
 
 describe('bounds', () => {

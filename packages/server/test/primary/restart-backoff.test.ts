@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { AFTER_DEATH, AFTER_REQUEST, RestartBackoff } from '../../src/primary/restart-backoff.ts'
 
 describe('RestartBackoff', () => {
-  it('after deaths: from 50 ms, doubling, to 5 s while workers die young; the first four take less than a second', () => {
+  it('after deaths: from 50 ms, doubling, to 5 s; the first four take less than a second', () => {
     const backoff = new RestartBackoff(AFTER_DEATH)
     const waits = Array.from({ length: 9 }, () => backoff.next(50))
     expect(waits).toEqual([50, 100, 200, 400, 800, 1600, 3200, 5000, 5000])

@@ -6,6 +6,7 @@ const SYMBOL = Symbol('kChannelHandle')
 const PREFIX = '{"type":"socket",'
 const BYTES = 0
 const OFFSET = 1
+const ASYNC = 2
 
 interface FakeHandle {
   readonly name: string
@@ -18,11 +19,19 @@ function handle(name: string): RawHandle & FakeHandle {
   return fake as unknown as RawHandle & FakeHandle
 }
 
+/** One whose `close` is its prototype's, as a real handle's is. */
+function shared(name: string): RawHandle & FakeHandle {
+  return Object.create(handle(name)) as RawHandle & FakeHandle
+}
+
 function line(sequence: number): string {
   return `${PREFIX}"sequence":${sequence}}`
 }
 
-const streamBaseState = new Int32Array(2)
+const streamBaseState = new Int32Array(3)
+let channel: RawChannel
+/** Requests of writes, in order. */
+let requests: { oncomplete?: () => void }[]
 /** What Node's own reader got: text, and whose handle was pending. */
 let passedOn: string[]
 let arrived: string[]
@@ -32,7 +41,8 @@ let pipe: {
   writeUtf8String: (request: object, text: string, handle: RawHandle) => number
 }
 beforeEach(() => {
-  ;[passedOn, arrived] = [[], []]
+  ;[passedOn, arrived, requests] = [[], [], []]
+  streamBaseState[ASYNC] = 0
   pipe = {
     pendingHandle: null,
     onread(this: unknown, memory) {
@@ -40,10 +50,19 @@ beforeEach(() => {
       const text = memory === undefined ? 'end' : Buffer.from(memory, streamBaseState[OFFSET], streamBaseState[BYTES])
       passedOn.push(String(text) + (pendingHandle === null ? '' : ' with a handle'))
     },
-    writeUtf8String: () => 0,
+    writeUtf8String(request) {
+      requests.push(request)
+      return 0
+    },
   }
-  const binding = { WriteWrap: class {}, streamBaseState, kReadBytesOrError: BYTES, kArrayBufferOffset: OFFSET }
-  const channel = new RawChannel({ [SYMBOL]: pipe }, SYMBOL, binding)
+  const binding = {
+    WriteWrap: class {},
+    streamBaseState,
+    kReadBytesOrError: BYTES,
+    kArrayBufferOffset: OFFSET,
+    kLastWriteWasAsync: ASYNC,
+  }
+  channel = new RawChannel({ [SYMBOL]: pipe }, SYMBOL, binding)
   channel.receive(PREFIX, (text, socket) => arrived.push(`${text} ${(socket as RawHandle & FakeHandle).name}`))
 })
 
@@ -92,5 +111,46 @@ describe('what is read', () => {
     read('{"cmd":"NODE_HANDLE"}\n', handle('a'))
     pipe.onread.call(pipe, undefined)
     expect([arrived, passedOn[0]]).toEqual([[], '{"cmd":"NODE_HANDLE"}\n with a handle'])
+  })
+})
+
+describe('what is sent', () => {
+  it('leaves a handle alone that left at once', () => {
+    const socket = handle('a')
+    channel.send(line(1), socket)
+    socket.close()
+    expect(socket.log).toEqual(['close'])
+  })
+
+  it('keeps a handle open that waits in the queue: it is closed when it has left, once', () => {
+    const socket = shared('a')
+    streamBaseState[ASYNC] = 1
+    channel.send(line(1), socket)
+    socket.close()
+    expect(socket.log).toEqual([])
+    requests[0]?.oncomplete?.()
+    expect(socket.log).toEqual(['close'])
+  })
+
+  it('that stands in two queues until both have let it go', () => {
+    const socket = shared('a')
+    streamBaseState[ASYNC] = 1
+    channel.send(line(1), socket)
+    channel.send(line(2), socket)
+    socket.close()
+    requests[1]?.oncomplete?.()
+    expect(socket.log).toEqual([])
+    requests[0]?.oncomplete?.()
+    expect(socket.log).toEqual(['close'])
+  })
+
+  it('and closes as ever afterwards, when nobody asked meanwhile', () => {
+    const socket = shared('a')
+    streamBaseState[ASYNC] = 1
+    channel.send(line(1), socket)
+    requests[0]?.oncomplete?.()
+    expect(socket.log).toEqual([])
+    socket.close()
+    expect(socket.log).toEqual(['close'])
   })
 })

@@ -142,11 +142,12 @@ describe('a storm of equal holders', () => {
   it('walks over the connections once for hundreds of refusals, and holds the bound all the way', () => {
     const { length } = Array.from({ length: BYTES_MAX / KIB }, () => ringOf(KIB))
     let visited = 0
-    vi.spyOn(connections, Symbol.iterator).mockImplementation(function* walk() {
-      for (const connection of Set.prototype.values.call(connections)) {
+    vi.spyOn(connections, Symbol.iterator).mockImplementation(function* walk(): SetIterator<Connection> {
+      for (const connection of connections.values()) {
         visited++
         yield connection
       }
+      return undefined
     })
     for (let asked = 0; asked < 100 * length; asked++) {
       ringOf(KIB)

@@ -10,6 +10,8 @@ const SLOW = 2
 const GOAWAY = `${KIND_CONTROL} ${OPCODE_GOAWAY} 0`
 const TICK_MS = 20
 const DEADLINE_MS = 10_000
+/** What somebody who has just connected gets to send a first frame. */
+const FIRST_FRAME_MS = 1000
 
 interface Setup extends FakeShard {
   readonly drained: MustCall<[number]>
@@ -71,6 +73,7 @@ describe('a drain', () => {
     const moments = [0, 0.999, 0.5]
     const setup = setUp({}, () => moments.shift() ?? 0)
     const [first, last, middle] = [setup.connect(), setup.connect(), setup.connect()]
+    setup.clock.advance(FIRST_FRAME_MS)
     drain(setup, DEADLINE_MS)
     // The window of so few is 150 ms, the first 50 for GOAWAY to arrive.
     const tookMs = [first, middle, last].map((peer) => msUntilFin(setup, peer))
@@ -78,6 +81,18 @@ describe('a drain', () => {
     const isIn = (ms: number, dueMs: number): boolean => ms >= dueMs && ms <= dueMs + 2 * TICK_MS
     expect([isIn(atFirst, 50), isIn(atFirst + toMiddle, 100)]).toEqual([true, true])
     expect(isIn(atFirst + toMiddle + toLast, 149)).toBe(true)
+  })
+
+  it('waits for the first frame of who has just connected, and not of who has sent one', () => {
+    const setup = setUp()
+    const [silent, heard] = [setup.connect(), setup.connect()]
+    heard.send(request(ECHO, 1))
+    drain(setup, DEADLINE_MS)
+    const heardMs = msUntilFin(setup, heard)
+    expect([heardMs <= 150 + 2 * TICK_MS, silent.handle.log.includes('shutdown')]).toEqual([true, false])
+    silent.send(request(ECHO, 1))
+    expect(silent.answers()).toEqual([GOAWAY, `3 ${ECHO} 1 DRAINING`])
+    expect(heardMs + msUntilFin(setup, silent)).toBeGreaterThanOrEqual(FIRST_FRAME_MS)
   })
 
   it('spreads many over half of the deadline at most, however many they are', () => {

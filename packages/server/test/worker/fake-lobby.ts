@@ -35,6 +35,7 @@ export function lobbyWith({ asks = false }: { readonly asks?: boolean } = {}): F
     asks,
     timeoutMs: TIMEOUT_MS,
     speaks: [true],
+    documented: [false],
     refusals,
     tellAsks: (more) => asked.push(...more),
     later: (task) => task(),

@@ -31,7 +31,11 @@ function raw2(command: number, family: number, tail: Uint8Array, length = tail.l
 
 const VALID: readonly [string, Uint8Array, object | undefined][] = [
   ['TCP4', header1('TCP4 255.255.255.255 1.1.1.1 65535 1'), { address: '255.255.255.255', port: 65_535 }],
-  ['TCP6', header1(`TCP6 ${'ffff:'.repeat(7)}ffff ${'ffff:'.repeat(7)}ffff 65535 65535`), { address: `${'ffff:'.repeat(7)}ffff`, port: 65_535 }],
+  [
+    'TCP6',
+    header1(`TCP6 ${'ffff:'.repeat(7)}ffff ${'ffff:'.repeat(7)}ffff 65535 65535`),
+    { address: `${'ffff:'.repeat(7)}ffff`, port: 65_535 },
+  ],
   ['UNKNOWN', header1('UNKNOWN'), undefined],
   ['UNKNOWN with addresses', header1('UNKNOWN ffff::1 ffff::2 1 2'), undefined],
   ['v2 TCP4', header2('1.2.3.4', 9), { address: '1.2.3.4', port: 9 }],
@@ -83,7 +87,10 @@ describe('no header', () => {
   it('of the other version than is expected', () => {
     expect(read(header1('UNKNOWN'), 'v2').fault).toContain('of v2')
     expect(read(header2('1.2.3.4', 1), 'v1').fault).toContain('of v1')
-    expect([read(header1('UNKNOWN'), 'v1').fault, read(header2('1.2.3.4', 1), 'v2').fault]).toEqual([undefined, undefined])
+    expect([read(header1('UNKNOWN'), 'v1').fault, read(header2('1.2.3.4', 1), 'v2').fault]).toEqual([
+      undefined,
+      undefined,
+    ])
   })
 
   it('whatever bytes come, it ends within its bound and never takes more than it wanted', () => {

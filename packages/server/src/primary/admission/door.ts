@@ -19,7 +19,7 @@ import { type Accepted, peerOf, socketOf } from '../../transport/accepted.ts'
 import type { RawBinding } from '../../transport/raw-handle.ts'
 import { Handoff, type Refused } from '../handoff.ts'
 import type { HandoffTarget } from '../handoff-lane.ts'
-import { type QuotaHolder, Quotas } from './quotas.ts'
+import { type Quota, type QuotaHolder, Quotas } from './quotas.ts'
 
 /** A worker, as far as the door concerns it. */
 export interface Worker extends HandoffTarget, QuotaHolder {
@@ -44,9 +44,9 @@ export interface DoorOptions {
 export class Door {
   readonly handoff: Handoff
   readonly #clock: Clock
-  readonly #config: Config
-  readonly #rules: AddressRules
-  readonly #rate: ConnectionRate | undefined
+  #config: Config
+  #rules: AddressRules
+  #rate: ConnectionRate | undefined
   readonly #farewell: Farewell
   readonly #connectionsMax: number
   readonly #speaks: readonly boolean[]
@@ -62,20 +62,39 @@ export class Door {
     this.#clock = clock
     this.#config = config
     this.#rules = new AddressRules(config)
-    this.#rate = config.connectionRate > 0 ? new ConnectionRate(config.connectionRate) : undefined
+    this.#rate = rateOf(config)
     this.#connectionsMax = connectionsMax(config, descriptorLimit)
     this.#speaks = config.listen.map(understandsErrors)
     this.#farewell = new Farewell(options)
     if (config.accept === 'reuseport' && this.#connectionsMax !== Infinity) this.#quotas = this.#createQuotas()
+    const current = (): Config => this.#config
     this.handoff = new Handoff({
       clock,
-      queueMax: config.handoffQueue,
-      waitMsMax: config.handshakeTimeoutMs,
-      placement: config.placement,
+      get queueMax() {
+        return current().handoffQueue
+      },
+      get waitMsMax() {
+        return current().handshakeTimeoutMs
+      },
+      get placement() {
+        return current().placement
+      },
       hasRoom: (pending) => hasRoom(pending + this.#farewell.lingering),
       dismiss: (socket, reason) => this.#dismiss(socket, reason),
       onCounted: (worker, sequence, group) => this.#table.settle(worker, sequence, group),
     })
+  }
+
+  /** Goes by these limits from now on; who is in stays. */
+  reconfigure(config: Config): void {
+    if (config.connectionRate !== this.#config.connectionRate) this.#rate = rateOf(config)
+    this.#config = config
+    this.#rules = new AddressRules(config)
+  }
+
+  /** Whether the worker may let somebody in: else all that it accepts itself it would refuse. */
+  letsIn(worker: Worker): boolean {
+    return this.#quotas === undefined || this.#quotas.hasPart(worker)
   }
 
   /** Sockets that this process has open. */
@@ -143,8 +162,8 @@ export class Door {
   }
 
   #createQuotas(): Quotas {
-    const tell = (holder: QuotaHolder, quota: number): void => {
-      for (const worker of this.#workers) if (worker === holder) worker.tell({ type: 'quota', quota })
+    const tell = (holder: QuotaHolder, quota: Quota): void => {
+      for (const worker of this.#workers) if (worker === holder) worker.tell({ type: 'quota', ...quota })
     }
     return new Quotas({ total: this.#connectionsMax, workers: this.#config.workers, tell })
   }
@@ -185,4 +204,8 @@ function addressOf(accepted: Accepted): string | undefined {
   const socket = socketOf(accepted)
   const peer = socket === undefined ? undefined : peerOf(socket)
   return peer === undefined ? undefined : plainAddress(peer)
+}
+
+function rateOf({ connectionRate }: Config): ConnectionRate | undefined {
+  return connectionRate > 0 ? new ConnectionRate(connectionRate) : undefined
 }

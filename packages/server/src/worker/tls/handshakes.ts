@@ -2,15 +2,16 @@
  * Owns the way of TLS connections from their adoption to their first frame: whose turn it is, how long it may take, who
  * may come in.
  * Must not know: frames; how certificates are read and held against patterns is `identity.ts`.
- * Invariant: at most `max` have the turn; the others wait in the order in which their first bytes came. A turn ends when
- * the connection is open or closed, and after TURN_MS_MAX at the latest: who goes on from there does so without one, so
- * that those who say a word and then nothing do not keep out the rest. Each has until its deadline, waiting included.
+ * Invariant: at most `max` have the turn; the others wait in the order in which their first bytes came. A turn ends
+ * when the connection is open or closed, and after TURN_MS_MAX at the latest: who goes on from there does so without
+ * one, so that those who say a word and then nothing do not keep out the rest. Each has until its deadline, waiting
+ * included.
  */
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { ShardwireError, UNAUTHENTICATED } from '@shardwire/protocol'
 import { CloseReason } from '../../close-reason.ts'
 import { verifyErrorOf } from '../../transport/raw-handle.ts'
-import { createTlsContext, type TlsMaterial } from '../../transport/tls-context.ts'
+import { createTlsContext, reasonOf, type TlsMaterial } from '../../transport/tls-context.ts'
 import { type HandshakeEvents, TlsTransport } from '../../transport/tls-transport.ts'
 import type { Closing } from '../closing.ts'
 import { type Connection, STATE_OPEN } from '../connection.ts'
@@ -94,7 +95,7 @@ export class Handshakes implements HandshakeEvents<Connection> {
     const code = 'code' in error ? String(error.code) : ''
     const isGone = code === 'ECONNRESET' || code === 'EPIPE'
     const reason = isGone ? CloseReason.HANDSHAKE_ABANDONED : CloseReason.HANDSHAKE_FAILED
-    this.#parts.closing.letGo(connection, reason, error.message)
+    this.#parts.closing.letGo(connection, reason, reasonOf(error))
   }
 
   /** The wheel's call, for a connection whose handshake is not done. */

@@ -42,7 +42,7 @@ export class FakeWorker implements Worker {
   readonly window = 1000
   descriptorsFree = Number.POSITIVE_INFINITY
   open = 0
-  quota: number | null = null
+  quotaSequence = 0
   shedsConnections = false
   readonly tickets: Ticket[] = []
   readonly quotas: number[] = []

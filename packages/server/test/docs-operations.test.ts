@@ -1,0 +1,48 @@
+/** Owns the tests that keep docs/operations.md in step with what the daemon says and knows. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { CLOSE_CLASSES, CLOSE_REASONS } from '../src/close-reason.ts'
+import { OPTIONS } from '../src/config/options.ts'
+import { REFUSALS } from '../src/refusal.ts'
+
+const SOURCES = new URL('../src/', import.meta.url)
+const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+
+/** The cells of the rows below a heading, without those of the table's head. */
+function rowsBelow(heading: string): readonly (readonly string[])[] {
+  const [, section = ''] = page.split(`\n## ${heading}\n`)
+  const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'))
+  return lines.map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
+}
+
+function events(): ReadonlySet<string> {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  const texts = files.map((name) => readFileSync(new URL(name, SOURCES), 'utf8'))
+  return new Set(texts.flatMap((text) => [...text.matchAll(/'([a-z]+(?:-[a-z]+)*)'/g)].map(([, name]) => name ?? '')))
+}
+
+describe('docs/operations.md', () => {
+  it('has every close reason with its class, and no other', () => {
+    const rows = rowsBelow('Why a connection ended').map(([, name, kind]) => [name, kind])
+    expect(new Set(rows.map(String))).toEqual(new Set(CLOSE_REASONS.map((name) => `${name},${CLOSE_CLASSES[name]}`)))
+  })
+
+  it('has every refusal, and no other', () => {
+    const rows = rowsBelow('Why a socket was refused').map(([, name]) => name)
+    expect(new Set(rows)).toEqual(new Set(REFUSALS))
+  })
+
+  it('names no option that there is not', () => {
+    const names = new Set<string>(Object.values(OPTIONS).map(({ name }) => name))
+    const unknown = [...page.matchAll(/SHARDWIRE_[A-Z_]+/g)].map(([name]) => name).filter((name) => !names.has(name))
+    expect(unknown).toEqual([])
+  })
+
+  it('names no event that nothing writes', () => {
+    const [, section = ''] = page.split('\n## What it does by itself\n')
+    const table = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '))
+    const named = table.flatMap((line) => [...line.matchAll(/`([a-z]+-[a-z-]+)`/g)].map(([, name]) => name ?? ''))
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((name) => !events().has(name))).toEqual([])
+  })
+})
