@@ -17,7 +17,8 @@ function standIn(script: string): string {
     const args = process.argv.slice(2)
     const report = (passed, failed, skipped) =>
       writeFileSync(process.env.TEST_COUNTS_FILE, JSON.stringify({ passed, failed, skipped }))
-    console.log(JSON.stringify({ args, socket }))
+    const reuseport = process.env.TEST_DAEMON_ACCEPT === 'reuseport'
+    console.log(JSON.stringify({ args, socket, reuseport }))
     ${script}
   `
 }
@@ -37,28 +38,34 @@ async function ended(run: BootstrapRun): Promise<{ code: number | null; calls: u
   return { code: await run.exitCode(), calls, last: lines.at(-1) }
 }
 
-const BOTH = [
-  { args: ['run'], socket: false },
-  { args: ['run', 'packages/server/test/e2e/'], socket: true },
+const ALL: unknown = [
+  { args: ['run'], socket: false, reuseport: false },
+  { args: ['run', 'packages/server/test/e2e/'], socket: true, reuseport: false },
+  {
+    args: expect.arrayContaining(['run', 'packages/server/test/e2e/placement.test.ts']),
+    socket: false,
+    reuseport: true,
+  },
 ]
 
 describe('without arguments', () => {
-  it('runs everything, then the end-to-end tests on the other transport, and counts both last', async () => {
-    using home = new TestRunHome('socket ? report(5, 0, 1) : report(100, 0, 2)')
-    expect(await ended(home.run('test'))).toEqual({ code: 0, calls: BOTH, last: '105 passed, 0 failed, 3 skipped' })
+  it('runs everything, then end-to-end tests on the other transport and accept mode, and counts all last', async () => {
+    using home = new TestRunHome('socket ? report(5, 0, 1) : reuseport ? report(3, 0, 0) : report(100, 0, 2)')
+    expect(await ended(home.run('test'))).toEqual({ code: 0, calls: ALL, last: '108 passed, 0 failed, 3 skipped' })
   })
 
   it.each([
-    ['first', 'report(4, socket ? 0 : 1, 0); process.exitCode = socket ? 0 : 1'],
+    ['first', 'const bad = !socket && !reuseport; report(4, bad ? 1 : 0, 0); process.exitCode = bad ? 1 : 0'],
     ['second', 'report(4, socket ? 1 : 0, 0); process.exitCode = socket ? 1 : 0'],
-  ])('fails when the %s run did, and does both all the same', async (_which, script) => {
+    ['third', 'report(4, reuseport ? 1 : 0, 0); process.exitCode = reuseport ? 1 : 0'],
+  ])('fails when the %s run did, and does all of them all the same', async (_which, script) => {
     using home = new TestRunHome(script)
-    expect(await ended(home.run('test'))).toEqual({ code: 1, calls: BOTH, last: '8 passed, 1 failed' })
+    expect(await ended(home.run('test'))).toEqual({ code: 1, calls: ALL, last: '12 passed, 1 failed' })
   })
 
   it('takes a second run that reports nothing for a failure, not for the first one again', async () => {
     using home = new TestRunHome('if (!socket) report(4, 0, 0)')
-    expect(await ended(home.run('test'))).toEqual({ code: 1, calls: BOTH, last: '4 passed, 1 failed' })
+    expect(await ended(home.run('test'))).toEqual({ code: 1, calls: ALL, last: '8 passed, 1 failed' })
   })
 })
 
@@ -67,7 +74,7 @@ describe('with arguments', () => {
     using home = new TestRunHome('report(1, 0, 0)')
     expect(await ended(home.run('test', 'crc32', '-t', 'a name'))).toEqual({
       code: 0,
-      calls: [{ args: ['run', 'crc32', '-t', 'a name'], socket: false }],
+      calls: [{ args: ['run', 'crc32', '-t', 'a name'], socket: false, reuseport: false }],
       last: '1 passed, 0 failed',
     })
   })

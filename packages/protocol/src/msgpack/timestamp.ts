@@ -15,11 +15,12 @@ const TIMESTAMP_96_BYTES = 12
 export function isTimestamp(memory: Uint8Array, at: number, bytes: number): boolean {
   if (bytes === TIMESTAMP_32_BYTES) return true
   if (bytes === TIMESTAMP_64_BYTES) return readU32(memory, at) >>> 2 <= NANOSECONDS_MAX
-  return bytes === TIMESTAMP_96_BYTES && readU32(memory, at) <= NANOSECONDS_MAX && isDateSecond(memory, at + 4)
+  return bytes === TIMESTAMP_96_BYTES && isDate(memory, at + 4, readU32(memory, at))
 }
 
-function isDateSecond(memory: Uint8Array, at: number): boolean {
+function isDate(memory: Uint8Array, at: number, nanoseconds: number): boolean {
   const seconds = (readU32(memory, at) | 0) * 0x1_0000_0000 + readU32(memory, at + 4)
-  // The last second is excluded: a fraction in it would leave the range.
-  return seconds >= -SECONDS_MAX && seconds < SECONDS_MAX
+  if (nanoseconds > NANOSECONDS_MAX || seconds < -SECONDS_MAX) return false
+  // Of the last second only its begin is a Date.
+  return seconds < SECONDS_MAX || (seconds === SECONDS_MAX && nanoseconds === 0)
 }

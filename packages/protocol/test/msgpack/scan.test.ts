@@ -257,12 +257,15 @@ test('a timestamp is a moment that a Date can hold, to the second', () => {
     bytes.writeBigInt64BE(value, 7)
     return bytes
   }
-  for (const value of [-8_640_000_000_000n, 0n, 8_639_999_999_999n]) {
+  for (const value of [-8_640_000_000_000n, 0n, 8_639_999_999_999n, 8_640_000_000_000n]) {
     expect(scan(seconds(value))).toBe(MSGPACK_OK)
     expect(decode(seconds(value))).toEqual(new Date(Number(value) * 1000))
   }
-  for (const value of [-8_640_000_000_001n, 8_640_000_000_000n])
+  for (const value of [-8_640_000_000_001n, 8_640_000_000_001n])
     expect(scan(seconds(value))).toBe(MSGPACK_BAD_TIMESTAMP)
+  const behindTheLast = seconds(8_640_000_000_000n)
+  behindTheLast[6] = 1
+  expect(scan(behindTheLast)).toBe(MSGPACK_BAD_TIMESTAMP)
 })
 
 test('a header that promises one element more than there are bytes is the fault, not its last element', () => {

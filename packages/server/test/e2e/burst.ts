@@ -1,7 +1,7 @@
 /** Owns many clients at once, for tests of accepting: each sends one frame and learns what becomes of it. */
 import { connect, type Socket } from 'node:net'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { encodeFrame } from '@shardwire/protocol'
+import { encodeFrame, KIND_CONTROL } from '@shardwire/protocol'
 import * as frames from './frames.ts'
 
 const FRAME = encodeFrame(frames.message(frames.ROUTE_ECHO, 'x'))
@@ -9,8 +9,10 @@ const FRAME = encodeFrame(frames.message(frames.ROUTE_ECHO, 'x'))
 export interface Outcomes {
   /** Those whose frame was answered, still open unless the server ended them. */
   readonly served: readonly Socket[]
-  /** How many were closed without an answer. */
+  /** How many were closed without an answer, and without a word of this. */
   readonly closed: number
+  /** How many were told to go (GOAWAY) and closed before they were answered. */
+  readonly sentAway: number
   /** How many the kernel would not connect. */
   readonly refusedByKernel: number
 }
@@ -29,21 +31,30 @@ export async function burst(port: number, count: number, onServed?: (served: num
     }),
   )
   const closed = outcomes.filter((outcome) => outcome === 'closed').length
-  return { served, closed, refusedByKernel: count - closed - served.length }
+  const sentAway = outcomes.filter((outcome) => outcome === 'sent away').length
+  return { served, closed, sentAway, refusedByKernel: count - closed - sentAway - served.length }
+}
+
+/** Of the frame that begins here. */
+function kindOf(chunk: Buffer): number {
+  return ((chunk[0] ?? 0) >> 4) & 7
 }
 
 /** One client, what became of it, and its end if it is over. */
-function outcomeOf(socket: Socket): Promise<'served' | 'closed' | 'refused'> {
+function outcomeOf(socket: Socket): Promise<'served' | 'closed' | 'sent away' | 'refused'> {
   return new Promise((resolve) => {
-    let outcome: 'closed' | 'refused' = 'refused'
+    let outcome: 'closed' | 'sent away' | 'refused' = 'refused'
     socket.on('connect', () => {
       outcome = 'closed'
       socket.write(FRAME)
     })
     let bytes = 0
     socket.on('data', (chunk: Buffer) => {
-      // Anything else is the ERROR of a refusal; the close follows.
-      if (bytes === 0 && chunk[0] !== FRAME[0]) return
+      // Anything else is the ERROR of a refusal, or the GOAWAY of a drain; the close follows.
+      if (bytes === 0 && chunk[0] !== FRAME[0]) {
+        if (kindOf(chunk) === KIND_CONTROL) outcome = 'sent away'
+        return
+      }
       bytes += chunk.length
       if (bytes >= FRAME.length) resolve('served')
     })
