@@ -53,7 +53,7 @@ export const EVENTS = {
     const pid = random.pick(workersOf(daemon))
     process.kill(pid, 'SIGSTOP')
     const requests = random.integer(FAULT_REQUESTS_MIN, STALL_REQUESTS_MAX)
-    running.push(load.progress(requests).finally(() => continueWorker(daemon, pid)))
+    running.push(load.progress(requests).finally(() => continueWorker(pid)))
   },
   corruptToServer: async (scene) => {
     lines(scene, 3).forEach((line) => line.toServer.corruptNext())
@@ -126,9 +126,14 @@ async function lasting(load: Load, random: Random): Promise<void> {
   await load.progress(random.integer(FAULT_REQUESTS_MIN, FAULT_REQUESTS_MAX))
 }
 
-function continueWorker(daemon: Daemon, pid: number): void {
-  // It may have been killed meanwhile.
-  if (workersOf(daemon).includes(pid)) process.kill(pid, 'SIGCONT')
+/** Also one whose slot has another worker by now: stopped, it could not finish its drain. */
+function continueWorker(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT')
+  } catch (error) {
+    // It may have been killed meanwhile.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
 }
 
 /** Up to `count` connections that pass the proxy. */
