@@ -32,6 +32,8 @@ const SETTINGS = {
   SHARDWIRE_MAX_FRAME_BYTES: String(FRAME_BYTES_MAX),
   SHARDWIRE_WRITE_BUFFER_BYTES: '262144',
   SHARDWIRE_HEARTBEAT_MS: '0',
+  // The oracle knows nothing of how busy this machine is.
+  SHARDWIRE_OVERLOAD_DELAY_MS: '0',
   // A worker's `drained` says what was still on loan.
   SHARDWIRE_LOG_LEVEL: 'debug',
 }
