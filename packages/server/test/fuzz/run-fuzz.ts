@@ -129,9 +129,11 @@ class Fuzz {
       compare(client.received, prediction, how)
     } catch (cause) {
       const hex = Buffer.from(stream).toString('hex').slice(0, STREAM_HEX_MAX)
-      throw new Error(`${String(cause)}\nthe stream (${stream.length} bytes): ${hex}\n${this.#daemon.stderr}`, {
-        cause,
-      })
+      const ended = `${client.received.length} bytes came, then ${how}, to port ${client.socket.localPort ?? 'unknown'}`
+      throw new Error(
+        `${String(cause)}\n${ended}\nthe stream (${stream.length} bytes): ${hex}\n${this.#daemon.stderr}`,
+        { cause },
+      )
     }
     this.#predicted.set(prediction.reason, (this.#predicted.get(prediction.reason) ?? 0) + 1)
   }
