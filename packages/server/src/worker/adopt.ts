@@ -86,8 +86,7 @@ export class Adopt implements TransportEvents<Connection> {
   }
 
   onEnd(connection: Connection): void {
-    const cut = connection.ring !== null && connection.ring.readableBytes > 0
-    this.#parts.closing.peerEnded(connection, cut ? CloseReason.TRUNCATED : CloseReason.PEER_ENDED)
+    this.#parts.readPath.ended(connection)
   }
 
   onDrain(connection: Connection): void {

@@ -66,9 +66,11 @@ export class Closing {
     this.settle(connection)
   }
 
-  /** To be called when a call has been answered: an ending connection may be done. */
+  /** To be called when a call has been answered or a hold is over: an ending connection may be done. */
   settle(connection: Connection): void {
-    if (connection.state === STATE_ENDING && connection.callsInFlight === 0) this.#finish(connection)
+    if (connection.state !== STATE_ENDING || connection.callsInFlight > 0) return
+    // What came and waits is answered too; whoever lets it go settles again.
+    if (connection.hold === 0) this.#finish(connection)
   }
 
   /** Ends a connection at once, and so that the kernel keeps nothing of it. */

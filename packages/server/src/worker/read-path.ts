@@ -107,7 +107,26 @@ export class ReadPath {
     } catch (error) {
       this.#fault(connection, error)
     }
-    if (connection.hold === 0 && connection.state < STATE_CLOSED) connection.transport.resume()
+    if (connection.hold !== 0 || connection.state >= STATE_CLOSED) return
+    if (connection.peerEnded) this.#lastFrameIsServed(connection)
+    else {
+      connection.transport.resume()
+      this.#parts.closing.settle(connection)
+    }
+  }
+
+  /**
+   * The peer's FIN came. Pausing a documented socket does not keep it from reading on, so that its end can come while
+   * the connection is on hold: what waits in the ring is served first.
+   */
+  ended(connection: Connection): void {
+    connection.peerEnded = true
+    if (connection.hold === 0) this.#lastFrameIsServed(connection)
+  }
+
+  #lastFrameIsServed(connection: Connection): void {
+    const isCut = connection.ring !== null && connection.ring.readableBytes > 0
+    this.#parts.closing.peerEnded(connection, isCut ? CloseReason.TRUNCATED : CloseReason.PEER_ENDED)
   }
 
   /** What is thrown here is a fault of this server; it costs the connection and is reported. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { route } from '../../src/service/service.ts'
 import { READ_SLAB_BYTES } from '../../src/worker/read-path.ts'
 import { TURN_BYTES_MAX } from '../../src/worker/turn-budget.ts'
-import { fakeShard, type FakePeer, message } from './fake-shard.ts'
+import { fakeShard, type FakePeer, message, request } from './fake-shard.ts'
 
 const MIB = 1_048_576
 
@@ -65,5 +65,41 @@ describe('one connection in a turn', () => {
     isSlow = false
     peer.send(message(1, new Uint8Array(READ_SLAB_BYTES - 10)))
     expect(peer.handle.reading).toBe(true)
+  })
+})
+
+describe('the end of the peer’s side, which a paused documented socket tells nevertheless', () => {
+  const REST = 4
+
+  /** A connection of which all frames but the first wait for the next turn. */
+  function heldPeer(...rest: readonly Uint8Array[]): ReturnType<typeof fakeShard> & { readonly peer: FakePeer } {
+    const shard = fakeShard({}, { slow: route(1, { body: 'bytes' }, ({ bytes }) => (shard.clock.hold(5), bytes)) })
+    const peer = shard.connect()
+    const frames = Array.from({ length: 1 + REST }, (_, index) => encodeFrame(request(1, index + 1)))
+    peer.handle.arrive(Buffer.concat([...frames, ...rest]))
+    return { ...shard, peer }
+  }
+
+  it('waits until what came before it has been served', async () => {
+    const { peer, closes } = heldPeer()
+    const before = peer.answers()
+    expect(before.length).toBeLessThan(1 + REST)
+    peer.handle.arriveEnd()
+    expect(peer.handle.log).not.toContain('shutdown')
+    for (let turn = 0; turn < REST + 1; turn++) await new Promise(setImmediate)
+    expect([...before, ...peer.answers()]).toEqual(['2 1 1', '2 1 2', '2 1 3', '2 1 4', '2 1 5'])
+    peer.handle.finLeaves()
+    peer.handle.closes()
+    expect(closes()).toEqual({ PEER_ENDED: 1 })
+  })
+
+  it('is TRUNCATED when a cut frame is left then, and not before', async () => {
+    const { peer, closes } = heldPeer(encodeFrame(request(1, 9)).subarray(0, 7))
+    peer.handle.arriveEnd()
+    for (let turn = 0; turn < REST + 1; turn++) await new Promise(setImmediate)
+    expect(peer.answers()).toHaveLength(1 + REST)
+    peer.handle.finLeaves()
+    peer.handle.closes()
+    expect(closes()).toEqual({ TRUNCATED: 1 })
   })
 })
