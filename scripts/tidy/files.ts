@@ -11,8 +11,8 @@ export interface SourceFile {
   readonly text: string
 }
 
-/** What .gitignore keeps out. */
-const SKIPPED_DIRECTORIES = new Set(['.git', 'node_modules', 'dist', 'dist-packages', '.cache', 'coverage'])
+/** What .gitignore keeps out, and git's own: a directory, or in a linked work tree a file. */
+const SKIPPED = new Set(['.git', 'node_modules', 'dist', 'dist-packages', '.cache', 'coverage'])
 const SKIPPED_FILE = /\.(log|tsbuildinfo)$/
 
 export function readRepository(root: string): SourceFile[] {
@@ -24,9 +24,10 @@ export function readRepository(root: string): SourceFile[] {
 
 function* paths(root: string, directory: string): Generator<string> {
   for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
+    if (SKIPPED.has(entry.name)) continue
     const path = directory === '' ? entry.name : `${directory}/${entry.name}`
     if (entry.isDirectory()) {
-      if (!SKIPPED_DIRECTORIES.has(entry.name)) yield* paths(root, path)
+      yield* paths(root, path)
     } else if (entry.isFile() && !SKIPPED_FILE.test(entry.name)) {
       yield path
     }

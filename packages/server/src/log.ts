@@ -4,10 +4,16 @@
  * Invariant: lines go to standard output synchronously, so that the last words of a process that dies are not lost;
  * that they cannot be written ends nothing, and what waits for it is bounded.
  */
-import { pino, type Logger } from 'pino'
+import { pino, type BaseLogger, type Bindings, type Logger } from 'pino'
 import { PinoPretty as pretty } from 'pino-pretty'
 
 export type { Logger } from 'pino'
+
+/** What a service writes its log with; a pino logger is one. */
+export type ServiceLog = Pick<BaseLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> & {
+  /** The same, with `bindings` in each line. */
+  child(bindings: Bindings): ServiceLog
+}
 
 const STDOUT = 1
 /** Characters that wait while they cannot be written; more are lost. */

@@ -5,7 +5,8 @@
  */
 import { BAD_BODY, type Clock, NOT_IMPLEMENTED, ShardwireError } from '@shardwire/protocol'
 import type { Request } from './request.ts'
-import { defineService, route, type Service } from './service.ts'
+import { route } from './route.ts'
+import { defineService, type Service } from './service.ts'
 
 /** Longest sleep, in milliseconds: an hour. */
 const SLEEP_MS_MAX = 3_600_000

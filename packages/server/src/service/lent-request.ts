@@ -6,8 +6,11 @@
  */
 import type { Metadata } from '@shardwire/protocol'
 import { Loan } from './loan.ts'
-import { type ConnectionInfo, FORWARD, type Request } from './request.ts'
+import type { ServiceLog } from '../log.ts'
+import type { Connection } from './connection.ts'
+import { type CallOptions, FORWARD, type Forward, type ServedRequest } from './request.ts'
 import { type Complain, makeStale } from './stale.ts'
+import type { TraceContext } from './trace.ts'
 
 /** What to complain of. */
 export interface Complaints {
@@ -15,21 +18,19 @@ export interface Complaints {
   readonly request: Complain
 }
 
-export class LentRequest implements Request {
+export class LentRequest implements ServedRequest {
   readonly route: string
-  readonly connection: ConnectionInfo
   readonly metadata: Metadata | undefined
   readonly wantsAnswer: boolean
-  readonly #request: Request
+  readonly #request: ServedRequest
   readonly #isBytes: boolean
   readonly #loan: Loan
   readonly #complaints: Complaints
   /** Whether the handler returned a promise: from then on the request has a copy of the body. */
   #isOwn = false
 
-  constructor(request: Request, isBytes: boolean, complaints: Complaints) {
+  constructor(request: ServedRequest, isBytes: boolean, complaints: Complaints) {
     this.route = request.route
-    this.connection = request.connection
     this.metadata = request.metadata
     this.wantsAnswer = request.wantsAnswer
     this.#request = request
@@ -46,8 +47,28 @@ export class LentRequest implements Request {
     return this.#isBytes && !this.#isOwn ? this.#loan.view() : this.#request.bytes
   }
 
+  get connection(): Connection {
+    return this.#request.connection
+  }
+
+  get trace(): TraceContext | undefined {
+    return this.#request.trace
+  }
+
   get signal(): AbortSignal {
     return this.#request.signal
+  }
+
+  get deadlineMs(): number {
+    return this.#request.deadlineMs
+  }
+
+  get log(): ServiceLog {
+    return this.#request.log
+  }
+
+  get callOptions(): CallOptions {
+    return this.#request.callOptions
   }
 
   keep(): Uint8Array {
@@ -55,8 +76,12 @@ export class LentRequest implements Request {
     return this.#request.keep()
   }
 
-  forward(): typeof FORWARD {
+  forward(): Forward {
     return this.#request.forward()
+  }
+
+  replaceBody(value: unknown): void {
+    this.#request.replaceBody(value)
   }
 
   /** For the lender: what the handler did with the body that it must not do; undefined where it did nothing. */

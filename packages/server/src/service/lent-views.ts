@@ -8,8 +8,9 @@
 import type { KeptViews, ReportView } from './kept-views.ts'
 import { type Complaints, LentRequest } from './lent-request.ts'
 import { isPromise } from './promise.ts'
-import type { Request } from './request.ts'
-import type { Handler, Route, Service } from './service.ts'
+import type { RunnableRoute, RunnableService } from './compile.ts'
+import type { Run } from './middleware.ts'
+import type { ServedRequest } from './request.ts'
 import type { Complain } from './stale.ts'
 
 /** What is thrown at whoever uses what was lent to a handler after its end. */
@@ -18,9 +19,9 @@ export class StaleViewError extends Error {
 }
 
 /** The same service, with its handlers watched. */
-export function watchViews(service: Service, keptViews: KeptViews, report: ReportView): Service {
+export function watchViews(service: RunnableService, keptViews: KeptViews, report: ReportView): RunnableService {
   const lender = new Lender(keptViews, report)
-  const routes = service.routes.map((route) => ({ ...route, handler: lender.watched(route) }))
+  const routes = service.routes.map((route) => ({ ...route, run: lender.watched(route) }))
   return { ...service, routes }
 }
 
@@ -36,14 +37,14 @@ class Lender {
     this.#report = report
   }
 
-  watched({ name, body, handler }: Route): Handler {
+  watched({ name, body, run }: RunnableRoute): Run<ServedRequest> {
     const isBytes = body === 'bytes'
     const complaints = this.#complaints(name)
-    return (request: Request): unknown => {
+    return (request) => {
       this.#begin()
       const lent = new LentRequest(request, isBytes, complaints)
       this.#last = lent
-      const result = handler(lent)
+      const result = run(lent)
       const fault = LentRequest.fault(lent, result)
       if (fault !== undefined) throw this.#reported(name, new Error(`route ${name}: ${fault}`))
       if (isPromise(result)) this.#runsOn(name, lent, result)

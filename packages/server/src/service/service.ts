@@ -1,73 +1,65 @@
 /**
- * Owns what a service is: routes by number and name, each with the kind of its body and a handler.
- * Must not know: connections, frames, processes.
+ * Owns what a service is: its routes by number and name, and what runs around all of them.
+ * Must not know: connections, frames, processes, how a route is run.
  * Invariant: a service that `defineService` returned is whole: numbers in range, no number twice, every handler a
- * function.
+ * function, no option that is none.
  */
-import { ROUTE_MAX } from '@shardwire/protocol'
-import type { Request } from './request.ts'
+import type { AnswerKind, BodyKind, TypedService } from '@shardwire/protocol'
+import { checkingSchema, isSchema, type Schema } from './body.ts'
+import type { Middleware } from './middleware.ts'
+import type { Handler, RouteDefinition } from './route.ts'
+import { definitionFaults } from './service-faults.ts'
 
-/** How the body of a route travels: as opaque bytes, as one msgpack value, or not at all (what comes is ignored). */
-export type BodyKind = 'bytes' | 'msgpack' | 'none'
-
-/**
- * What runs for a frame. It returns the answer, or a promise of it; undefined answers a REQUEST with an empty body and
- * a MESSAGE not at all. What it throws becomes an ERROR frame: a ShardwireError as it is, anything else HANDLER_FAILED,
- * whose text never leaves the server.
- */
-export type Handler = (request: Request) => unknown
-
-export interface RouteOptions {
-  /** What comes in; 'msgpack' unless told otherwise. */
-  readonly body?: BodyKind
-  /** What goes out: 'bytes' for a route whose body is bytes, else 'msgpack'. */
-  readonly answer?: 'bytes' | 'msgpack'
-  /** Deadline of the handler in milliseconds, above 0; SHARDWIRE_REQUEST_TIMEOUT_MS unless set. */
-  readonly timeoutMs?: number
-  /** Asynchronous handlers of this route that run at once in a worker; one more request is OVERLOADED. */
-  readonly maxConcurrent?: number
-}
-
-export interface RouteDefinition extends RouteOptions {
-  readonly number: number
-  readonly handler: Handler
-}
-
+/** A route, completed by what holds where nothing is said. */
 export interface Route {
   /** 1 to 4095. */
   readonly number: number
   readonly name: string
   readonly body: BodyKind
-  readonly answer: 'bytes' | 'msgpack'
+  readonly answer: AnswerKind
+  /** What checks the body; undefined where nothing does. */
+  readonly bodySchema: Schema | undefined
+  readonly answerSchema: Schema | undefined
   readonly timeoutMs: number | undefined
   readonly maxConcurrent: number | undefined
-  readonly handler: Handler
+  readonly middleware: readonly Middleware[]
+  readonly handler: Handler<never>
 }
 
-export interface Service {
+export interface ServiceDefinition<Routes extends Readonly<Record<string, RouteDefinition>>> {
+  /** For logs. */
   readonly name: string
-  readonly routes: readonly Route[]
+  /** By their names, which are for logs and for callers of a JSON listener; others use the numbers. */
+  readonly routes: Routes
+  /** What runs around every handler, the first outermost, before the body is held against its schema. */
+  readonly middleware?: readonly Middleware[]
 }
 
-export interface ServiceDefinition {
-  readonly name: string
-  readonly routes: Readonly<Record<string, RouteDefinition>>
-}
-
-/** Marks what went through the checks below, also when the module has another copy of this package than the daemon. */
+/** Marks what went through the checks, also when the module has another copy of this package than the daemon. */
 const BRAND = Symbol.for('shardwire.service')
 
-/** One route of a service: its number (1 to 4095), what travels, and what runs. */
-export function route(number: number, options: RouteOptions, handler: Handler): RouteDefinition {
-  return { ...options, number, handler }
+/** What is left of its routes in a service's type. */
+export type TypesOf<Routes extends Readonly<Record<string, RouteDefinition>>> = {
+  readonly [Name in keyof Routes]: NonNullable<Routes[Name]['~types']>
+}
+
+export interface Service<
+  Routes extends Readonly<Record<string, RouteDefinition>> = Readonly<Record<string, RouteDefinition>>,
+> extends TypedService<{ readonly routes: TypesOf<Routes> }> {
+  readonly name: string
+  readonly routes: readonly Route[]
+  readonly middleware: readonly Middleware[]
 }
 
 /** Checks a service and completes its routes. Throws a TypeError that lists every fault at once. */
-export function defineService(definition: ServiceDefinition): Service {
-  const routes = Object.entries(definition.routes).map(([name, defined]) => completeRoute(name, defined))
-  const faults = [...routes.flatMap(routeFaults), ...doubledNumbers(routes)]
-  if (faults.length > 0) throw new TypeError(`service ${definition.name}:\n  ${faults.join('\n  ')}`)
-  return Object.defineProperty({ name: definition.name, routes }, BRAND, { value: true })
+export function defineService<const Routes extends Readonly<Record<string, RouteDefinition>>>(
+  definition: ServiceDefinition<Routes>,
+): Service<Routes> {
+  const faults = definitionFaults(definition)
+  if (faults.length > 0) throw new TypeError(`service ${String(definition.name)}:\n  ${faults.join('\n  ')}`)
+  const { name, middleware = [] } = definition
+  const routes = Object.entries(definition.routes).map(([routeName, defined]) => completeRoute(routeName, defined))
+  return Object.defineProperty({ name, routes, middleware }, BRAND, { value: true })
 }
 
 /** Whether a value came from `defineService`. */
@@ -75,37 +67,24 @@ export function isService(value: unknown): value is Service {
   return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true
 }
 
-function completeRoute(name: string, defined: RouteDefinition): Route {
-  const { number, handler, timeoutMs, maxConcurrent, body = 'msgpack' } = defined
-  const answer = defined.answer ?? (body === 'bytes' ? 'bytes' : 'msgpack')
-  return { number, name, body, answer, timeoutMs, maxConcurrent, handler }
+function completeRoute(name: string, { number, options, handler }: RouteDefinition): Route {
+  const { timeoutMs, maxConcurrent, middleware = [] } = options
+  const body = kindOf(options.body, 'msgpack')
+  return {
+    number,
+    name,
+    body,
+    answer: kindOf(options.answer, body === 'bytes' ? 'bytes' : 'msgpack'),
+    bodySchema: checkingSchema(options.body),
+    answerSchema: checkingSchema(options.answer),
+    timeoutMs,
+    maxConcurrent,
+    middleware,
+    handler,
+  }
 }
 
-const BODY_KINDS: readonly string[] = ['bytes', 'msgpack', 'none'] satisfies BodyKind[]
-const ANSWER_KINDS: readonly string[] = ['bytes', 'msgpack'] satisfies Route['answer'][]
-
-function routeFaults({ number, name, timeoutMs, maxConcurrent, handler, body, answer }: Route): string[] {
-  const faults: string[] = []
-  if (!BODY_KINDS.includes(body)) faults.push(`route ${name} has body ${body}; expected ${BODY_KINDS.join(', ')}`)
-  if (!ANSWER_KINDS.includes(answer)) {
-    faults.push(`route ${name} has answer ${answer}; expected ${ANSWER_KINDS.join(' or ')}`)
-  }
-  if (!Number.isInteger(number) || number < 1 || number > ROUTE_MAX) {
-    faults.push(`route ${name} has number ${number}; expected an integer from 1 to ${ROUTE_MAX}`)
-  }
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-    faults.push(`route ${name} has timeoutMs ${timeoutMs}; expected milliseconds above 0`)
-  }
-  if (maxConcurrent !== undefined && !(Number.isInteger(maxConcurrent) && maxConcurrent > 0)) {
-    faults.push(`route ${name} has maxConcurrent ${maxConcurrent}; expected a whole number above 0`)
-  }
-  if (typeof handler !== 'function') faults.push(`route ${name} has a handler of type ${typeof handler}`)
-  return faults
-}
-
-function doubledNumbers(routes: readonly Route[]): string[] {
-  return routes.flatMap((route, index) => {
-    const first = routes.findIndex((other) => other.number === route.number)
-    return first === index ? [] : [`routes ${routes[first]?.name} and ${route.name} both have number ${route.number}`]
-  })
+function kindOf<Kind extends BodyKind>(option: Kind | Schema | undefined, unset: Kind | 'msgpack'): Kind | 'msgpack' {
+  if (option === undefined) return unset
+  return isSchema(option) ? 'msgpack' : option
 }

@@ -12,8 +12,9 @@ import {
   KIND_RESPONSE,
   ShardwireError,
 } from '@shardwire/protocol'
-import { FORWARD, type RequestContext } from '../service/request.ts'
-import type { Route } from '../service/service.ts'
+import type { RunnableRoute } from '../service/compile.ts'
+import type { RequestContext } from '../service/request-context.ts'
+import { FORWARD } from '../service/request.ts'
 import type { Closing } from './closing.ts'
 import type { Connection } from './connection.ts'
 import type { Outbound } from './outbound.ts'
@@ -41,8 +42,8 @@ export class Answers {
     connection: Connection,
     kind: number,
     id: number,
-    route: Route,
-    context: RequestContext,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
     value: unknown,
   ): void {
     if (value === FORWARD) {
@@ -57,7 +58,7 @@ export class Answers {
   }
 
   /** Answers with what the handler threw. */
-  failure(connection: Connection, kind: number, id: number, route: Route, thrown: unknown): void {
+  failure(connection: Connection, kind: number, id: number, route: RunnableRoute, thrown: unknown): void {
     if (thrown instanceof ShardwireError) return this.error(connection, kind, id, route.number, thrown)
     this.#report(route.name, connection, thrown)
     this.error(
@@ -78,8 +79,8 @@ export class Answers {
     connection: Connection,
     kind: number,
     id: number,
-    route: Route,
-    context: RequestContext,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
     value: unknown,
   ): Uint8Array | undefined {
     try {
@@ -101,7 +102,7 @@ export class Answers {
     connection: Connection,
     kind: number,
     id: number,
-    route: Route,
+    route: RunnableRoute,
     memory: Uint8Array,
     start: number,
     end: number,
@@ -117,7 +118,7 @@ export class Answers {
   }
 }
 
-function encodeAnswer(route: Route, value: unknown): Uint8Array {
+function encodeAnswer(route: RunnableRoute, value: unknown): Uint8Array {
   if (route.answer === 'msgpack') return encodeBody(value)
   if (value instanceof Uint8Array) return value
   throw new TypeError(`a route that answers bytes returned ${value === null ? 'null' : typeof value}`)

@@ -6,8 +6,8 @@
  */
 import { CANCELLED, DEADLINE_EXCEEDED, KIND_REQUEST, ShardwireError } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
-import type { RequestContext } from '../service/request.ts'
-import type { Route } from '../service/service.ts'
+import type { RunnableRoute } from '../service/compile.ts'
+import type { RequestContext } from '../service/request-context.ts'
 import type { Answers } from './answers.ts'
 import type { Closing } from './closing.ts'
 import type { Connection, InFlight } from './connection.ts'
@@ -24,8 +24,6 @@ export interface CallsParts {
   readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
-  /** The time itself, not the last tick's: no deadline is early. */
-  readonly exactNowMs: () => number
   /** A fault of this server. */
   readonly onFault: (error: unknown) => void
 }
@@ -36,16 +34,16 @@ interface Caller {
   readonly kind: number
   /** Key in the connection's table: the id of a REQUEST, a negative number of a MESSAGE. */
   readonly key: number
-  readonly route: Route
+  readonly route: RunnableRoute
 }
 
 class Call extends Deadline implements InFlight {
   readonly caller: Caller
-  readonly context: RequestContext
+  readonly context: RequestContext<Connection>
   readonly #calls: Calls
   settled = false
 
-  constructor(calls: Calls, caller: Caller, context: RequestContext) {
+  constructor(calls: Calls, caller: Caller, context: RequestContext<Connection>) {
     super()
     this.#calls = calls
     this.caller = caller
@@ -72,23 +70,21 @@ export class Calls {
   /**
    * Takes over a handler that returned a promise.
    * @param id of the REQUEST; for a MESSAGE anything
-   * @param deadlineMs from now
    */
   start(
     connection: Connection,
     kind: number,
     id: number,
-    route: Route,
-    context: RequestContext,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
     promise: Promise<unknown>,
-    deadlineMs: number,
   ): void {
     const key = kind === KIND_REQUEST ? id : --this.#messageKey
     const call = new Call(this, { connection, kind, key, route }, context)
     connection.calls ??= new Map()
     connection.calls.set(key, call)
     this.#parts.counters.callsInFlight++
-    this.#parts.wheel.schedule(call, this.#parts.exactNowMs() + deadlineMs)
+    this.#parts.wheel.schedule(call, context.dueAtMs)
     const { answers, counters, router } = this.#parts
     counters.handlersRunning++
     router.began(route)

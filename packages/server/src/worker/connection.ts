@@ -5,7 +5,7 @@
  * socket is in `transport`, all else could be written down and carried to another worker.
  */
 import type { DecodedStream, FrameDecoder, RingBuffer } from '@shardwire/protocol'
-import type { ConnectionInfo } from '../service/request.ts'
+import type { Connection as ConnectionOfService } from '../service/connection.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import type { SocketSettings, Transport } from '../transport/transport.ts'
 import { Deadline } from './deadline.ts'
@@ -81,7 +81,7 @@ export interface ShardIdentity {
   readonly epoch: string
 }
 
-export class Connection extends Deadline implements DecodedStream, ConnectionInfo {
+export class Connection extends Deadline implements DecodedStream {
   brokenCode = 0
   state: number = STATE_OPEN
   /** One of CloseReason; 0 until it is decided. */
@@ -131,6 +131,8 @@ export class Connection extends Deadline implements DecodedStream, ConnectionInf
   closeNote: CloseNote | null = null
   /** Who is at the other end, where TLS is spoken. */
   tls: TlsPeer | undefined = undefined
+  /** What the service sees of it; null until it asks. */
+  served: ConnectionOfService | null = null
   readonly sequence: number
   readonly listener: Listener
   readonly transport: Transport<Connection>

@@ -22,9 +22,10 @@ import {
   UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
+import type { RunnableRoute } from '../service/compile.ts'
 import { isPromise } from '../service/promise.ts'
-import { FORWARD, RequestContext } from '../service/request.ts'
-import type { Route } from '../service/service.ts'
+import { RequestContext, type RequestScope } from '../service/request-context.ts'
+import { FORWARD } from '../service/request.ts'
 import type { Admission } from './admission.ts'
 import type { Answers } from './answers.ts'
 import type { Calls } from './calls.ts'
@@ -45,7 +46,6 @@ export interface DispatchLimits {
   readonly maxInFlight: number
   /** Calls in flight in the worker. */
   readonly maxHandlers: number
-  readonly requestTimeoutMs: number
 }
 
 export interface DispatchParts {
@@ -60,14 +60,17 @@ export interface DispatchParts {
   readonly outbound: Outbound
   readonly counters: Counters
   readonly limits: DispatchLimits
+  /** What requests have in common. */
+  readonly scope: RequestScope<Connection>
 }
 
 export class Dispatch {
   readonly #parts: DispatchParts
-  #context = new RequestContext()
+  #context: RequestContext<Connection>
 
   constructor(parts: DispatchParts) {
     this.#parts = parts
+    this.#context = new RequestContext(parts.scope)
   }
 
   /** Serves the frame that the decoder holds, over the memory it was decoded from. */
@@ -106,10 +109,7 @@ export class Dispatch {
     }
     this.#parts.mirror?.frame(connection, decoder, memory)
     const context = this.#context
-    context.route = route.name
-    context.connection = connection
-    context.wantsAnswer = kind === KIND_REQUEST
-    context.metadata = metadata
+    context.begin(connection, route, route.name, kind === KIND_REQUEST, metadata)
     context.place(memory, decoder.bodyStart, decoder.bodyEnd, route.body === 'bytes')
     if (metadata?.deadlineMs === 0) return this.#tooLate(connection, decoder)
     if (this.#readBody(connection, decoder, memory, route, context))
@@ -123,7 +123,12 @@ export class Dispatch {
   }
 
   /** Why a frame is not handed to its route; undefined when it is. */
-  #refusal(connection: Connection, kind: number, number: number, route: Route | undefined): ShardwireError | undefined {
+  #refusal(
+    connection: Connection,
+    kind: number,
+    number: number,
+    route: RunnableRoute | undefined,
+  ): ShardwireError | undefined {
     if (kind === KIND_REQUEST && connection.draining) {
       return new ShardwireError(DRAINING, 'this server is stopping', { retryAfterMs: DRAINING_RETRY_MS })
     }
@@ -177,8 +182,8 @@ export class Dispatch {
     connection: Connection,
     decoder: FrameDecoder,
     memory: Uint8Array,
-    route: Route,
-    context: RequestContext,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
   ): boolean {
     context.value = undefined
     if (route.body !== 'msgpack') return true
@@ -191,13 +196,19 @@ export class Dispatch {
     }
   }
 
-  #run(connection: Connection, decoder: FrameDecoder, memory: Uint8Array, route: Route, context: RequestContext): void {
+  #run(
+    connection: Connection,
+    decoder: FrameDecoder,
+    memory: Uint8Array,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
+  ): void {
     const { kind, id } = decoder
     const { answers, outbound } = this.#parts
     let result: unknown
     let isAsynchronous: boolean
     try {
-      result = route.handler(context)
+      result = route.run(context)
       isAsynchronous = isPromise(result)
     } catch (error) {
       answers.failure(connection, kind, id, route, error)
@@ -219,20 +230,18 @@ export class Dispatch {
     connection: Connection,
     kind: number,
     id: number,
-    route: Route,
-    context: RequestContext,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
     promise: Promise<unknown>,
   ): void {
-    const { calls, limits } = this.#parts
-    this.#context = new RequestContext()
+    const { calls, scope } = this.#parts
+    this.#context = new RequestContext(scope)
     context.keepBody()
-    const own = route.timeoutMs ?? limits.requestTimeoutMs
-    const asked = context.metadata?.deadlineMs ?? own
-    calls.start(connection, kind, id, route, context, promise, Math.min(own, asked))
+    calls.start(connection, kind, id, route, context, promise)
   }
 
-  #afterRun(context: RequestContext): void {
+  #afterRun(context: RequestContext<Connection>): void {
     context.value = undefined
-    if (context.signalTaken) this.#context = new RequestContext()
+    if (context.signalTaken) this.#context = new RequestContext(this.#parts.scope)
   }
 }

@@ -19,7 +19,7 @@ import type { TlsMaterial } from '../transport/tls-context.ts'
 import { KeptViews } from '../service/kept-views.ts'
 import { watchViews } from '../service/lent-views.ts'
 import { loadService } from '../service/load-service.ts'
-import type { Service } from '../service/service.ts'
+import { compileService, type RunnableService } from '../service/compile.ts'
 import { SERVER_NAME } from '../version.ts'
 import { Arrivals } from './arrivals.ts'
 import { CloseLog } from './close-log.ts'
@@ -85,7 +85,7 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'worker', slot } })
   workerLog = log
   try {
-    const loaded = await loadService(config.service, systemClock)
+    const loaded = compileService(await loadService(config.service, systemClock))
     const service = config.debugViews ? debugged(loaded, log) : loaded
     const shard = new Shard({
       identity: { slot, epoch },
@@ -93,6 +93,7 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
       configured,
       tls: newerTls ?? tls,
       service,
+      log,
       clock: systemClock,
       random: systemRandom,
       serverName: SERVER_NAME,
@@ -128,7 +129,7 @@ function primaryGone(): void {
 }
 
 /** The service with SHARDWIRE_DEBUG_VIEWS. */
-function debugged(service: Service, log: Logger): Service {
+function debugged(service: RunnableService, log: Logger): RunnableService {
   const report = createViewReport(log, systemClock)
   return watchViews(service, new KeptViews(systemClock, loadCollector(), report), report)
 }

@@ -7,7 +7,9 @@ import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES } from '@shardwire/protoco
 import { CloseReason } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Socket } from 'node:net'
-import type { Service } from '../service/service.ts'
+import type { RunnableService } from '../service/compile.ts'
+import type { RequestScope } from '../service/request-context.ts'
+import type { ServiceLog } from '../log.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { Admission, type AdmissionParts } from './admission.ts'
@@ -35,6 +37,7 @@ import type { ClientAddress } from './proxy-header.ts'
 import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
 import { Router } from './router.ts'
+import { ServedConnection } from './served-connection.ts'
 import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
@@ -56,7 +59,9 @@ const OWN_BYTES = WRITE_SLAB_BYTES + 2 * BLOCK_OVERHEAD_BYTES
 export interface ShardOptions {
   readonly identity: ShardIdentity
   readonly config: Config
-  readonly service: Service
+  readonly service: RunnableService
+  /** What handlers write to. */
+  readonly log: ServiceLog
   readonly clock: Clock
   /** [0, 1) */
   readonly random: () => number
@@ -128,11 +133,11 @@ export class Shard {
     const router = new Router(options.service)
     const exactNowMs = (): number => clock.nowMs()
     const { onFault } = options
-    const calls = new Calls({ ...base, router, answers, exactNowMs, onFault })
+    const calls = new Calls({ ...base, router, answers, onFault })
     const control = new ControlFrames(outbound, closing, options.serverName, mirror)
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
     const dispatchParts = { admission, mirror, router, control, answers, calls, closing, outbound, counters }
-    const dispatch = new Dispatch({ ...dispatchParts, limits: config })
+    const dispatch = new Dispatch({ ...dispatchParts, limits: config, scope: createScope(options, nowMs) })
     const turnBudget = new TurnBudget(exactNowMs)
     const readPath = new ReadPath({
       dispatch,
@@ -269,6 +274,18 @@ function createAdmission(options: ShardOptions, base: AdmissionBase): { overload
   const overload = new Overload({ ...base, random, delayMs, bufferPercent, onLevel: onOverload })
   const rate = messageRate > 0 ? new MessageRate({ ...base, perSecond: messageRate }) : undefined
   return { overload, admission: new Admission({ ...base, rate, overload, random }) }
+}
+
+/** What requests of the worker have in common. */
+function createScope({ config, clock, log }: ShardOptions, nowMs: () => number): RequestScope<Connection> {
+  const listeners = config.listen.map(({ address }, index) => ({ index, address }))
+  const parts = { listeners, nowMs, wallMs: () => clock.wallMs() }
+  return {
+    connectionOf: (connection) => (connection.served ??= new ServedConnection(connection, parts)),
+    log,
+    requestTimeoutMs: config.requestTimeoutMs,
+    exactNowMs: () => clock.nowMs(),
+  }
 }
 
 function ignore(): void {

@@ -9,7 +9,10 @@ import { connect, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeReasonName } from '../../src/close-reason.ts'
 import { systemClock } from '../../src/clock.ts'
-import { defineService, route } from '../../src/service/service.ts'
+import { pino } from 'pino'
+import { compileService } from '../../src/service/compile.ts'
+import { route } from '../../src/service/route.ts'
+import { defineService } from '../../src/service/service.ts'
 import { type Accepted, createAcceptor, socketOf, takeAccepted } from '../../src/transport/accepted.ts'
 import { loadRawBinding } from '../../src/transport/raw-handle.ts'
 import { Shard } from '../../src/worker/shard.ts'
@@ -70,10 +73,13 @@ beforeAll(async () => {
   const shard = new Shard({
     identity: { slot: 0, epoch: 'test' },
     config: configOf(ENVIRONMENT),
-    service: defineService({
-      name: 'test',
-      routes: { echo: route(1, { body: 'bytes' }, (request) => request.forward()) },
-    }),
+    service: compileService(
+      defineService({
+        name: 'test',
+        routes: { echo: route(1, { body: 'bytes' }, (request) => request.forward()) },
+      }),
+    ),
+    log: pino({ level: 'silent' }),
     clock: systemClock,
     random: Math.random,
     serverName: 'test',

@@ -11,10 +11,12 @@ import {
 import { nextTurn, type ReceivedFrame } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import type { Request } from '../../src/service/request.ts'
-import { type Handler, route } from '../../src/service/service.ts'
+import { type Handler, route, type RouteOptions } from '../../src/service/route.ts'
 import { type FakeShard, fakeShard } from '../worker/fake-shard.ts'
 
 const ROUTE = 1
+/** By its type it may answer anything. */
+const BYTES: RouteOptions = { body: 'bytes' }
 const LATER = 2
 const BODY = Buffer.from('0123456789')
 /** Longer than the interval between two collections. */
@@ -30,8 +32,8 @@ function setUp(handler: Handler, later: Handler = () => undefined, debugViews = 
   const made = fakeShard(
     { SHARDWIRE_DEBUG_VIEWS: debugViews },
     {
-      first: route(ROUTE, { body: 'bytes', answer: 'bytes' }, handler),
-      second: route(LATER, { body: 'bytes', answer: 'bytes' }, later),
+      first: route(ROUTE, BYTES, handler),
+      second: route(LATER, BYTES, later),
     },
   )
   const peer = made.connect()

@@ -1,12 +1,22 @@
 /** Owns the tests of the request itself, as the worker uses it: placed, asked, placed again. */
 import { describe, expect, it } from 'vitest'
-import { RequestContext } from '../../src/service/request.ts'
+import { pino } from 'pino'
+import { RequestContext, type RequestScope } from '../../src/service/request-context.ts'
 
 const MEMORY = Buffer.from('..the body..')
 const TEXT = Buffer.from('the body')
 
+const SCOPE: RequestScope<unknown> = {
+  connectionOf: () => {
+    throw new Error('nobody is connected')
+  },
+  log: pino({ level: 'silent' }),
+  requestTimeoutMs: 1000,
+  exactNowMs: () => 0,
+}
+
 function placed(isBytes = true): RequestContext {
-  const request = new RequestContext()
+  const request = new RequestContext(SCOPE)
   request.place(Buffer.from(MEMORY), 2, 10, isBytes)
   return request
 }
@@ -39,7 +49,7 @@ describe('keep', () => {
   })
 
   it.each([0, 1, 32, 33, 4096, 100_000])('holds %i bytes', (bytes) => {
-    const request = new RequestContext()
+    const request = new RequestContext(SCOPE)
     const memory = Uint8Array.from({ length: bytes + 5 }, (_, at) => at % 251)
     request.place(memory, 5, bytes + 5, true)
     expect(Buffer.compare(request.keep(), memory.subarray(5))).toBe(0)

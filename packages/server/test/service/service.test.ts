@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { defineService, route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
+import { defineService } from '../../src/service/service.ts'
 
 const nothing = (): undefined => undefined
 
@@ -30,7 +31,7 @@ describe('defineService', () => {
           one: route(7, {}, nothing),
           two: route(7, {}, nothing),
           late: route(8, { timeoutMs: 0 }, nothing),
-          odd: route(10, { body: 'json' as never, answer: 'text' as never }, nothing),
+          odd: route(10, { body: 'json', answer: 'text' } as object, nothing),
           none: route(9, {}, 'no function' as never),
         },
       })
@@ -38,11 +39,11 @@ describe('defineService', () => {
     for (const text of [
       /zero has number 0/,
       /high has number 4096/,
-      /one and two both/,
+      /one \(.*service\.test\.ts:\d+:\d+\) and two \(.*service\.test\.ts:\d+:\d+\) both have number 7/,
       /late.*timeoutMs 0/,
-      /none.*string/,
-      /odd has body json/,
-      /odd has answer text/,
+      /none.*of type string/,
+      /odd has body "json"/,
+      /odd has answer "text"/,
     ]) {
       expect(define).toThrow(text)
     }

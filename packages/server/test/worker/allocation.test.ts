@@ -4,7 +4,8 @@ import { getHeapStatistics } from 'node:v8'
 import { describe, expect, it } from 'vitest'
 import type { Connection } from '../../src/worker/connection.ts'
 import { heldBytes } from '../../src/worker/budget.ts'
-import { type Handler, route } from '../../src/service/service.ts'
+import type { Forward } from '../../src/service/request.ts'
+import { type Handler, route } from '../../src/service/route.ts'
 import type { Shard } from '../../src/worker/shard.ts'
 import { FakeHandle } from '../transport/fake-handle.ts'
 import { fakeShard } from './fake-shard.ts'
@@ -60,7 +61,11 @@ interface Measured {
 }
 
 /** Sends the same reads over two connections in turn, so that neither spends its share of a turn. */
-function measure(reads: readonly Uint8Array[], handler: Handler, blocksMax = BLOCKS_MAX): Measured {
+function measure(
+  reads: readonly Uint8Array[],
+  handler: Handler<Uint8Array, Forward>,
+  blocksMax = BLOCKS_MAX,
+): Measured {
   // As in production: debugging allocates for every frame.
   const { shard, faults } = fakeShard(
     { SHARDWIRE_DEBUG_VIEWS: 'false' },

@@ -2,7 +2,7 @@ import { decodeErrorBody, OVERLOADED, ShardwireError } from '@shardwire/protocol
 import { nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import type { Request } from '../../src/service/request.ts'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { cancel, type FakePeer, type FakeShard, fakeShard, request } from './fake-shard.ts'
 
 const SLOW = 1

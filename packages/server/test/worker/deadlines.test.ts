@@ -1,7 +1,7 @@
 import { encodeFrame, KIND_CONTROL, OPCODE_PING, OPCODE_PONG } from '@shardwire/protocol'
 import { nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { HOLD_TURN, HOLD_WRITE } from '../../src/worker/connection.ts'
 import { LINGER_MS } from '../../src/worker/closing.ts'
 import { type FakePeer, type FakeShard, fakeShard, message, request } from './fake-shard.ts'

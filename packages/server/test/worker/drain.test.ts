@@ -1,7 +1,7 @@
 import { encodeFrame, KIND_CONTROL, OPCODE_GOAWAY } from '@shardwire/protocol'
 import { MustCall, nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { HOLD_WRITE } from '../../src/worker/connection.ts'
 import { type FakePeer, type FakeShard, fakeShard, message, request } from './fake-shard.ts'
 

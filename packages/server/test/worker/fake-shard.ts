@@ -2,10 +2,13 @@
 import { decodeErrorBody, encodeBody, encodeFrame, type Frame, KIND_CANCEL, KIND_ERROR } from '@shardwire/protocol'
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 import { FakeClock, FrameReader, type ReceivedFrame } from '@shardwire/testkit'
+import { pino } from 'pino'
 import { closeReasonName } from '../../src/close-reason.ts'
 import { KeptViews } from '../../src/service/kept-views.ts'
 import { watchViews } from '../../src/service/lent-views.ts'
-import { defineService, type RouteDefinition } from '../../src/service/service.ts'
+import { compileService } from '../../src/service/compile.ts'
+import type { RouteDefinition } from '../../src/service/route.ts'
+import { defineService } from '../../src/service/service.ts'
 import { loadCollector } from '../../src/worker/collector.ts'
 import type { Connection } from '../../src/worker/connection.ts'
 import { Shard, type ShardOptions } from '../../src/worker/shard.ts'
@@ -103,13 +106,14 @@ export function fakeShard(
   const faults: unknown[] = []
   const misuses: string[] = []
   const config = configOf({ SHARDWIRE_HEARTBEAT_MS: '0', SHARDWIRE_DEBUG_VIEWS: 'true', ...environment })
-  const service = defineService({ name: 'test', routes })
+  const service = compileService(defineService({ name: 'test', routes }))
   const report = (_: string, text: string): void => void misuses.push(text)
   const keptViews = new KeptViews(clock, loadCollector(), report)
   const shard = new Shard({
     identity: { slot: 0, epoch: 'test' },
     config,
     service: config.debugViews ? watchViews(service, keptViews, report) : service,
+    log: pino({ level: 'silent' }),
     clock,
     random,
     serverName: 'test',

@@ -3,7 +3,7 @@ import { decodeErrorBody, KIND_CONTROL, OPCODE_PING, OPCODE_PONG } from '@shardw
 import type { Frame } from '@shardwire/protocol'
 import { withSeed } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { cancel, type FakePeer, type FakeShard, fakeShard, message, request } from './fake-shard.ts'
 
 const ECHO = 1

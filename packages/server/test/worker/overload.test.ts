@@ -2,7 +2,7 @@
 import { decodeErrorBody, type Frame } from '@shardwire/protocol'
 import { nextTurn, Random } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import type { OverloadSignals } from '../../src/worker/overload.ts'
 import { type FakePeer, type FakeShard, fakeShard, message, request } from './fake-shard.ts'
 

@@ -2,7 +2,7 @@
 import { encodeFrame, KIND_MESSAGE, KIND_RESPONSE, POISON_BYTE } from '@shardwire/protocol'
 import { FrameReader } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { FakeHandle } from '../transport/fake-handle.ts'
 import { fakeShard, request } from './fake-shard.ts'
 

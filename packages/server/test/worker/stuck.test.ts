@@ -1,7 +1,7 @@
 /** Owns the tests of what connections hold that are stuck in the middle of a frame, and of what is left of them. */
 import { encodeFrame, KIND_MESSAGE } from '@shardwire/protocol'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { type FakePeer, type FakeShard, fakeShard, request } from './fake-shard.ts'
 
 const ROUTE_ECHO = 1

@@ -3,7 +3,7 @@
  */
 import { encodeFrame } from '@shardwire/protocol'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../src/service/service.ts'
+import { route } from '../../src/service/route.ts'
 import { READ_SLAB_BYTES } from '../../src/worker/read-path.ts'
 import { TURN_BYTES_MAX } from '../../src/worker/turn-budget.ts'
 import { fakeShard, type FakePeer, message, request } from './fake-shard.ts'

@@ -6,7 +6,7 @@
  * the answer that came first.
  */
 import { CANCELLED, decodeErrorBody, DRAINING, KIND_ERROR, OVERLOADED, RATE_LIMITED } from '@shardwire/protocol'
-import type { Route, Service } from '../../service/service.ts'
+import type { RunnableRoute, RunnableService } from '../../service/compile.ts'
 import type { Connection } from '../connection.ts'
 import { Deadline, type DeadlineWheel } from '../deadline.ts'
 import type { MirrorCounters, MirrorRouteCounters } from './mirror-counters.ts'
@@ -32,7 +32,7 @@ export interface Difference {
 }
 
 export interface ComparisonsParts {
-  readonly service: Service
+  readonly service: RunnableService
   readonly routes: 'all' | readonly string[]
   readonly requestTimeoutMs: number
   readonly wheel: DeadlineWheel
@@ -221,7 +221,7 @@ export class Comparisons extends Deadline {
   }
 }
 
-function chosenRoutes(service: Service, names: 'all' | readonly string[]): readonly Route[] {
+function chosenRoutes(service: RunnableService, names: 'all' | readonly string[]): readonly RunnableRoute[] {
   if (names === 'all') return service.routes
   return names.map((name) => {
     const route = service.routes.find((one) => one.name === name || String(one.number) === name)

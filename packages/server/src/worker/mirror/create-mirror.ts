@@ -4,7 +4,7 @@
  * Invariant: without SHARDWIRE_MIRROR, or with 0 percent, a worker has no part of it.
  */
 import type { Config } from '../../config/load-config.ts'
-import type { Service } from '../../service/service.ts'
+import type { RunnableService } from '../../service/compile.ts'
 import type { Budget } from '../budget.ts'
 import type { Connection, ShardIdentity } from '../connection.ts'
 import type { Counters } from '../counters.ts'
@@ -18,7 +18,7 @@ import { type MirrorReport, SILENT_REPORT } from './mirror-report.ts'
 export interface MirrorOptions {
   readonly config: Config
   readonly identity: ShardIdentity
-  readonly service: Service
+  readonly service: RunnableService
   /** [0, 1) */
   readonly random: () => number
   readonly mirrorReport?: MirrorReport | undefined

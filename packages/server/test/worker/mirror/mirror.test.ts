@@ -3,7 +3,7 @@ import { echo, eventually, nextTurn, type Script, ScriptedPeer, silent } from '@
 import net from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { route } from '../../../src/service/service.ts'
+import { route } from '../../../src/service/route.ts'
 import { MirrorDrop } from '../../../src/worker/mirror/mirror-counters.ts'
 import { type FakePeer, type FakeShard, fakeShard, message, request } from '../fake-shard.ts'
 import { isBalanced, mirrored, sum, until, welcome, welcoming } from './mirror-target.ts'

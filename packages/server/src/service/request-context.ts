@@ -1,0 +1,174 @@
+/**
+ * Owns a request as the worker has it: a frame, its route, and what is made of them when the handler asks.
+ * Must not know: sockets, how answers are sent.
+ * Invariant: the worker reuses one context for every frame whose handler returns at once; one whose handler returned a
+ * promise stays with it, and the worker takes a fresh one. What nobody asks for is not made.
+ */
+import { copyBytes, type Metadata, viewOf } from '@shardwire/protocol'
+import type { ServiceLog } from '../log.ts'
+import type { Connection } from './connection.ts'
+import { type CallOptions, FORWARD, type Forward, type ServedRequest } from './request.ts'
+import { parseTrace, type TraceContext } from './trace.ts'
+
+/** What a context needs to know of the route that it is for. */
+export interface ServedRoute {
+  readonly timeoutMs: number | undefined
+}
+
+/** What contexts of a worker have in common. */
+export interface RequestScope<Internal> {
+  /** What the service sees of a connection. */
+  readonly connectionOf: (connection: Internal) => Connection
+  readonly log: ServiceLog
+  readonly requestTimeoutMs: number
+  /** The time itself, not the last tick's. */
+  readonly exactNowMs: () => number
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+const NO_ROUTE: ServedRoute = { timeoutMs: undefined }
+
+/** @typeParam Internal what the worker knows a connection as */
+export class RequestContext<Internal = unknown> implements ServedRequest {
+  route = ''
+  metadata: Metadata | undefined = undefined
+  wantsAnswer = false
+  /** Decoded body of a msgpack route. */
+  value: unknown = undefined
+  /** Where the body stands as it came. */
+  memory = NO_BYTES
+  start = 0
+  end = 0
+  readonly #scope: RequestScope<Internal>
+  #peer: Internal | undefined = undefined
+  #served = NO_ROUTE
+  /** Whether the body is opaque bytes. */
+  #isBytes = false
+  /** When the deadline passes, on the monotonic clock; 0 while nobody has asked. */
+  #dueAtMs = 0
+  /** The memory that `keepBody` took the body out of. */
+  #left: ArrayBufferLike | undefined = undefined
+  #abort: AbortController | undefined = undefined
+  #abortReason: Error | undefined = undefined
+
+  constructor(scope: RequestScope<Internal>) {
+    this.#scope = scope
+  }
+
+  /** A frame came from `peer`. */
+  begin(
+    peer: Internal,
+    served: ServedRoute,
+    route: string,
+    wantsAnswer: boolean,
+    metadata: Metadata | undefined,
+  ): void {
+    this.#peer = peer
+    this.#served = served
+    this.#dueAtMs = 0
+    this.route = route
+    this.wantsAnswer = wantsAnswer
+    this.metadata = metadata
+  }
+
+  /** Its body stands at memory[start, end). */
+  place(memory: Uint8Array, start: number, end: number, isBytes: boolean): void {
+    this.memory = memory
+    this.start = start
+    this.end = end
+    this.#isBytes = isBytes
+  }
+
+  get connection(): Connection {
+    if (this.#peer === undefined) throw new Error('a request without a connection')
+    return this.#scope.connectionOf(this.#peer)
+  }
+
+  get body(): unknown {
+    return this.#isBytes ? this.bytes : this.value
+  }
+
+  get bytes(): Uint8Array {
+    // A plain Uint8Array: `slice` of a Buffer is no copy, and whoever reads the type takes it for one.
+    return this.#isBytes ? viewOf(this.memory, this.start, this.end) : NO_BYTES
+  }
+
+  get trace(): TraceContext | undefined {
+    const traceparent = this.metadata?.traceparent
+    return traceparent === undefined ? undefined : parseTrace(traceparent)
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason)
+    return this.#abort.signal
+  }
+
+  get deadlineMs(): number {
+    return Math.max(0, this.dueAtMs - this.#scope.exactNowMs())
+  }
+
+  get log(): ServiceLog {
+    return this.#scope.log.child({ connection: this.connection.id, route: this.route })
+  }
+
+  get callOptions(): CallOptions {
+    const { signal, deadlineMs, metadata } = this
+    return { signal, timeoutMs: Math.max(1, Math.floor(deadlineMs)), meta: { traceparent: metadata?.traceparent } }
+  }
+
+  /** When the deadline passes: counted from when this is asked first, at the latest when the handler has returned. */
+  get dueAtMs(): number {
+    if (this.#dueAtMs === 0) {
+      const own = this.#served.timeoutMs ?? this.#scope.requestTimeoutMs
+      this.#dueAtMs = this.#scope.exactNowMs() + Math.min(own, this.metadata?.deadlineMs ?? own)
+    }
+    return this.#dueAtMs
+  }
+
+  keep(): Uint8Array {
+    if (!this.#isBytes) return NO_BYTES
+    const bytes = this.end - this.start
+    // From Node's pool: memory of its own takes ten times as long to allocate as a small body to copy.
+    const own = Buffer.allocUnsafe(bytes)
+    copyBytes(this.memory, this.start, this.end, own, 0)
+    return viewOf(own, 0, bytes)
+  }
+
+  forward(): Forward {
+    return FORWARD
+  }
+
+  replaceBody(value: unknown): void {
+    this.value = value
+  }
+
+  /** Gives an asynchronous handler a copy of its body: the memory it stands in is about to be read into again. */
+  keepBody(): void {
+    this.#left = this.memory.buffer
+    this.memory = Uint8Array.prototype.slice.call(this.memory, this.start, this.end)
+    this.end -= this.start
+    this.start = 0
+  }
+
+  /**
+   * Whether an asynchronous handler's answer is a view that it took before its first `await`: other bytes may stand
+   * there by now. A view of arrived bytes never begins at 0, and only of those is `buffer` asked: for small arrays that
+   * is slow.
+   */
+  isStale(answer: unknown): boolean {
+    if (this.#left === undefined || !(answer instanceof Uint8Array)) return false
+    return answer.byteOffset > 0 && answer.buffer === this.#left
+  }
+
+  /** Tells the handler that nobody waits any more: now, or when it asks for the signal. */
+  abort(reason: Error): void {
+    this.#abortReason = reason
+    this.#abort?.abort(reason)
+  }
+
+  /** Whether a handler asked for the signal: a context that did is not reused. */
+  get signalTaken(): boolean {
+    return this.#abort !== undefined
+  }
+}

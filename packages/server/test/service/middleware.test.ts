@@ -1,0 +1,105 @@
+/** Owns the tests of what runs around handlers: order, what it may do, what it must not. */
+import { describe, expect, it } from 'vitest'
+import { PERMISSION_DENIED, ShardwireError } from '@shardwire/protocol'
+import { nextTurn } from '@shardwire/testkit'
+import { compileService } from '../../src/service/compile.ts'
+import type { Middleware } from '../../src/service/middleware.ts'
+import { route } from '../../src/service/route.ts'
+import { defineService } from '../../src/service/service.ts'
+import { z } from 'zod'
+import { type FakeShard, fakeShard, request } from '../worker/fake-shard.ts'
+
+/** Writes down when it begins and ends. */
+function noting(notes: string[], name: string): Middleware {
+  return (_, next) => {
+    notes.push(`${name} begins`)
+    const result = next()
+    notes.push(`${name} ends`)
+    return result
+  }
+}
+
+function serve(middleware: readonly Middleware[], handler: () => unknown): FakeShard {
+  return fakeShard({}, { only: route(1, { middleware }, handler) })
+}
+
+/** What one REQUEST is answered with, as `kind route id`. */
+async function answerOf(shard: FakeShard): Promise<string[]> {
+  const peer = shard.connect()
+  peer.send(request(1, 1))
+  await nextTurn()
+  return peer.answers()
+}
+
+describe('middleware', () => {
+  it('runs in order, the service’s before the route’s, and around the handler', () => {
+    const notes: string[] = []
+    const service = defineService({
+      name: 'ordered',
+      middleware: [noting(notes, 'first'), noting(notes, 'second')],
+      routes: { only: route(1, { middleware: [noting(notes, 'third')] }, () => void notes.push('handler')) },
+    })
+    const [only] = compileService(service).routes
+    only?.run({ route: 'only' } as never)
+    const ends = ['third ends', 'second ends', 'first ends']
+    expect(notes).toEqual(['first begins', 'second begins', 'third begins', 'handler', ...ends])
+  })
+
+  it('that is sync makes no promise', () => {
+    const shard = serve([(_, next) => next()], () => 1)
+    const peer = shard.connect()
+    peer.send(request(1, 1))
+    // In the same turn.
+    expect(peer.answers()).toEqual(['2 1 1'])
+  })
+
+  it('may wait before and after', async () => {
+    const waiting: Middleware = async (_, next) => {
+      await Promise.resolve()
+      const result = await next()
+      await Promise.resolve()
+      return result
+    }
+    expect(await answerOf(serve([waiting, waiting], () => 1))).toEqual(['2 1 1'])
+  })
+
+  it('refuses by throwing, also before anybody looks at the body', async () => {
+    let ran = false
+    const deny: Middleware = () => {
+      throw new ShardwireError(PERMISSION_DENIED, 'not you')
+    }
+    const run = (): void => void (ran = true)
+    const shard = fakeShard({}, { only: route(1, { body: z.string(), middleware: [deny] }, run) })
+    expect([await answerOf(shard), ran]).toEqual([['3 1 1 PERMISSION_DENIED'], false])
+  })
+
+  it('sees what the handler throws, sync or later, and may answer in its place', async () => {
+    const fail = (): never => {
+      throw new Error('no')
+    }
+    const catching: Middleware = async (_, next) => {
+      try {
+        return await next()
+      } catch {
+        return 'caught'
+      }
+    }
+    expect(await answerOf(serve([catching], fail))).toEqual(['2 1 1'])
+    expect(await answerOf(serve([catching], async () => fail()))).toEqual(['2 1 1'])
+  })
+
+  it('that calls next twice has failed', async () => {
+    const twice: Middleware = (_, next) => [next(), next()]
+    expect(await answerOf(serve([twice], () => 1))).toEqual(['3 1 1 HANDLER_FAILED'])
+  })
+
+  it('cannot run the rest once it has returned: its request may be another one’s by then', () => {
+    const kept: (() => unknown)[] = []
+    const later: Middleware = (_, next) => void kept.push(next)
+    const shard = serve([later], () => 1)
+    const peer = shard.connect()
+    peer.send(request(1, 1))
+    expect(peer.answers()).toEqual(['2 1 1'])
+    expect(() => kept[0]?.()).toThrow('next() was called twice, or after its middleware had returned')
+  })
+})
