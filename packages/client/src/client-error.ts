@@ -32,6 +32,10 @@ export const CLIENT_ERROR_TABLE = Object.freeze({
   FRAME_TOO_LARGE: row('the frame would be larger than both ends allow', false, 'did not run'),
   BACKLOG_FULL: row('maxBufferedBytes wait for a server that does not read', true, 'did not run'),
   TOO_MANY_IN_FLIGHT: row('maxInFlight requests wait for their answers', true, 'did not run'),
+  ACQUIRE_TIMEOUT: row('nothing of the pool came free within timeoutMs', true, 'did not run'),
+  TOO_MANY_WAITING: row('waitersMax calls wait already', true, 'did not run'),
+  POOL_CLOSED: row('close() or destroy() of the pool was called', false, 'did not run'),
+  LEASE_ENDED: row('the lease was given back before', false, 'did not run'),
   BAD_ANSWER: row('the answer came, but its body is not valid msgpack', false, 'ran'),
 } satisfies Record<string, ClientErrorRow>)
 

@@ -15,3 +15,7 @@ export type {
 } from './connection-api.ts'
 export type { ConnectOptions } from './options.ts'
 export { ShardwireError } from '@shardwire/protocol'
+export { Pool } from './pool/pool.ts'
+export type { AcquireOptions, PoolStats } from './pool/pool.ts'
+export type { Lease, LeaseWarning } from './pool/lease.ts'
+export type { PoolOptions, PoolWarning } from './pool/pool-options.ts'

@@ -156,7 +156,8 @@ function kindOf(value: unknown): string {
   return typeof made === 'function' && made.name !== '' ? `an instance of ${made.name}` : 'an object'
 }
 
-function invalid(name: string, value: unknown, expected: string): ClientError {
+/** What an option is refused with. */
+export function invalid(name: string, value: unknown, expected: string): ClientError {
   const given = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return new ClientError('INVALID_OPTION', `${name}: expected ${expected}, got ${given}`)
 }
