@@ -21,6 +21,12 @@ export interface Message {
  */
 export type ConnectionEnd = 'closed' | 'goaway' | 'ended' | 'lost' | 'violation' | 'destroyed'
 
+/**
+ * `open` takes requests; `suspect` does too, but the server has not answered a PING for suspectMs; `draining` after a
+ * GOAWAY; `closing` close() was called, or FIN is sent; `closed` everything in flight has failed.
+ */
+export type ConnectionStatus = 'open' | 'suspect' | 'draining' | 'closing' | 'closed'
+
 export interface CloseInfo {
   readonly end: ConnectionEnd
   /** What requests in flight failed with; undefined for `closed` and `goaway`. */
@@ -44,6 +50,8 @@ export interface ConnectionListeners {
    * last answer, and where none is owed as soon as this listener returns.
    */
   readonly onGoaway?: ((goaway: Goaway) => void) | undefined
+  /** The server has been silent for too long (true), or is heard again (false). */
+  readonly onSuspect?: ((isSuspect: boolean) => void) | undefined
   /** Exactly once, when the socket is gone. */
   readonly onClose?: ((close: CloseInfo) => void) | undefined
 }
@@ -60,7 +68,15 @@ export interface RequestOptions extends SendOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface PingOptions {
+  /** How long to wait for the PONG, 1 to 2147483647 ms; the connection's requestTimeoutMs unless set. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface ConnectionStats {
+  /** From the last answered PING to its PONG, of the heartbeat or of `ping`; undefined before the first. */
+  readonly roundTripMs: number | undefined
   /** Requests that somebody waits for. */
   readonly requestsInFlight: number
   /** Requests that were given up, and whose answer is still owed by the server. */
@@ -82,8 +98,9 @@ export interface Connection extends AsyncDisposable {
   readonly welcome: Welcome | undefined
   /** The last GOAWAY. */
   readonly goaway: Goaway | undefined
-  /** Whether new requests are taken. */
+  /** Whether new requests are taken; also while the connection is suspect. */
   readonly isOpen: boolean
+  readonly status: ConnectionStatus
   readonly stats: ConnectionStats
   /** Settles when the socket is gone; never rejects. */
   readonly closed: Promise<CloseInfo>
@@ -116,6 +133,13 @@ export interface Connection extends AsyncDisposable {
 
   /** As `send`, with a msgpack value; throws a TypeError for one that msgpack has no form for. */
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean
+
+  /**
+   * Asks the server for a sign of life. @returns the time to it in milliseconds
+   * Rejects with a ClientError: REQUEST_TIMEOUT, ABORTED, TOO_MANY_IN_FLIGHT (64 are on their way), INVALID_OPTION,
+   * CONNECTION_CLOSED, or what the connection failed with.
+   */
+  ping(options?: PingOptions): Promise<number>
 
   /**
    * Settles once `send` would return true. Rejects when the connection fails before, and with CONNECTION_CLOSED where

@@ -11,9 +11,11 @@ import {
   FRAME_OVERHEAD_BYTES,
   ID_BYTES,
   KIND_CANCEL,
+  KIND_CONTROL,
   KIND_MESSAGE,
   KIND_REQUEST,
   META_LENGTH_BYTES,
+  OPCODE_PING,
   PROTOCOL_VERSION,
   ROUTE_MAX,
   ShardwireError,
@@ -21,7 +23,17 @@ import {
 import type { MetadataFields, Welcome } from '@shardwire/protocol'
 import type { Socket } from 'node:net'
 import { ClientError } from './client-error.ts'
-import type { CloseInfo, Connection, ConnectionStats, Message, RequestOptions, SendOptions } from './connection-api.ts'
+import type {
+  CloseInfo,
+  Connection,
+  ConnectionStats,
+  ConnectionStatus,
+  Message,
+  PingOptions,
+  RequestOptions,
+  SendOptions,
+} from './connection-api.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Inbound } from './inbound.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { checkBody, checkDelayMs, integer } from './options.ts'
@@ -30,6 +42,7 @@ import { Outbound } from './outbound.ts'
 import { PendingRequests } from './pending-requests.ts'
 import { ServerFrames } from './server-frames.ts'
 import type { ServerEvents } from './server-frames.ts'
+import { coarseWheelOf, fineWheelOf } from './shared-wheel.ts'
 import { tell } from './tell.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -41,6 +54,7 @@ export class ClientConnection implements Connection {
   readonly #pending: PendingRequests
   readonly #outbound: Outbound
   readonly #life: Lifecycle
+  readonly #heartbeat: Heartbeat
   #welcome: Welcome | undefined
   /** Present while HELLO waits for its WELCOME: until then nobody but `greet` is told anything. */
   #greeting: PromiseWithResolvers<void> | undefined
@@ -67,13 +81,21 @@ export class ClientConnection implements Connection {
     })
     const frames = new ServerFrames(this.#pending, this.#outbound, this.#serverEvents())
     const inbound = new Inbound(options.maxFrameBytes, frames)
-    this.#life = new Lifecycle(socket, options, { pending: this.#pending, outbound: this.#outbound, inbound })
+    const heartbeat = this.#createHeartbeat()
+    this.#heartbeat = heartbeat
+    this.#life = new Lifecycle(socket, options, {
+      ...{ pending: this.#pending, outbound: this.#outbound },
+      ...{ inbound, heartbeat },
+    })
     void this.#life.closed.then((info) => {
       this.#onClosed(info)
     })
     socket.on('data', (chunk: Uint8Array) => {
+      heartbeat.heard()
       inbound.feed(chunk)
     })
+    // Until WELCOME the deadline of connecting holds.
+    if (options.helloFrame === undefined) heartbeat.start()
   }
 
   get target(): string {
@@ -88,12 +110,17 @@ export class ClientConnection implements Connection {
   get isOpen(): boolean {
     return this.#life.isOpen
   }
+  get status(): ConnectionStatus {
+    const { status } = this.#life
+    return status === 'open' && this.#heartbeat.isSuspect ? 'suspect' : status
+  }
   get closed(): Promise<CloseInfo> {
     return this.#life.closed
   }
 
   get stats(): ConnectionStats {
     return {
+      roundTripMs: this.#heartbeat.roundTripMs,
       requestsInFlight: this.#pending.waiting,
       requestsCancelled: this.#pending.cancelled,
       answersLate: this.#pending.answersLate,
@@ -152,6 +179,15 @@ export class ClientConnection implements Connection {
     return this.send(route, encodeBody(value), options)
   }
 
+  ping(options: PingOptions = NO_OPTIONS): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const { signal, timeoutMs = this.#options.requestTimeoutMs } = options
+      this.#life.assertTakesMessages()
+      checkDelayMs('timeoutMs', timeoutMs)
+      this.#heartbeat.ping({ resolve, reject, signal, timeoutMs })
+    })
+  }
+
   async drained(): Promise<void> {
     this.#life.assertTakesMessages()
     await this.#outbound.drained()
@@ -190,6 +226,25 @@ export class ClientConnection implements Connection {
     }
   }
 
+  #createHeartbeat(): Heartbeat {
+    const { clock, listeners } = this.#options
+    const wheels = { fine: fineWheelOf(clock), coarse: coarseWheelOf(clock), nowMs: () => clock.nowMs() }
+    return new Heartbeat(this.#options, wheels, {
+      sendPing: (payload) => {
+        this.#outbound.frame(KIND_CONTROL, OPCODE_PING, 0, NO_BYTES, payload)
+      },
+      progress: () => this.#outbound.progress,
+      onSuspect: (isSuspect) => {
+        tell(listeners.onSuspect, isSuspect)
+      },
+      onDead: (silenceMs) => {
+        const { heartbeatMisses } = this.#options
+        const silence = `no byte came for ${Math.round(silenceMs)} ms`
+        this.#life.failSilent(`${silence}, and ${heartbeatMisses} PINGs were not answered`)
+      },
+    })
+  }
+
   #serverEvents(): ServerEvents {
     const { listeners } = this.#options
     return {
@@ -204,6 +259,9 @@ export class ClientConnection implements Connection {
       },
       onWelcome: (welcome) => {
         this.#onWelcome(welcome)
+      },
+      onPong: (memory, start, end) => {
+        this.#heartbeat.onPong(memory, start, end)
       },
       onGoaway: (goaway) => {
         // What the listener does already meets a connection that drains, and its MESSAGEs still leave before the FIN.
@@ -232,6 +290,7 @@ export class ClientConnection implements Connection {
       this.#frameBytesMax = Math.min(this.#options.maxFrameBytes, maxFrameBytes)
       this.#greeting.resolve()
       this.#greeting = undefined
+      this.#heartbeat.start()
     }
   }
 

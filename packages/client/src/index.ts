@@ -9,7 +9,9 @@ export type {
   ConnectionEnd,
   ConnectionListeners,
   ConnectionStats,
+  ConnectionStatus,
   Message,
+  PingOptions,
   RequestOptions,
   SendOptions,
 } from './connection-api.ts'

@@ -8,7 +8,8 @@ import type { CancelTimer, Goaway, ShardwireError } from '@shardwire/protocol'
 import type { Socket } from 'node:net'
 import { briefly, ClientError } from './client-error.ts'
 import type { ClientErrorCode } from './client-error.ts'
-import type { CloseInfo, ConnectionEnd } from './connection-api.ts'
+import type { CloseInfo, ConnectionEnd, ConnectionStatus } from './connection-api.ts'
+import type { Heartbeat } from './heartbeat.ts'
 import type { Inbound } from './inbound.ts'
 import type { CompleteOptions } from './options.ts'
 import type { Outbound } from './outbound.ts'
@@ -30,6 +31,7 @@ export interface LifecycleParts {
   readonly pending: PendingRequests
   readonly outbound: Outbound
   readonly inbound: Inbound
+  readonly heartbeat: Heartbeat
 }
 
 export class Lifecycle {
@@ -69,6 +71,12 @@ export class Lifecycle {
   /** Whether new requests are taken. */
   get isOpen(): boolean {
     return this.#state === OPEN
+  }
+
+  get status(): Exclude<ConnectionStatus, 'suspect'> {
+    if (this.#state === OPEN) return 'open'
+    if (this.#state === DRAINING) return 'draining'
+    return this.#state === DEAD ? 'closed' : 'closing'
   }
 
   /** Throws CONNECTION_DRAINING or CONNECTION_CLOSED unless new requests are taken. */
@@ -115,6 +123,14 @@ export class Lifecycle {
     this.#socket.destroy()
   }
 
+  /** The server is held dead: reset, so that the system keeps nothing for it. */
+  failSilent(why: string): void {
+    this.#die('lost', 'CONNECTION_LOST', why, undefined)
+    // Of TCP alone; a Unix socket's end would answer with an error, and the TLS layer has none.
+    if (this.#socket.remoteFamily !== undefined && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
+  }
+
   /** FIN behind what waits to be sent; a server that does not take it, or sends none back, has its time. */
   #endSocket(): void {
     const { clock, closeTimeoutMs } = this.#options
@@ -150,9 +166,10 @@ export class Lifecycle {
     const info = this.#failure ?? { end: this.#end, error: undefined, requestsInFlight: 0, bytesUnsent: 0 }
     this.#settleClosed(info)
     // Also after an end in good order: answers still owed, the timer, and who waits for `drained`.
-    const { pending, inbound, outbound } = this.#parts
+    const { pending, inbound, outbound, heartbeat } = this.#parts
     const error = info.error ?? this.#closedError()
     inbound.stop()
+    heartbeat.stop(error)
     pending.failAll(error)
     outbound.fail(error)
   }
@@ -160,13 +177,14 @@ export class Lifecycle {
   #die(end: ConnectionEnd, code: ClientErrorCode, why: string, cause: unknown): void {
     if (this.#state === DEAD) return
     this.#state = DEAD
-    const { pending, inbound, outbound } = this.#parts
+    const { pending, inbound, outbound, heartbeat } = this.#parts
     const { target } = this.#options
     const [requestsInFlight, bytesUnsent] = [pending.waiting, outbound.bytesUnsent]
     const text = this.#say(`${why}; ${requestsInFlight} requests in flight, ${bytesUnsent} bytes unsent`)
     const error = new ClientError(code, text, { cause, target, requestsInFlight, bytesUnsent })
     this.#failure = { end, error, requestsInFlight, bytesUnsent }
     inbound.stop()
+    heartbeat.stop(error)
     pending.failAll(error)
     if (end !== 'ended') outbound.fail(error)
   }

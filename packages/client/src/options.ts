@@ -33,6 +33,12 @@ export interface ConnectOptions extends ConnectionListeners {
   readonly maxBufferedBytes?: number | undefined
   /** Idle time until TCP asks whether the other end is still there; 30000. 0 is never. */
   readonly keepAliveMs?: number | undefined
+  /** Silence of the server after which it is sent a PING, and time from one PING to the next; 5000. 0 is never. */
+  readonly heartbeatMs?: number | undefined
+  /** How long a PING goes unanswered until the connection is suspect; 3000. */
+  readonly suspectMs?: number | undefined
+  /** Unanswered PINGs after which the connection is lost, when the last has gone heartbeatMs; 1 to 100, 3. */
+  readonly heartbeatMisses?: number | undefined
   /** What is said about the client, answered by `Connection.welcome`; false for saying nothing. */
   readonly hello?: false | Omit<Hello, 'protocol'> | undefined
   /** Ends the attempt to connect; of no consequence once connected. */
@@ -57,6 +63,9 @@ export interface CompleteOptions {
   readonly highWaterBytes: number
   readonly maxBufferedBytes: number
   readonly keepAliveMs: number
+  readonly heartbeatMs: number
+  readonly suspectMs: number
+  readonly heartbeatMisses: number
   /** The encoded frame; undefined where none is sent. */
   readonly helloFrame: Uint8Array | undefined
   readonly signal: AbortSignal | undefined
@@ -65,6 +74,7 @@ export interface CompleteOptions {
   readonly listeners: ConnectionListeners
 }
 
+const HEARTBEAT_MISSES_MAX = 100
 /** Longest delay that the system's timers take. */
 const DELAY_MS_MAX = 0x7fff_ffff
 /** As the server's own least limit: below it not even every ERROR would come through. */
@@ -88,6 +98,9 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     highWaterBytes: integer('highWaterBytes', options.highWaterBytes ?? 262_144, 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: integer('maxBufferedBytes', options.maxBufferedBytes ?? 16_777_216, 1, Number.MAX_SAFE_INTEGER),
     keepAliveMs: integer('keepAliveMs', options.keepAliveMs ?? 30_000, 0, DELAY_MS_MAX),
+    heartbeatMs: integer('heartbeatMs', options.heartbeatMs ?? 5000, 0, DELAY_MS_MAX),
+    suspectMs: checkDelayMs('suspectMs', options.suspectMs ?? 3000),
+    heartbeatMisses: integer('heartbeatMisses', options.heartbeatMisses ?? 3, 1, HEARTBEAT_MISSES_MAX),
     helloFrame: helloFrame(options.hello ?? {}),
     signal,
     clock,

@@ -38,6 +38,8 @@ export interface ServerEvents {
   /** An ERROR that answers no request. */
   onServerError(error: ShardwireError, route: number): void
   onWelcome(welcome: Welcome): void
+  /** Its payload is memory[start, end). */
+  onPong(memory: Uint8Array, start: number, end: number): void
   onGoaway(goaway: Goaway): void
   /** The server sent what it must not; nothing behind it is looked at. */
   onViolation(error: ShardwireError): void
@@ -118,7 +120,10 @@ export class ServerFrames implements FrameSink {
       case OPCODE_HELLO:
         this.#violation('HELLO from a server')
         break
-      // PONG needs no answer, and an opcode of later versions is ignored.
+      case OPCODE_PONG:
+        this.#events.onPong(memory, bodyStart, bodyEnd)
+        break
+      // An opcode of later versions is ignored.
     }
   }
 

@@ -17,6 +17,9 @@ describe('options', () => {
       highWaterBytes: 262_144,
       maxBufferedBytes: 16_777_216,
       keepAliveMs: 30_000,
+      heartbeatMs: 5000,
+      suspectMs: 3000,
+      heartbeatMisses: 3,
     })
   })
 

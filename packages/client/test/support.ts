@@ -42,7 +42,14 @@ export interface Bench extends AsyncDisposable {
 export async function openBench(options: Partial<ConnectOptions> = {}, script?: Script): Promise<Bench> {
   const peer = await ScriptedPeer.listen(script)
   const clock = new FakeClock()
-  const connection = await connect({ host: '127.0.0.1', port: peer.port, clock, hello: false, ...options })
+  const connection = await connect({
+    host: '127.0.0.1',
+    port: peer.port,
+    clock,
+    hello: false,
+    heartbeatMs: 0,
+    ...options,
+  })
   const server = await peer.nextConnection()
   return {
     clock,

@@ -67,6 +67,25 @@ export class FakeClock implements Clock {
     }
   }
 
+  /**
+   * Passes `ms` as for a process that was stopped: what fell due meanwhile runs once, late and all at the new time, as
+   * the system's timers do, and intervals begin anew from there.
+   */
+  stall(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`clock: cannot stall for ${ms} ms`)
+    this.#nowMs += ms
+    const due = [...this.#timers].filter(({ dueMs }) => dueMs <= this.#nowMs)
+    for (const timer of due.sort((one, other) => (isBefore(one, other) ? -1 : 1))) {
+      if (!this.#timers.has(timer)) continue
+      if (timer.intervalMs === undefined) this.#timers.delete(timer)
+      else {
+        timer.dueMs = this.#nowMs
+        this.#repeat(timer, timer.intervalMs)
+      }
+      timer.task()
+    }
+  }
+
   /** Steps the wall clock alone, as an operator or NTP does; no deadline may notice. */
   stepWall(ms: number): void {
     this.#wallOffsetMs += ms

@@ -81,3 +81,18 @@ it('refuses intervals of 0, going back, and an advance from within', () => {
   expect(() => clock.advance(1)).toThrow('from within')
   clock.advance(1)
 })
+
+it('stalls as a stopped process does: each timer once and late, intervals anew from there', () => {
+  const clock = new FakeClock({ nowMs: 0 })
+  const ran: [string, number][] = []
+  clock.every(10, () => ran.push(['every', clock.nowMs()]))
+  clock.after(25, () => ran.push(['after', clock.nowMs()]))
+  clock.after(500, () => ran.push(['later', clock.nowMs()]))
+  clock.stall(100)
+  expect(ran).toEqual([
+    ['every', 100],
+    ['after', 100],
+  ])
+  clock.advance(10)
+  expect(ran.at(-1)).toEqual(['every', 110])
+})
