@@ -48,6 +48,10 @@ export const CLOSE_REASONS = [
   'PEER_NOT_ALLOWED',
   /** It was as old as SHARDWIRE_MAX_CONNECTION_AGE_MS allows: GOAWAY was sent, and what was in flight answered. */
   'MAX_AGE',
+  /** The service closed it, in order. */
+  'SERVICE_CLOSED',
+  /** The service reset it. */
+  'SERVICE_RESET',
 ] as const
 
 export type CloseReasonName = (typeof CLOSE_REASONS)[number]
@@ -84,6 +88,8 @@ export const CLOSE_CLASSES: Readonly<Record<CloseReasonName, CloseClass>> = {
   INTERNAL: 'system',
   RATE_LIMITED: 'limit',
   MAX_AGE: 'normal',
+  SERVICE_CLOSED: 'normal',
+  SERVICE_RESET: 'normal',
   HANDSHAKE_TIMEOUT: 'limit',
   HANDSHAKE_FAILED: 'protocol',
   HANDSHAKE_ABANDONED: 'transient',

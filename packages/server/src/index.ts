@@ -14,9 +14,18 @@ export { CLOSE_REASONS, type CloseReasonName } from './close-reason.ts'
 export type { ServiceLog } from './log.ts'
 export { type AnswerKind, type BodyKind, type RouteTypes, type RoutesOf } from '@shardwire/protocol'
 export { type BodyOptions, type Schema, type } from './service/body.ts'
-export type { Attributes, Connection, ConnectionListener } from './service/connection.ts'
+export { type ClientRoute, clientRoute } from './service/client-route.ts'
+export {
+  type AskOptions,
+  type Attributes,
+  type CloseOptions,
+  type Connection,
+  ConnectionEndedError,
+  type ConnectionListener,
+} from './service/connection.ts'
 export type { Middleware, Next } from './service/middleware.ts'
-export { type CallOptions, FORWARD, type Forward, type Request } from './service/request.ts'
+export { FORWARD, type Forward } from './service/forward.ts'
+export type { CallOptions, Request } from './service/request.ts'
 export { type Handler, route, type RouteDefinition, type RouteOptions } from './service/route.ts'
 export { defineService, type Service, type ServiceDefinition } from './service/service.ts'
 export type { TlsPeer } from './service/tls-peer.ts'

@@ -5,7 +5,7 @@
  */
 import type { AnswerKind, BodyKind } from '@shardwire/protocol'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Forward } from './request.ts'
+import type { Forward } from './forward.ts'
 
 /** A schema of zod, valibot, arktype or whoever else speaks Standard Schema. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>

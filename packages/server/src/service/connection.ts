@@ -1,9 +1,11 @@
 /**
- * Owns what a service sees of a connection.
+ * Owns what a service sees of a connection, and what it may do with it.
  * Must not know: sockets, frames, how any of it is done.
  * Invariant: one object for the life of a connection, made when a service first asks for it; what it tells holds also
  * after the connection has ended.
  */
+import type { CloseReasonName } from '../close-reason.ts'
+import type { ClientRoute } from './client-route.ts'
 import type { TlsPeer } from './tls-peer.ts'
 
 /**
@@ -23,6 +25,34 @@ export interface ConnectionListener {
   readonly address: string
 }
 
+/** What is asked of a client: how long to wait, and what goes along. `request.callOptions` is one. */
+export interface AskOptions {
+  /** Milliseconds above 0, SHARDWIRE_REQUEST_TIMEOUT_MS unless set; also sent along as `deadlineMs`. */
+  readonly timeoutMs?: number | undefined
+  /** Gives up waiting, and tells the client so. */
+  readonly signal?: AbortSignal | undefined
+  readonly meta?: { readonly traceparent?: string | undefined } | undefined
+}
+
+/** What a client is told when its connection is closed. */
+export interface CloseOptions {
+  /** Whether, and when, it may come back; 'later' unless set. */
+  readonly retry?: 'now' | 'later' | 'never' | undefined
+  /** Its first new attempt comes after this and at most as much again by chance; 1000, and 0 for 'now'. */
+  readonly retryAfterMs?: number | undefined
+}
+
+/** What whoever waits for a connection gets when it ends. No ERROR of the table: it is no caller's to see as it is. */
+export class ConnectionEndedError extends Error {
+  override readonly name = 'ConnectionEndedError'
+  readonly reason: CloseReasonName
+
+  constructor(connection: string, reason: CloseReasonName) {
+    super(`connection ${connection} has ended: ${reason}`)
+    this.reason = reason
+  }
+}
+
 export interface Connection {
   /** Unique over restarts. */
   readonly id: string
@@ -40,4 +70,42 @@ export interface Connection {
   readonly openedAt: Date
   /** What the service keeps with it, from `authenticate` on: empty at first, and gone with the connection. */
   readonly attributes: Attributes & Record<string, unknown>
+  /** Whether something can be sent. */
+  readonly isOpen: boolean
+  /** Whether it is open and keeps up: less than SHARDWIRE_WRITE_BUFFER_BYTES wait to be sent. */
+  readonly isWritable: boolean
+  /** Aborted when the connection ends, with a ConnectionEndedError. */
+  readonly signal: AbortSignal
+
+  /**
+   * Pushes a MESSAGE. The body is copied before this returns: for a number a Uint8Array as it is, anything else as
+   * msgpack. Throws a RangeError for a body above `maxFrameBytes`, and a TypeError for one that cannot be encoded.
+   * @returns true when the next may follow at once. False when the peer does not keep up: the MESSAGE is on its way,
+   * and the next should wait for `drained()`; or when the connection has ended. Whoever goes on all the same loses the
+   * connection: it is reset as SLOW_CONSUMER once four times SHARDWIRE_WRITE_BUFFER_BYTES are unsent.
+   */
+  send<Body>(route: ClientRoute<Body>, body: Body): boolean
+  send(route: number, body?: unknown): boolean
+
+  /** Settles when everything has been sent. Rejects with a ConnectionEndedError when the connection ends before. */
+  drained(): Promise<void>
+
+  /**
+   * Asks the client, and waits for its answer. The body is copied before this returns. For a number a Uint8Array goes
+   * and comes as it is, anything else as msgpack.
+   * Rejects with the ShardwireError that the client answered; with DEADLINE_EXCEEDED; with OVERLOADED, without having
+   * sent anything, where SHARDWIRE_MAX_IN_FLIGHT are asked already or the peer does not keep up; with a
+   * ConnectionEndedError; with the signal's reason; and with an Error for an answer that cannot be read.
+   */
+  request<Body, Answer>(route: ClientRoute<Body, Answer>, body: Body, options?: AskOptions): Promise<Answer>
+  request(route: number, body?: unknown, options?: AskOptions): Promise<unknown>
+
+  /**
+   * Ends it in order: GOAWAY says `reason` (at most 256 characters) and whether to come back, no new REQUEST is taken,
+   * and once those in flight have been answered it is closed.
+   */
+  close(reason?: string, options?: CloseOptions): void
+
+  /** Ends it now: what is in flight is aborted, what is unsent is lost. */
+  reset(): void
 }

@@ -7,7 +7,8 @@
 import { copyBytes, type Metadata, viewOf } from '@shardwire/protocol'
 import type { ServiceLog } from '../log.ts'
 import type { Connection } from './connection.ts'
-import { type CallOptions, FORWARD, type Forward, type ServedRequest } from './request.ts'
+import { FORWARD, type Forward } from './forward.ts'
+import type { CallOptions, ServedRequest } from './request.ts'
 import { parseTrace, type TraceContext } from './trace.ts'
 
 /** What a context needs to know of the route that it is for. */

@@ -6,15 +6,8 @@
 import type { Metadata } from '@shardwire/protocol'
 import type { ServiceLog } from '../log.ts'
 import type { Connection } from './connection.ts'
+import type { Forward } from './forward.ts'
 import type { TraceContext } from './trace.ts'
-
-/** What `FORWARD` is by its type, and nothing else is. */
-export type Forward = symbol & { readonly shardwire: 'forward' }
-
-/**
- * Returned by a handler to answer with the very bytes of the body: the cheapest answer, copied once and not encoded.
- */
-export const FORWARD = Symbol.for('shardwire.forward') as Forward
 
 /** What a request hands on to those that its handler asks in turn: options of a client's request. */
 export interface CallOptions {

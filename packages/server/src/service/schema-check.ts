@@ -9,7 +9,8 @@ import { BAD_BODY, ShardwireError } from '@shardwire/protocol'
 import type { Schema } from './body.ts'
 import type { Run } from './middleware.ts'
 import { isPromise } from './promise.ts'
-import { FORWARD, type ServedRequest } from './request.ts'
+import { FORWARD } from './forward.ts'
+import type { ServedRequest } from './request.ts'
 
 /** What is told of one fault. */
 export interface BodyIssue {
@@ -38,12 +39,8 @@ export function checkingBody(schema: Schema, inner: Run<ServedRequest>): Run<Ser
 
 /** Answers with what the schema makes of what `inner` returned; else the handler has failed. */
 export function checkingAnswer(schema: Schema, inner: Run<ServedRequest>): Run<ServedRequest> {
-  const { validate } = schema['~standard']
-  const check = (route: string, value: unknown): unknown => {
-    if (value === FORWARD) return value
-    const result = validate(value)
-    return result instanceof Promise ? result.then((later) => answerOf(route, later)) : answerOf(route, result)
-  }
+  const check = (route: string, value: unknown): unknown =>
+    value === FORWARD ? value : conform(schema, value, `route ${route}: its answer`)
   return (request) => {
     const { route } = request
     const value = inner(request)
@@ -51,12 +48,19 @@ export function checkingAnswer(schema: Schema, inner: Run<ServedRequest>): Run<S
   }
 }
 
-function answerOf(route: string, result: StandardSchemaV1.Result<unknown>): unknown {
+/**
+ * What a schema makes of a value, or a promise of it, where the schema takes its time. Throws an Error, or rejects with
+ * one, that says what of `whose` is wrong.
+ */
+export function conform(schema: Schema, value: unknown, whose: string): unknown {
+  const result = schema['~standard'].validate(value)
+  return result instanceof Promise ? result.then((later) => valueOf(later, whose)) : valueOf(result, whose)
+}
+
+function valueOf(result: StandardSchemaV1.Result<unknown>, whose: string): unknown {
   if (result.issues === undefined) return result.value
   const [first] = issuesOf(result.issues)
-  throw new Error(
-    `route ${route}: its answer is not what its schema says: ${first === undefined ? '' : textOf(first, 'answer')}`,
-  )
+  throw new Error(`${whose} is not what its schema says: ${first === undefined ? '' : textOf(first, 'answer')}`)
 }
 
 function badBody(raw: readonly StandardSchemaV1.Issue[]): ShardwireError {

@@ -94,6 +94,7 @@ export class Adopt implements TransportEvents<Connection> {
     outbound.reclaim(connection)
     deadlines.sent(connection)
     closing.sent(connection)
+    connection.served?.drainedNow()
     readPath.release(connection, HOLD_WRITE)
   }
 

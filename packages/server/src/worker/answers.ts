@@ -14,7 +14,7 @@ import {
 } from '@shardwire/protocol'
 import type { RunnableRoute } from '../service/compile.ts'
 import type { RequestContext } from '../service/request-context.ts'
-import { FORWARD } from '../service/request.ts'
+import { FORWARD } from '../service/forward.ts'
 import type { Closing } from './closing.ts'
 import type { Connection } from './connection.ts'
 import type { Outbound } from './outbound.ts'

@@ -10,7 +10,7 @@ import type { RunnableRoute } from '../service/compile.ts'
 import type { RequestContext } from '../service/request-context.ts'
 import type { Answers } from './answers.ts'
 import type { Closing } from './closing.ts'
-import type { Connection, InFlight } from './connection.ts'
+import { type Connection, type InFlight, STATE_FINISHED } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Deadline, type DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
@@ -88,6 +88,8 @@ export class Calls {
     const { answers, counters, router } = this.#parts
     counters.handlersRunning++
     router.began(route)
+    // What the handler itself did before it returned may have ended its connection.
+    if (connection.state >= STATE_FINISHED) call.abandon(new Error('the connection has ended'))
     promise.then(
       (value) => {
         counters.handlersRunning--
@@ -121,7 +123,9 @@ export class Calls {
 
   /** For calls only: the connection can take no answer any more. */
   abandon(call: Call, reason: Error): void {
-    if (this.#settle(call)) call.context.abort(reason)
+    if (!this.#settle(call)) return
+    // Not here: who listens to the signal may send, and what ends the connection may stand in the middle of a write.
+    queueMicrotask(() => call.context.abort(reason))
   }
 
   #endEarly(call: Call, error: ShardwireError): void {

@@ -58,10 +58,10 @@ export class Closing {
     this.#finish(connection)
   }
 
-  /** The peer will send no more: what is in flight is answered, then our FIN follows. */
-  endAfterAnswers(connection: Connection, reason: number): void {
+  /** No new work is taken: what is in flight is answered, then our FIN follows. @param detail for the log */
+  endAfterAnswers(connection: Connection, reason: number, detail?: string): void {
     if (connection.state >= STATE_FINISHED) return
-    this.#decide(connection, reason)
+    this.#decide(connection, reason, detail)
     connection.state = STATE_ENDING
     this.settle(connection)
   }
@@ -73,14 +73,15 @@ export class Closing {
     if (connection.hold === 0) this.#finish(connection)
   }
 
-  /** Ends a connection at once, and so that the kernel keeps nothing of it. */
-  reset(connection: Connection, reason: number): void {
+  /** Ends a connection at once, and so that the kernel keeps nothing of it. @param detail for the log */
+  reset(connection: Connection, reason: number, detail?: string): void {
     if (connection.state === STATE_CLOSED) return
     // A drain that had to be cut off did not end well.
     if (connection.closeReason === CloseReason.DRAINED && !connection.finLeft) connection.closeReason = reason
-    this.#decide(connection, reason)
+    this.#decide(connection, reason, detail)
     this.#abandonCalls(connection, new Error(`the connection was cut off: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
+    connection.served?.ended()
     connection.transport.reset()
   }
 
@@ -98,6 +99,7 @@ export class Closing {
   /** The peer's FIN came. @param reason in case that this ends the connection */
   peerEnded(connection: Connection, reason: number): void {
     connection.peerEnded = true
+    connection.served?.unheard()
     if (connection.finLeft) connection.transport.close()
     else this.endAfterAnswers(connection, reason)
   }
@@ -111,6 +113,7 @@ export class Closing {
     this.#decide(connection, reason, detail)
     this.#abandonCalls(connection, new Error(`the socket was let go: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
+    connection.served?.ended()
     connection.transport.close()
   }
 
@@ -125,6 +128,7 @@ export class Closing {
     const { outbound, rings, budget, wheel, counters, onClosed } = this.#parts
     this.#decide(connection, fallbackReason)
     connection.state = STATE_CLOSED
+    connection.served?.ended()
     this.#abandonCalls(connection, new Error('the connection closed'))
     budget.closed(connection)
     rings.release(connection)
@@ -146,6 +150,7 @@ export class Closing {
   #finish(connection: Connection): void {
     this.#parts.outbound.flush()
     connection.state = STATE_FINISHED
+    connection.served?.ended()
     // What still comes must be read, or closing would turn it into a reset that overtakes our last answer. A ring stays
     // until the next read or the end: libuv may already point at it.
     connection.hold = 0

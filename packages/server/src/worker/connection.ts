@@ -66,6 +66,20 @@ export interface InFlight {
   abandon(reason: Error): void
 }
 
+/** What a service holds of a connection, as the worker's parts know it. What it leads to happens in a microtask. */
+export interface Served extends ConnectionOfService {
+  /** Whether the service waits for an answer of the client. */
+  readonly isAsking: boolean
+  /** A RESPONSE or ERROR came. @returns false when nobody waits for it */
+  answered(decoder: FrameDecoder, memory: Uint8Array): boolean
+  /** Everything unsent has left. */
+  drainedNow(): void
+  /** The peer will send no more. */
+  unheard(): void
+  /** Nothing can be sent any more. */
+  ended(): void
+}
+
 /** Blocks that unfinished writes still read from, in the order they were written. */
 export interface Parked {
   readonly blocks: Uint8Array[]
@@ -132,7 +146,7 @@ export class Connection extends Deadline implements DecodedStream {
   /** Who is at the other end, where TLS is spoken. */
   tls: TlsPeer | undefined = undefined
   /** What the service sees of it; null until it asks. */
-  served: ConnectionOfService | null = null
+  served: Served | null = null
   readonly sequence: number
   readonly listener: Listener
   readonly transport: Transport<Connection>

@@ -144,7 +144,7 @@ export class Deadlines {
   }
 
   #idle(connection: Connection, nowMs: number): void {
-    if (connection.callsInFlight > 0) {
+    if (connection.callsInFlight > 0 || connection.served?.isAsking === true) {
       // Whoever waits for an answer is not idle.
       connection.lastMessageMs = nowMs
       return

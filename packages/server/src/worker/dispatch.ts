@@ -25,7 +25,7 @@ import { CloseReason } from '../close-reason.ts'
 import type { RunnableRoute } from '../service/compile.ts'
 import { isPromise } from '../service/promise.ts'
 import { RequestContext, type RequestScope } from '../service/request-context.ts'
-import { FORWARD } from '../service/request.ts'
+import { FORWARD } from '../service/forward.ts'
 import type { Admission } from './admission.ts'
 import type { Answers } from './answers.ts'
 import type { Calls } from './calls.ts'
@@ -81,7 +81,7 @@ export class Dispatch {
     if (kind === KIND_MESSAGE || kind === KIND_REQUEST) this.#toRoute(connection, decoder, memory)
     else if (kind === KIND_CONTROL) this.#control(connection, decoder, memory)
     else if (kind === KIND_CANCEL) this.#parts.calls.cancel(connection, decoder.id)
-    else this.#parts.counters.unknownIds++
+    else if (connection.served?.answered(decoder, memory) !== true) this.#parts.counters.unknownIds++
     if (kind !== KIND_CONTROL || decoder.route !== OPCODE_PING) connection.greeted = true
   }
 

@@ -8,7 +8,6 @@ import { CloseReason } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Socket } from 'node:net'
 import type { RunnableService } from '../service/compile.ts'
-import type { RequestScope } from '../service/request-context.ts'
 import type { ServiceLog } from '../log.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
@@ -37,7 +36,7 @@ import type { ClientAddress } from './proxy-header.ts'
 import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
 import { Router } from './router.ts'
-import { ServedConnection } from './served-connection.ts'
+import { createScope } from './service-side.ts'
 import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
@@ -137,7 +136,7 @@ export class Shard {
     const control = new ControlFrames(outbound, closing, options.serverName, mirror)
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
     const dispatchParts = { admission, mirror, router, control, answers, calls, closing, outbound, counters }
-    const dispatch = new Dispatch({ ...dispatchParts, limits: config, scope: createScope(options, nowMs) })
+    const dispatch = new Dispatch({ ...dispatchParts, limits: config, scope: createScope({ ...options, ...base }) })
     const turnBudget = new TurnBudget(exactNowMs)
     const readPath = new ReadPath({
       dispatch,
@@ -274,18 +273,6 @@ function createAdmission(options: ShardOptions, base: AdmissionBase): { overload
   const overload = new Overload({ ...base, random, delayMs, bufferPercent, onLevel: onOverload })
   const rate = messageRate > 0 ? new MessageRate({ ...base, perSecond: messageRate }) : undefined
   return { overload, admission: new Admission({ ...base, rate, overload, random }) }
-}
-
-/** What requests of the worker have in common. */
-function createScope({ config, clock, log }: ShardOptions, nowMs: () => number): RequestScope<Connection> {
-  const listeners = config.listen.map(({ address }, index) => ({ index, address }))
-  const parts = { listeners, nowMs, wallMs: () => clock.wallMs() }
-  return {
-    connectionOf: (connection) => (connection.served ??= new ServedConnection(connection, parts)),
-    log,
-    requestTimeoutMs: config.requestTimeoutMs,
-    exactNowMs: () => clock.nowMs(),
-  }
 }
 
 function ignore(): void {

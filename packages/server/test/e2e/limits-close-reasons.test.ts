@@ -9,6 +9,8 @@ const SERVICE = new URL('../fixtures/limits.ts', import.meta.url).pathname
 const ROUTE_BURN = 2
 const ROUTE_NEVER = 3
 const ROUTE_BROKEN = 4
+const ROUTE_CLOSE = 5
+const ROUTE_RESET = 6
 
 interface Scene {
   readonly daemon: Daemon
@@ -109,6 +111,8 @@ const CASES: Readonly<Record<Exclude<CloseReasonName, 'OPEN' | (typeof OF_TLS)[n
   },
   INTERNAL: { run: ({ client }) => client.sendFrames(frames.request(ROUTE_BROKEN, 1, '')) },
   MAX_AGE: { environment: { SHARDWIRE_MAX_CONNECTION_AGE_MS: '100' }, run: async () => Promise.resolve() },
+  SERVICE_CLOSED: { run: ({ client }) => client.sendFrames(frames.message(ROUTE_CLOSE, '')) },
+  SERVICE_RESET: { run: ({ client }) => client.sendFrames(frames.message(ROUTE_RESET, '')) },
   RATE_LIMITED: {
     environment: { SHARDWIRE_MESSAGE_RATE: '1' },
     run: async ({ client }) => {

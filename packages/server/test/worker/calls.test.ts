@@ -76,6 +76,7 @@ describe('a call is answered exactly once', () => {
     peer.send(request(SLOW, 1))
     peer.handle.arriveReset()
     peer.handle.closes()
+    await nextTurn()
     expect(running[0]?.request.signal.aborted).toBe(true)
     await ENDS[end].run(setup)
     expect(peer.answers()).toEqual([])
