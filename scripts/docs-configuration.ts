@@ -67,8 +67,9 @@ all of them, those of your service included. A line that begins with \`SHARDWIRE
 
 SIGHUP reads it again. What is wrong, or would need a restart, is told in full in the log, and nothing changes then;
 else the workers are replaced one by one, each new one first ([operations.md](operations.md#reload)). What needs a
-restart has it in its row; of \`SHARDWIRE_LISTEN\` that is all but \`heartbeat-ms\`, \`idle-timeout-ms\` and
-\`max-frame-bytes\`.
+restart has it in its row; of \`SHARDWIRE_LISTEN\` that is the addresses with codec and mode, while other parameters
+take effect. What is for connections is so for those that come from then on; who is past a limit that became smaller
+stays.
 `
 
 const CONVENTIONS = `## Conventions

@@ -23,8 +23,10 @@ export type ToWorker =
   | { readonly type: 'tls'; readonly tls: TlsMaterial }
   /** What became of asks. */
   | { readonly type: 'verdicts'; readonly verdicts: readonly Verdict[] }
-  /** Most connections that it may have from now on; answered in the next snapshot. */
-  | { readonly type: 'quota'; readonly quota: number; readonly sequence: number }
+  /** Most connections that it may have from now on, null where there is no total; answered by `quota-taken`. */
+  | { readonly type: 'quota'; readonly quota: number | null; readonly sequence: number }
+  /** No worker has a place for those that wait there. */
+  | { readonly type: 'full' }
   /** Finish, answer `drained`, exit. */
   | DrainMessage
 
@@ -99,9 +101,11 @@ export type ToPrimary =
       readonly refusals: readonly number[]
       readonly descriptorsFree: number
       readonly open: number
-      /** Of the quota that it goes by; 0 where it was told of none. */
-      readonly quotaSequence: number
     }
+  /** It goes by the quota of this number, and has so many connections. */
+  | { readonly type: 'quota-taken'; readonly sequence: number; readonly open: number }
+  /** So many sockets wait there for a place, its quota is used up; answered by `quota` or `full`. */
+  | { readonly type: 'want'; readonly places: number; readonly open: number }
   /** Its loop turns: once a second until it is ready, and has snapshots to send. */
   | { readonly type: 'pulse' }
   /** It is broken: takes nothing new, ends by its deadline. */

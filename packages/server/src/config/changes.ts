@@ -1,15 +1,14 @@
 /**
  * Owns what differs between two configurations, and which of it cannot take effect without a restart.
  * Must not know: how a reload is done.
- * Invariant: an option of the table that `needsRestart` is held by the primary: sockets that are bound, slots.
+ * Invariant: what `needsRestart` the primary made something of that it cannot make anew: bound sockets, slots.
  */
 import type { Config } from './config.ts'
 import { formatValueOf } from './format.ts'
+import { OWN_PARAMETERS } from './listen-parameters.ts'
 import type { Option } from './option.ts'
 import { OPTIONS } from './options.ts'
 import type { Problem } from './problem.ts'
-
-const SOCKET_OPTIONS = ['backlog', 'nodelay', 'keepaliveMs', 'keepaliveIntervalMs', 'keepaliveProbes'] as const
 
 export interface Changes {
   /** Names of the options whose value is another. */
@@ -32,15 +31,11 @@ export function changesBetween(before: Config, after: Config): Changes {
   }
 }
 
-/** The limits of an address are for the workers to obey; its socket, and what is set on it, is the primary's. */
+/** Of an address it is the place alone: its limits are for new workers to obey, and a bound socket takes others. */
 function boundPart(config: Config, key: keyof Config): unknown {
   if (key !== 'listen') return config[key]
-  return config.listen.map((listener) => {
-    const limits = { heartbeatMs: 0, idleTimeoutMs: 0, maxFrameBytes: 0 }
-    // What it does not set itself is the option of that name, and told under it.
-    const inherited = SOCKET_OPTIONS.filter((option) => listener[option] === config[option])
-    return { ...listener, ...limits, ...Object.fromEntries(inherited.map((option) => [option, null])) }
-  })
+  const without = Object.fromEntries(Object.keys(OWN_PARAMETERS).map((option) => [option, null]))
+  return config.listen.map((listener) => ({ ...listener, ...without }))
 }
 
 /** They are plain data. */

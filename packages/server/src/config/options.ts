@@ -106,7 +106,6 @@ export const OPTIONS = {
   },
   maxConnections: {
     name: 'SHARDWIRE_MAX_CONNECTIONS',
-    needsRestart: true,
     kind: count({ min: 1, max: CONNECTIONS_MAX, zero: 'what the limit of open files allows' }),
     fallback: computed('(the limit of open files less 64) times the workers', possibleConnections),
     meaning: 'Connections of all workers; one more is refused with TOO_MANY_CONNECTIONS.',
@@ -178,7 +177,6 @@ export const OPTIONS = {
   },
   backlog: {
     name: 'SHARDWIRE_BACKLOG',
-    needsRestart: true,
     kind: listenerKinds.backlog,
     fallback: fixed(4096),
     meaning:
@@ -187,7 +185,6 @@ export const OPTIONS = {
   },
   keepaliveMs: {
     name: 'SHARDWIRE_KEEPALIVE_MS',
-    needsRestart: true,
     kind: listenerKinds.keepaliveMs,
     fallback: fixed(180_000),
     meaning: 'Silence after which TCP keepalive begins to probe, rounded down to whole seconds.',
@@ -195,7 +192,6 @@ export const OPTIONS = {
   },
   keepaliveIntervalMs: {
     name: 'SHARDWIRE_KEEPALIVE_INTERVAL_MS',
-    needsRestart: true,
     kind: listenerKinds.keepaliveIntervalMs,
     fallback: fixed(75_000),
     meaning: 'Time between two TCP keepalive probes, rounded down to whole seconds.',
@@ -203,7 +199,6 @@ export const OPTIONS = {
   },
   keepaliveProbes: {
     name: 'SHARDWIRE_KEEPALIVE_PROBES',
-    needsRestart: true,
     kind: listenerKinds.keepaliveProbes,
     fallback: fixed(9),
     meaning: 'Unanswered TCP keepalive probes after which the kernel closes the connection.',
@@ -211,7 +206,6 @@ export const OPTIONS = {
   },
   nodelay: {
     name: 'SHARDWIRE_NODELAY',
-    needsRestart: true,
     kind: listenerKinds.nodelay,
     fallback: fixed(true),
     meaning: 'Sends small writes at once (TCP_NODELAY) instead of collecting them.',

@@ -31,6 +31,8 @@ export interface Entrance {
   readonly configuresSockets: boolean
   /** Whether connections are accepted, on all of it. */
   readonly isServed: boolean
+  /** Goes by the options of another configuration, whose addresses are the same, for who connects from now on. */
+  reconfigure(config: Config): void
   /** Takes what the kernel has queued already, then closes. After it has resolved nobody accepts any more. */
   close(): Promise<void>
   workerReady(worker: WorkerProcess): void

@@ -2,6 +2,7 @@
  * Owns the listening sockets where the primary accepts: SHARDWIRE_ACCEPT=handoff.
  * Must not know: workers, what becomes of a socket.
  */
+import type { Config } from '../config/load-config.ts'
 import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
 import { explainListenError } from './listen-error.ts'
 import { Listener } from './listener.ts'
@@ -29,6 +30,10 @@ export class HandoffEntrance implements Entrance {
       }
     }
     this.configuresSockets = this.#listeners.every((listener) => listener.configure())
+  }
+
+  reconfigure({ listen }: Config): void {
+    for (const [index, config] of listen.entries()) this.#listeners[index]?.reconfigure(config)
   }
 
   async close(): Promise<void> {

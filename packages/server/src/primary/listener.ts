@@ -7,7 +7,7 @@ import type { Server } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
 import type { InternetListener, Listener as ListenerConfig } from '../config/load-config.ts'
 import { type AcceptOptions, createAcceptor, takeAccepted } from '../transport/accepted.ts'
-import { configureListening, listeningHandleOf } from '../transport/raw-handle.ts'
+import { configureListening, listeningHandleOf, setBacklog } from '../transport/raw-handle.ts'
 import type { ListeningHandle } from '../transport/raw-listener.ts'
 import type { BoundPlace } from './entrance.ts'
 import { listenAtPath } from './unix-socket.ts'
@@ -59,10 +59,19 @@ export class Listener {
   }
 
   /** Gives every connection its options from the start. @returns false where that cannot be */
-  configure(): boolean {
-    const { config, raw } = this.#options
+  configure(config = this.config): boolean {
     // A Unix socket has none.
-    return config.scheme === 'unix' || (raw && configureListening(listeningHandleOf(this.#server), config))
+    return config.scheme === 'unix' || (this.#options.raw && configureListening(this.#handle, config))
+  }
+
+  /** Goes by the options of another configuration from now on, for the same place. */
+  reconfigure(config: ListenerConfig): void {
+    this.configure(config)
+    setBacklog(this.#handle, config.backlog)
+  }
+
+  get #handle(): unknown {
+    return listeningHandleOf(this.#server)
   }
 
   /** Accepts from a socket that is bound already, and that others may listen on too. */

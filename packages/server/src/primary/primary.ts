@@ -34,8 +34,6 @@ import type { WorkerObserver, WorkerProcess } from './worker-process.ts'
 const SWEEP_INTERVAL_MS = 100
 /** What sockets on their way get to arrive when the daemon stops. */
 const HANDOFF_GRACE_MS = 1000
-/** When every connection that there may be is open, a successor refuses like the one before it. */
-const AT_DOOR_MS_MAX = 5000
 /** A failing accept is said at most this often. */
 const FAULT_REPORT_INTERVAL_MS = 1000
 
@@ -76,8 +74,6 @@ export class Primary {
   #tls: TlsKeeper | undefined
   #stopBeganMs = 0
   #lastFaultMs = -Infinity
-  /** Successors that are ready and may let nobody in yet, and until when they wait for it. */
-  readonly #atDoor = new Map<WorkerProcess, number>()
   /** What the daemon runs with: that of the start, or of the last reload. */
   #config: Config
   readonly #readiness: Readiness
@@ -201,6 +197,7 @@ export class Primary {
     this.#supervisor.generation = generation
     this.#config = config
     this.#door.reconfigure(config)
+    this.#entrance.reconfigure(config)
     this.#options.log.level = config.logLevel
   }
 
@@ -228,20 +225,9 @@ export class Primary {
   #sweep(): void {
     this.#supervisor.sweep()
     this.#door.sweep()
-    this.#letIn()
     this.#entrance.sweep()
     this.#descriptors.recount(this.#door.sockets)
     this.#refusalReport.look(this.#refusalsSoFar())
-  }
-
-  /** Successors that may let somebody in begin to accept. */
-  #letIn(): void {
-    for (const [worker, untilMs] of this.#atDoor) {
-      if (!this.#door.letsIn(worker) && this.#options.clock.nowMs() < untilMs) continue
-      this.#atDoor.delete(worker)
-      this.#entrance.workerReady(worker)
-      this.#checkServes(worker)
-    }
   }
 
   /** Sockets that were closed unserved, by reason: here, and by workers that accept. */
@@ -262,6 +248,8 @@ export class Primary {
         worker.accepted += sequences.length
         for (const sequence of sequences) handoff.acknowledge(worker, sequence)
       },
+      onOpen: () => this.#door.heard(),
+      onWant: (worker, places) => this.#door.want(worker, places),
       onRefused: (worker, sequence) => handoff.decline(worker, sequence),
       onGone: (worker, ids) => this.#door.gone(worker, ids),
       onAsk: (worker, asks) => worker.tell({ type: 'verdicts', verdicts: this.#door.answer(worker, asks) }),
@@ -290,16 +278,13 @@ export class Primary {
       return
     }
     this.#door.workerReady(worker)
-    // One that may let nobody in yet would refuse what the one before it still serves.
-    if (this.#supervisor.isSuccessor(worker)) this.#atDoor.set(worker, this.#options.clock.nowMs() + AT_DOOR_MS_MAX)
-    else this.#entrance.workerReady(worker)
-    this.#letIn()
+    this.#entrance.workerReady(worker)
     this.#options.log.debug({ event: 'worker-ready', slot: worker.slot, worker: worker.pid }, 'worker ready')
     this.#checkServes(worker)
   }
 
   #checkServes(worker: WorkerProcess): void {
-    if (!worker.ready || worker.isLeaving || this.#atDoor.has(worker) || !this.#entrance.isServedBy(worker)) return
+    if (!worker.ready || worker.isLeaving || !this.#entrance.isServedBy(worker)) return
     this.#supervisor.serves(worker)
     this.#checkServing()
     const { current } = this.#supervisor
@@ -315,7 +300,7 @@ export class Primary {
   /** It is on its way out: nothing new is for it. */
   #retired(worker: WorkerProcess): void {
     worker.isLeaving = true
-    this.#handoff.retireTarget(worker)
+    this.#door.workerLeaves(worker)
     this.#entrance.workerGone(worker)
     this.#checkServing()
   }
@@ -329,7 +314,6 @@ export class Primary {
   #exited(worker: WorkerProcess): void {
     this.#entrance.workerGone(worker)
     this.#door.workerGone(worker)
-    this.#atDoor.delete(worker)
     this.#totals.add(worker, this.#stopping)
     this.#checkServing()
     if (this.#stopping && this.#supervisor.workers.length === 0) this.#finish()

@@ -8,7 +8,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
-import type { InternetListener } from '../config/load-config.ts'
+import type { Config, InternetListener } from '../config/load-config.ts'
 import { configureListening } from '../transport/raw-handle.ts'
 import { assertFree, bindShared, type ListeningHandle } from '../transport/raw-listener.ts'
 import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
@@ -68,6 +68,17 @@ export class ReuseportEntrance implements Entrance {
         for (const { handles } of this.#doors) for (const handle of handles) handle.close()
         await Promise.all([...this.#unix.values()].map((listener) => listener.stop()))
         throw new StartError(explainListenError(config, error), { cause: error })
+      }
+    }
+  }
+
+  /** The backlog is for each new worker to set when it listens. */
+  reconfigure({ listen }: Config): void {
+    for (const [index, config] of listen.entries()) {
+      this.#unix.get(index)?.reconfigure(config)
+      const handles = this.#doors.find((door) => door.index === index)?.handles ?? []
+      if (this.#options.raw && config.scheme !== 'unix') {
+        for (const handle of handles) configureListening(handle, config)
       }
     }
   }

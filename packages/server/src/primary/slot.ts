@@ -69,11 +69,6 @@ export class Slot {
     return this.#current
   }
 
-  /** Whether another worker serves, and this one is to take its place. */
-  isSuccessor(worker: WorkerProcess): boolean {
-    return this.#current !== undefined && this.#successor?.worker === worker
-  }
-
   /** Every process of the slot. */
   get workers(): readonly WorkerProcess[] {
     const first = this.#current === undefined ? [] : [this.#current]

@@ -83,11 +83,6 @@ export class Supervisor {
     return owner === undefined ? { ok: false, why: `there is no slot ${slot}` } : await owner.replace(why, generation)
   }
 
-  /** Whether another worker of its slot serves until this one does. */
-  isSuccessor(worker: WorkerProcess): boolean {
-    return this.#slots[worker.slot]?.isSuccessor(worker) === true
-  }
-
   /** The worker accepts connections. */
   serves(worker: WorkerProcess): void {
     this.#slots[worker.slot]?.serves(worker)

@@ -27,6 +27,10 @@ export interface WorkerObserver {
   /** Connections of these numbers ended. */
   onGone(worker: WorkerProcess, ids: readonly number[]): void
   onAsk(worker: WorkerProcess, asks: readonly Ask[]): void
+  /** It said which quota it goes by, and how many connections it has. */
+  onOpen(worker: WorkerProcess): void
+  /** So many sockets wait there for a place. */
+  onWant(worker: WorkerProcess, places: number): void
   /** It accepts from this socket of a slot. */
   onListening(worker: WorkerProcess, slot: number, listener: number): void
   /** It accepts no more from the sockets of a slot. */
@@ -171,10 +175,14 @@ export class WorkerProcess implements HandoffTarget {
         return observer.onUnlistened(this, message.slot)
       case 'room':
         return
+      case 'quota-taken':
+        this.quotaSequence = message.sequence
+        return observer.onOpen(this)
+      case 'want':
+        return observer.onWant(this, message.places)
       case 'snapshot':
         this.counters = message.counters
         this.refusals = message.refusals
-        this.quotaSequence = message.quotaSequence
         return observer.onSnapshot(this)
       case 'drained':
         this.counters = message.counters

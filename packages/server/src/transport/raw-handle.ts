@@ -173,15 +173,28 @@ export function takeRawConnections(
 export function configureListening(listening: unknown, settings: SocketSettings): boolean {
   if (process.platform !== 'linux' || !isConfigurable(listening)) return false
   const { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes } = settings
-  if (nodelay && listening.setNoDelay(true) !== 0) return false
-  if (keepaliveMs === 0) return true
+  // It may have had others before.
+  if (listening.setNoDelay(nodelay) !== 0) return false
+  if (keepaliveMs === 0) return listening.setKeepAlive(false, 0, 0, 0) === 0
   const [delayS, intervalS] = [keepaliveMs, keepaliveIntervalMs].map((ms) => Math.floor(ms / MS_PER_S))
   return listening.setKeepAlive(true, delayS ?? 0, intervalS ?? 0, keepaliveProbes) === 0
+}
+
+/** Lets so many connections wait in the kernel's queue from now on. */
+export function setBacklog(listening: unknown, backlog: number): void {
+  if (typeof listening === 'object' && listening !== null && 'listen' in listening && isFunction(listening.listen)) {
+    // listen() again, for which the system only changes the length of the queue.
+    Reflect.apply(listening.listen, listening, [backlog])
+  }
 }
 
 /** What `configureListening` is for, of a server that listens. */
 export function listeningHandleOf(server: Server): unknown {
   return Reflect.get(server, '_handle')
+}
+
+function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === 'function'
 }
 
 function isConfigurable(value: unknown): value is Pick<RawHandle, 'setNoDelay' | 'setKeepAlive'> {

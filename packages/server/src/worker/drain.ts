@@ -1,7 +1,7 @@
 /**
  * Owns the end of a worker: GOAWAY to everyone, each connection its moment, a deadline for those that are left.
  * Must not know: why the worker stops.
- * Invariant: `onDrained` is called once, when no connection is left.
+ * Invariant: `onDrained` is called once, when no connection is left, and nobody who may become one.
  */
 import { type Clock, encodeGoaway } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
@@ -37,6 +37,10 @@ export interface DrainParts {
   readonly random: () => number
   /** Asynchronous handlers whose answer is owed. */
   readonly callsInFlight: () => number
+  /** Sockets that are here and may still be let in. */
+  readonly guests: () => number
+  /** From now on none of those is. */
+  readonly dismissGuests: () => void
   readonly onDrained: (report: DrainReport) => void
 }
 
@@ -88,8 +92,13 @@ export class Drain {
     this.#check()
   }
 
+  /** To be called when somebody left who was not let in. */
+  guestLeft(): void {
+    this.#check()
+  }
+
   #check(): void {
-    if (this.#done || this.#parts.connections.size > 0) return
+    if (this.#done || this.#parts.connections.size > 0 || this.#parts.guests() > 0) return
     this.#done = true
     this.#cancelDeadline?.()
     const longestMs = this.#closed === 0 ? 0 : Math.round(this.#parts.clock.nowMs() - this.#beganMs)
@@ -119,7 +128,8 @@ export class Drain {
   }
 
   #force(): void {
-    const { connections, closing, callsInFlight } = this.#parts
+    const { connections, closing, callsInFlight, dismissGuests } = this.#parts
+    dismissGuests()
     this.#lost = callsInFlight()
     for (const connection of connections) {
       // One that only waits for the peer's FIN has ended well.

@@ -26,12 +26,13 @@ import { CloseLog } from './close-log.ts'
 import type { Connection } from './connection.ts'
 import { loadCollector, usedHeapBytes } from './collector.ts'
 import type { DrainOrder } from './drain.ts'
+import type { DrainReport } from './drain-report.ts'
 import { createFailureReport, createViewReport } from './failure-report.ts'
 import { Health } from './health.ts'
 import { createOverloadReport } from './overload-report.ts'
 import { GiveBack } from './give-back.ts'
 import { createHeaderReport } from './header-report.ts'
-import type { Guest } from './lobby.ts'
+import type { Guest } from './guest.ts'
 import { describeMirror } from './mirror/mirror-counters.ts'
 import { createMirrorReport } from './mirror/mirror-report.ts'
 import { Reception } from './reception.ts'
@@ -221,6 +222,8 @@ class Worker {
         return this.#reception.answered(message.verdicts)
       case 'quota':
         return this.#reception.useQuota(message.quota, message.sequence)
+      case 'full':
+        return this.#reception.full()
       case 'drain':
         return this.#drain(message)
       case 'start':
@@ -234,10 +237,10 @@ class Worker {
 
   #snapshot(): void {
     const { counters } = this.#shard
-    const { refusals, open, quotaSequence, sockets } = this.#reception
+    const { refusals, open, sockets } = this.#reception
     this.#descriptors.recount(sockets)
     this.health.look(this.#descriptors)
-    tell({ type: 'snapshot', counters, refusals, descriptorsFree: this.#reportFree(), open, quotaSequence })
+    tell({ type: 'snapshot', counters, refusals, descriptorsFree: this.#reportFree(), open })
     this.#giveBack.look()
   }
 
@@ -287,9 +290,11 @@ class Worker {
 
   #drain({ deadlineMs, rolling }: DrainOrder): void {
     this.#slots.unlistenAll()
-    this.#reception.close()
+    // While others serve on, whoever this worker has accepted is let in here: a connect must not fail for a reload.
     if (rolling) this.#arrivals.close()
-    this.#shard.drain({ deadlineMs, rolling }, (report) => {
+    else this.#reception.close()
+    const guests = { count: () => this.#reception.guests, dismiss: () => this.#reception.close() }
+    const onDrained = (report: DrainReport): void => {
       this.isDone = true
       const { counters } = this.#shard
       if (counters.mirror.sampled > 0) {
@@ -299,7 +304,8 @@ class Worker {
       const closes = namedCloses(counters.closes)
       this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')
       tell({ type: 'drained', counters, refusals: this.#reception.refusals, report }, () => process.exit(0))
-    })
+    }
+    this.#shard.drain({ deadlineMs, rolling }, onDrained, guests)
   }
 }
 

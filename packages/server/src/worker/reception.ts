@@ -19,7 +19,8 @@ import type { RawBinding, RawHandle } from '../transport/raw-handle.ts'
 import type { Connection } from './connection.ts'
 import { countAt } from './counters.ts'
 import { Departures } from './departures.ts'
-import { Guest, Lobby } from './lobby.ts'
+import { Guest } from './guest.ts'
+import { Lobby } from './lobby.ts'
 import type { Shard } from './shard.ts'
 
 export interface ReceptionParts {
@@ -44,10 +45,6 @@ export interface ReceptionParts {
 export class Reception {
   /** Sockets closed without having been served, by reason. */
   readonly refusals = createRefusals()
-  /** Of the quota that it goes by. */
-  quotaSequence = 0
-  /** Most sockets that this worker lets in when it accepts for itself. */
-  #quota = Infinity
   readonly #parts: ReceptionParts
   readonly #rules: AddressRules
   readonly #rate: ConnectionRate | undefined
@@ -86,9 +83,13 @@ export class Reception {
       documented: config.listen.map(({ scheme }) => scheme === 'tls'),
       refusals: this.refusals,
       tellAsks: (asks) => tell({ type: 'ask', asks }),
+      open: () => this.open,
+      want: (places) => tell({ type: 'want', places, open: this.open }),
+      // The primary has asked for a token already where it has accepted.
+      onSeated: ({ ticket }) => (ticket === 0 ? this.#rateRefusal() : undefined),
       later,
       onAdmitted: (guest) => this.#admitted(guest),
-      onLeft: () => this.#departures.left(),
+      onLeft: (guest) => this.#left(guest),
       onCountedLate: (id) => this.#departures.leftAs(id),
       onBadHeader: parts.onBadHeader,
     })
@@ -101,12 +102,21 @@ export class Reception {
 
   /** Sockets that are served or soon will be, and that the primary knows to be here. */
   get open(): number {
-    return this.#parts.shard.counters.connectionsOpen + this.#lobby.size - this.#parts.untold()
+    const open = this.#parts.shard.counters.connectionsOpen + this.#lobby.seated
+    // Where there are quotas who comes from the primary takes a place only when it is told of.
+    return this.#lobby.isLimited ? open : open - this.#parts.untold()
   }
 
-  /** Takes a socket that the primary sent, unread: see `open`. */
+  /** Sockets that are here, and not served yet. */
+  get guests(): number {
+    return this.#lobby.size
+  }
+
+  /** Takes a socket that the primary sent, unread: see `begin`. */
   adopt(socket: RawHandle | Socket, { listener, proxied, sequence }: SocketTicket): Connection | Guest {
-    if (proxied) return this.#lobby.enterProxied(socket, listener)
+    const newcomer = { socket, listener, ticket: sequence }
+    if (proxied) return this.#lobby.enterProxied(newcomer)
+    if (this.#lobby.isLimited) return this.#lobby.enter(newcomer)
     const connection = this.#parts.shard.adopt(socket, listener)
     this.#departures.opened(connection, sequence)
     return connection
@@ -132,28 +142,35 @@ export class Reception {
     const plain = address === undefined ? undefined : plainAddress(address)
     const isProxy = plain !== undefined && plain !== '' && this.#rules.isProxy(plain)
     const reason = this.#refusalOf(plain, isProxy)
+    const isAsked = this.#countsAddresses && plain !== undefined && plain !== ''
     if (reason !== undefined) {
       countAt(this.refusals, reason)
       this.#farewell.say(socket, reason, this.#speaks[listener] === true)
-    } else if (isProxy) this.#lobby.begin(this.#lobby.enterProxied(socket, listener))
-    else if (this.#countsAddresses && plain !== undefined && plain !== '') {
-      this.#lobby.begin(this.#lobby.enter(socket, listener, plain))
-    } else this.#parts.shard.open(this.#parts.shard.adopt(socket, listener))
+    } else if (isProxy) this.#lobby.begin(this.#lobby.enterProxied({ socket, listener }))
+    else if (isAsked) this.#lobby.begin(this.#lobby.enter({ socket, listener }, plain))
+    else if (!this.#lobby.hasPlace) this.#lobby.begin(this.#lobby.enter({ socket, listener }))
+    else this.#parts.shard.open(this.#parts.shard.adopt(socket, listener))
   }
 
   answered(verdicts: readonly Verdict[]): void {
     this.#lobby.answered(verdicts)
   }
 
-  /** The primary has given it another part of what there may be. */
-  useQuota(quota: number, sequence: number): void {
-    this.#quota = quota
-    this.quotaSequence = sequence
+  /** The primary has given it another part of what there may be. @param quota null where there is no total */
+  useQuota(quota: number | null, sequence: number): void {
+    this.#lobby.useQuota(quota ?? Infinity)
+    this.#parts.tell({ type: 'quota-taken', sequence, open: this.open })
+  }
+
+  /** All places of all workers are taken. */
+  full(): void {
+    this.#lobby.full()
   }
 
   /** A connection is gone. */
   closed(connection: Connection): void {
     this.#departures.closed(connection)
+    this.#lobby.placeFreed()
   }
 
   /** The worker drains: nobody is let in any more. */
@@ -162,22 +179,34 @@ export class Reception {
   }
 
   #refusalOf(address: string | undefined, isProxy: boolean): number | undefined {
-    const { hasRoom, shard, clock } = this.#parts
+    const { hasRoom, shard, config } = this.#parts
     if (address === undefined) return Refusal.PEER_GONE
     if (!isProxy && address !== '' && !this.#rules.isAllowed(address)) return Refusal.DENIED
     // A client is told at once rather than left in a queue that is served only when somebody else leaves: it can go to
     // another machine. And what is accepted cannot wake this loop again.
     if (!hasRoom()) return Refusal.NO_DESCRIPTORS
     if (shard.counters.overload > 0) return Refusal.OVERLOADED
-    if (this.open >= this.#quota) return Refusal.MAX_CONNECTIONS
-    return this.#rate?.take(clock.nowMs()) === false ? Refusal.RATE : undefined
+    // Who has to wait for a place takes a token when it has one.
+    if (this.#lobby.hasPlace) return this.#rateRefusal()
+    return this.#lobby.waiting < config.handoffQueue ? undefined : Refusal.QUEUE_FULL
+  }
+
+  #rateRefusal(): number | undefined {
+    return this.#rate?.take(this.#parts.clock.nowMs()) === false ? Refusal.RATE : undefined
+  }
+
+  /** It was not admitted. */
+  #left({ ticket }: Guest): void {
+    if (ticket > 0 && this.#countsAddresses) this.#departures.leftAs(ticket)
+    else this.#departures.left()
+    this.#parts.shard.guestLeft()
   }
 
   #admitted(guest: Guest): void {
     const { shard } = this.#parts
     const connection = shard.adopt(guest.socket, guest.listener, guest.client)
     guest.connection = connection
-    this.#departures.opened(connection, guest.id)
+    this.#departures.opened(connection, guest.id === 0 ? guest.ticket : guest.id)
     shard.open(connection)
   }
 

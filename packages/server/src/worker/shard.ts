@@ -84,6 +84,14 @@ export interface ShardOptions {
   readonly onOverload?: (level: number, signals: OverloadSignals) => void
 }
 
+/** Sockets that may become connections during a drain. */
+interface Guests {
+  readonly count: () => number
+  readonly dismiss: () => void
+}
+
+const NO_GUESTS: Guests = { count: () => 0, dismiss: ignore }
+
 export class Shard {
   readonly counters: Counters = createCounters()
   readonly connections = new Set<Connection>()
@@ -204,7 +212,7 @@ export class Shard {
   }
 
   /** Tells everyone to leave; `onDrained` is told what it came to. */
-  drain(order: DrainOrder, onDrained: (report: DrainReport) => void): void {
+  drain(order: DrainOrder, onDrained: (report: DrainReport) => void, guests: Guests = NO_GUESTS): void {
     if (this.#drain !== undefined) return
     const { clock, random } = this.#options
     this.#drain = new Drain({
@@ -215,9 +223,16 @@ export class Shard {
       clock,
       random,
       callsInFlight: () => this.counters.callsInFlight,
+      guests: guests.count,
+      dismissGuests: guests.dismiss,
       onDrained,
     })
     this.#drain.begin(order)
+  }
+
+  /** Somebody left who might have become a connection. */
+  guestLeft(): void {
+    this.#drain?.guestLeft()
   }
 
   #createHandshakes(closing: Closing, wheel: WheelClock): Handshakes {

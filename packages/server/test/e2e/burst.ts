@@ -1,9 +1,11 @@
 /** Owns many clients at once, for tests of accepting: each sends one frame and learns what becomes of it. */
 import { connect, type Socket } from 'node:net'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { encodeFrame, KIND_CONTROL } from '@shardwire/protocol'
+import { encodeFrame, FRAME_OVERHEAD_BYTES, KIND_CONTROL } from '@shardwire/protocol'
 import * as frames from './frames.ts'
 
+/** The header and the length. */
+const HEADER_BYTES = 6
 const FRAME = encodeFrame(frames.message(frames.ROUTE_ECHO, 'x'))
 
 export interface Outcomes {
@@ -40,6 +42,11 @@ function kindOf(chunk: Buffer): number {
   return ((chunk[0] ?? 0) >> 4) & 7
 }
 
+/** Of the frame that begins here; without an end while its length is not there. */
+function bytesOf(chunk: Buffer): number {
+  return chunk.length < HEADER_BYTES ? Infinity : chunk.readUInt32BE(2) + FRAME_OVERHEAD_BYTES
+}
+
 /** One client, what became of it, and its end if it is over. */
 function outcomeOf(socket: Socket): Promise<'served' | 'closed' | 'sent away' | 'refused'> {
   return new Promise((resolve) => {
@@ -48,15 +55,15 @@ function outcomeOf(socket: Socket): Promise<'served' | 'closed' | 'sent away' | 
       outcome = 'closed'
       socket.write(FRAME)
     })
-    let bytes = 0
+    let received: Buffer = Buffer.alloc(0)
     socket.on('data', (chunk: Buffer) => {
-      // Anything else is the ERROR of a refusal, or the GOAWAY of a drain; the close follows.
-      if (bytes === 0 && chunk[0] !== FRAME[0]) {
-        if (kindOf(chunk) === KIND_CONTROL) outcome = 'sent away'
-        return
+      received = Buffer.concat([received, chunk])
+      // Behind the GOAWAY of a drain the answer may come all the same. Else it is the ERROR of a refusal.
+      while (kindOf(received) === KIND_CONTROL && received.length >= bytesOf(received)) {
+        outcome = 'sent away'
+        received = received.subarray(bytesOf(received))
       }
-      bytes += chunk.length
-      if (bytes >= FRAME.length) resolve('served')
+      if (received.length >= FRAME.length && received[0] === FRAME[0]) resolve('served')
     })
     socket.on('end', () => socket.destroy())
     // 'close' follows.

@@ -1,5 +1,8 @@
 /** Owns the end-to-end tests of who is let in: limits, lists, and what those that are refused are told. */
 import { ERROR_TABLE, type ShardwireError, TOO_MANY_CONNECTIONS } from '@shardwire/protocol'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Daemon, eventually, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { burst, endAll, socketsOf } from './burst.ts'
@@ -76,25 +79,36 @@ describe('SHARDWIRE_MAX_CONNECTIONS', () => {
     await stopped(daemon)
   })
 
-  it('is never passed with reuseport, where workers have parts of it that move to where connections are', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_ACCEPT: 'reuseport', SHARDWIRE_MAX_CONNECTIONS: '20' })
-    const { served: first, closed } = await burst(daemon.port, 200)
-    const served = [...first]
-    expect(served.length + closed).toBe(200)
-    expect(served.length).toBeLessThanOrEqual(20)
-    // However the kernel spreads them, all parts are used in the end.
-    const more = await eventually(
-      async () => {
-        const next = await burst(daemon.port, 20)
-        served.push(...next.served)
-        expect(served.length).toBeLessThanOrEqual(20)
-        return served.length === 20
-      },
-      () => `${served.length} of 20 are served`,
-    )
-    expect(more).toBe(true)
-    await endAll(served)
+  it('is exact with reuseport too: however the kernel spreads them all places are used, and no more', async () => {
+    const settings = { SHARDWIRE_ACCEPT: 'reuseport', SHARDWIRE_MAX_CONNECTIONS: '60', SHARDWIRE_WORKERS: '3' }
+    await using daemon = await startDaemon(settings)
+    const { served, closed } = await burst(daemon.port, 60)
+    const [first, ...others] = served
+    expect([served.length, closed]).toEqual([60, 0])
+    const more = await burst(daemon.port, 100)
+    expect([more.served.length, more.closed]).toEqual([0, 100])
+    expect((await refusal(daemon.port)).code).toBe(TOO_MANY_CONNECTIONS)
+    first?.destroy()
+    const next = await untilServed(daemon.port)
+    expect((await refusal(daemon.port)).code).toBe(TOO_MANY_CONNECTIONS)
+    await endAll([...others, next.socket])
     await stopped(daemon)
+  })
+
+  it('with reuseport goes for a Unix socket too, from which the primary accepts', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shardwire-door-'))
+    const path = join(folder, 'socket')
+    const settings = { SHARDWIRE_ACCEPT: 'reuseport', SHARDWIRE_MAX_CONNECTIONS: '4' }
+    await using daemon = await startDaemon({ ...settings, SHARDWIRE_LISTEN: `tcp://127.0.0.1:0,unix:${path}` })
+    const clients = await Promise.all([1, 2].map(() => RawClient.connect(daemon.port)))
+    clients.push(...(await Promise.all([1, 2].map(() => RawClient.connectPath(path)))))
+    expect(await Promise.all(clients.map(isServed))).not.toContain(false)
+    await using past = await RawClient.connectPath(path)
+    expect(frames.errorOf(await past.nextFrame()).code).toBe(TOO_MANY_CONNECTIONS)
+    expect((await refusal(daemon.port)).code).toBe(TOO_MANY_CONNECTIONS)
+    for (const client of clients) client.destroy()
+    await stopped(daemon)
+    await rm(folder, { recursive: true })
   })
 })
 

@@ -1,6 +1,7 @@
 import { encodeBody } from '@shardwire/protocol'
 import { connect } from '@shardwire/client'
 import { childrenOf, type Daemon, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,8 @@ const ROUTE_REJECTS = 3
 const ROUTE_HOLDS = 5
 const ROUTE_RELEASE = 6
 const ROUTE_VARIABLE = 10
+/** iproute2's look at the kernel's sockets. */
+const hasSs = spawnSync('ss', ['-V']).status === 0
 const MODES = ['handoff', 'reuseport'] as const
 
 let folder = ''
@@ -126,6 +129,26 @@ describe.each(MODES)('SIGHUP under load, by %s', (accept) => {
   )
 })
 
+describe('SIGHUP where workers have parts of SHARDWIRE_MAX_CONNECTIONS', () => {
+  it('refuses nobody while the total is not reached: who finds no place waits for one of another worker', async () => {
+    // Well above what may be known at a time: the burst that is leaving, and the one that comes.
+    const limits = { SHARDWIRE_ACCEPT: 'reuseport', SHARDWIRE_MAX_CONNECTIONS: '700', SHARDWIRE_WORKERS: '3' }
+    await using daemon = await start('', limits)
+    for (let round = 1; round <= 3; round++) {
+      const reloaded = hangUp(daemon, 'reloaded', round)
+      let isOver = false
+      void reloaded.then(() => (isOver = true))
+      while (!isOver) {
+        const { served, closed, sentAway, refusedByKernel } = await burst(daemon.port, 300)
+        expect([closed, sentAway, refusedByKernel]).toEqual([0, 0, 0])
+        await endAll(served)
+      }
+      await reloaded
+    }
+    expect(await stopsCleanly(daemon)).toMatchObject({ forced: 0, refused: 0 })
+  })
+})
+
 describe('SIGHUP', () => {
   it('reads the file again: variables, limits and log level are those of the new workers', async () => {
     await using daemon = await start('GREETING=old\nSHARDWIRE_MAX_IN_FLIGHT=5\n')
@@ -139,6 +162,51 @@ describe('SIGHUP', () => {
     await daemon.waitFor(named('worker-ready'))
     await stopsCleanly(daemon)
   })
+
+  it.each(MODES)('takes another SHARDWIRE_MAX_CONNECTIONS, more, fewer and none, by %s', async (accept) => {
+    const total = (count: number): string => `SHARDWIRE_MAX_CONNECTIONS=${count}\n`
+    await using daemon = await start(total(2), { SHARDWIRE_ACCEPT: accept, SHARDWIRE_SERVICE: '' })
+    const served = async (count: number): Promise<number> => {
+      const outcomes = await burst(daemon.port, count)
+      await endAll(outcomes.served)
+      return outcomes.served.length
+    }
+    expect(await served(9)).toBe(2)
+    for (const [index, [count, expected]] of (
+      [
+        [5, 5],
+        [1, 1],
+        [0, 9],
+        [3, 3],
+      ] as const
+    ).entries()) {
+      await writeSettings(total(count))
+      const record = await hangUp(daemon, 'reloaded', index + 1)
+      expect(record).toMatchObject({ changed: ['SHARDWIRE_MAX_CONNECTIONS'] })
+      expect(await served(9)).toBe(expected)
+    }
+    await stopsCleanly(daemon)
+  })
+
+  it.skipIf(!hasSs).each(MODES)(
+    'takes another backlog and keepalive for who comes from then on, by %s',
+    async (accept) => {
+      const lines = (keepaliveMs: number, backlog: number): string =>
+        `SHARDWIRE_KEEPALIVE_MS=${keepaliveMs}\nSHARDWIRE_BACKLOG=${backlog}\n`
+      await using daemon = await start(lines(900_000, 11), { SHARDWIRE_ACCEPT: accept })
+      const sockets = (state: string): string =>
+        execFileSync('ss', ['-tnoH', 'state', state, `sport = :${daemon.port}`], { encoding: 'utf8' })
+      expect(sockets('listening')).toMatch(/^0 +11 /)
+      await writeSettings(lines(30_000, 12))
+      await hangUp(daemon, 'reloaded')
+      await using client = await RawClient.connect(daemon.port)
+      await frames.greetServer(client)
+      expect(sockets('listening')).toMatch(/^0 +12 /)
+      expect(sockets('established')).toMatch(/timer:\(keepalive,(29|30)(\.\d+)?sec,/)
+      client.destroy()
+      await stopsCleanly(daemon)
+    },
+  )
 
   it('with a file that is wrong is refused with all reasons, and nothing changes', async () => {
     await using daemon = await start('GREETING=old\n')
@@ -159,10 +227,13 @@ describe('SIGHUP', () => {
 
   it('with what the primary holds changed is refused: needs a restart', async () => {
     await using daemon = await start('SHARDWIRE_WORKERS=2\n', { SHARDWIRE_WORKERS: '' })
-    await writeSettings('SHARDWIRE_WORKERS=3\nSHARDWIRE_BACKLOG=10\n')
+    await writeSettings('SHARDWIRE_WORKERS=3\nSHARDWIRE_TRANSPORT=socket\n')
     await hangUp(daemon, 'reload-refused')
     const { problems } = daemon.records.find(named('reload-refused')) ?? {}
-    const needs = ['SHARDWIRE_WORKERS is 3 now and was 2 at the start: needs a restart', 'SHARDWIRE_BACKLOG is 10 now']
+    const needs = [
+      'SHARDWIRE_WORKERS is 3 now and was 2 at the start: needs a restart',
+      'SHARDWIRE_TRANSPORT is socket now',
+    ]
     expect(problems).toEqual(expect.arrayContaining(needs.map((text): unknown => expect.stringContaining(text))))
     await stopsCleanly(daemon)
   })

@@ -19,11 +19,11 @@ import { type Accepted, peerOf, socketOf } from '../../transport/accepted.ts'
 import type { RawBinding } from '../../transport/raw-handle.ts'
 import { Handoff, type Refused } from '../handoff.ts'
 import type { HandoffTarget } from '../handoff-lane.ts'
-import { type Quota, type QuotaHolder, Quotas } from './quotas.ts'
+import { type QuotaHolder, Quotas } from './quotas.ts'
 
 /** A worker, as far as the door concerns it. */
 export interface Worker extends HandoffTarget, QuotaHolder {
-  tell(message: Extract<ToWorker, { type: 'quota' }>): void
+  tell(message: Extract<ToWorker, { type: 'quota' | 'full' }>): void
 }
 
 const BALANCE_INTERVAL_MS = 1000
@@ -48,12 +48,13 @@ export class Door {
   #rules: AddressRules
   #rate: ConnectionRate | undefined
   readonly #farewell: Farewell
-  readonly #connectionsMax: number
+  readonly #descriptorLimit: number
+  #connectionsMax: number
   readonly #speaks: readonly boolean[]
   readonly #table = new AddressTable<HandoffTarget>()
   /** Workers that may have connections, those that end among them. */
   readonly #workers = new Set<Worker>()
-  /** Undefined where the door itself sees every connection. */
+  /** Undefined where the door itself sees every connection. With no total they are without an end. */
   readonly #quotas: Quotas | undefined
   #balancedAtMs = -Infinity
 
@@ -63,10 +64,11 @@ export class Door {
     this.#config = config
     this.#rules = new AddressRules(config)
     this.#rate = rateOf(config)
+    this.#descriptorLimit = descriptorLimit
     this.#connectionsMax = connectionsMax(config, descriptorLimit)
     this.#speaks = config.listen.map(understandsErrors)
     this.#farewell = new Farewell(options)
-    if (config.accept === 'reuseport' && this.#connectionsMax !== Infinity) this.#quotas = this.#createQuotas()
+    if (config.accept === 'reuseport') this.#quotas = this.#createQuotas()
     const current = (): Config => this.#config
     this.handoff = new Handoff({
       clock,
@@ -90,11 +92,8 @@ export class Door {
     if (config.connectionRate !== this.#config.connectionRate) this.#rate = rateOf(config)
     this.#config = config
     this.#rules = new AddressRules(config)
-  }
-
-  /** Whether the worker may let somebody in: else all that it accepts itself it would refuse. */
-  letsIn(worker: Worker): boolean {
-    return this.#quotas === undefined || this.#quotas.hasPart(worker)
+    this.#connectionsMax = connectionsMax(config, this.#descriptorLimit)
+    this.#quotas?.useTotal(this.#connectionsMax)
   }
 
   /** Sockets that this process has open. */
@@ -139,9 +138,26 @@ export class Door {
     this.handoff.addTarget(worker)
   }
 
+  /** A worker is on its way out: who waits there is let in, and nobody else. */
+  workerLeaves(worker: Worker): void {
+    this.#quotas?.workerLeaves(worker)
+    this.handoff.retireTarget(worker)
+  }
+
+  /** Sockets wait at a worker that has used up its quota. */
+  want(worker: Worker, places: number): void {
+    this.#quotas?.want(worker, places)
+  }
+
+  /** A worker has said how many connections it has. */
+  heard(): void {
+    this.#quotas?.heard()
+  }
+
   /** Connections of a worker ended, by the number of their ticket or ask. */
   gone(worker: HandoffTarget, ids: readonly number[]): void {
     this.#table.gone(worker, ids)
+    this.#quotas?.heard()
   }
 
   /** A worker is gone, its connections with it, and every answer it sent has been read. */
@@ -162,16 +178,25 @@ export class Door {
   }
 
   #createQuotas(): Quotas {
-    const tell = (holder: QuotaHolder, quota: Quota): void => {
-      for (const worker of this.#workers) if (worker === holder) worker.tell({ type: 'quota', ...quota })
+    const tellTo = (holder: QuotaHolder, message: Parameters<Worker['tell']>[0]): void => {
+      for (const worker of this.#workers) if (worker === holder) worker.tell(message)
     }
-    return new Quotas({ total: this.#connectionsMax, workers: this.#config.workers, tell })
+    return new Quotas({
+      total: this.#connectionsMax,
+      clock: this.#clock,
+      // JSON has no Infinity.
+      tell: (holder, { quota, sequence }) =>
+        tellTo(holder, { type: 'quota', quota: quota === Infinity ? null : quota, sequence }),
+      tellFull: (holder) => tellTo(holder, { type: 'full' }),
+    })
   }
 
   /** A limit that what came meets, its address aside; a token is taken last, so that no other refusal costs one. */
   #refusalOf(group: string): number | undefined {
     const { maxConnectionsPerIp } = this.#config
-    if (this.#connectionsMax !== Infinity && this.open >= this.#connectionsMax) return Refusal.MAX_CONNECTIONS
+    // Where there are quotas the worker judges it, also of what comes from here.
+    const isCounted = this.#connectionsMax !== Infinity && this.#quotas === undefined
+    if (isCounted && this.open >= this.#connectionsMax) return Refusal.MAX_CONNECTIONS
     if (group !== '' && this.#table.count(group) >= maxConnectionsPerIp) return Refusal.PER_ADDRESS
     return this.#rate?.take(this.#clock.nowMs()) === false ? Refusal.RATE : undefined
   }

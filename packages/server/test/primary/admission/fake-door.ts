@@ -45,7 +45,7 @@ export class FakeWorker implements Worker {
   quotaSequence = 0
   shedsConnections = false
   readonly tickets: Ticket[] = []
-  readonly quotas: number[] = []
+  readonly told: Parameters<Worker['tell']>[0][] = []
   readonly disowned: number[] = []
 
   constructor(slot: number) {
@@ -57,8 +57,8 @@ export class FakeWorker implements Worker {
   disown(sequence: number): void {
     this.disowned.push(sequence)
   }
-  tell({ quota }: { readonly quota: number }): void {
-    this.quotas.push(quota)
+  tell(message: Parameters<Worker['tell']>[0]): void {
+    this.told.push(message)
   }
 }
 
