@@ -13,6 +13,7 @@ export {
 export { CLOSE_REASONS, type CloseReasonName } from './close-reason.ts'
 export type { ServiceLog } from './log.ts'
 export { type AnswerKind, type BodyKind, type RouteTypes, type RoutesOf } from '@shardwire/protocol'
+export { defineTask, type Task, type TaskContext, type TaskFunction } from './offload/task.ts'
 export { type BodyOptions, type Schema, type } from './service/body.ts'
 export { type ClientRoute, clientRoute } from './service/client-route.ts'
 export {
@@ -26,7 +27,7 @@ export {
 export type { Middleware, Next } from './service/middleware.ts'
 export { FORWARD, type Forward } from './service/forward.ts'
 export type { CallOptions, Request } from './service/request.ts'
-export { type Handler, route, type RouteDefinition, type RouteOptions } from './service/route.ts'
+export { type Handler, route, type OffloadOptions, type RouteDefinition, type RouteOptions } from './service/route.ts'
 export { defineService, type Service, type ServiceDefinition } from './service/service.ts'
 export type { TlsPeer } from './service/tls-peer.ts'
 export type { TraceContext } from './service/trace.ts'

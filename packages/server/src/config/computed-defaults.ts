@@ -34,6 +34,11 @@ export function heapShare(machine: Machine, above: ValuesAbove): number {
   return Math.min(HEAP_MB_DEFAULT_MAX, Math.max(HEAP_MB_MIN, share))
 }
 
+/** All threads together are as many as the cores, beside the workers' own: theirs is the lower priority. */
+export function offloadThreads({ cores }: Machine, above: ValuesAbove): number {
+  return Math.max(1, Math.min(1024, Math.floor(cores / Number(above['workers']))))
+}
+
 /** A burst of connects waits here rather than being refused; the other half is for the primary itself, and to spare. */
 export function handoffQueue({ descriptorLimit }: Machine): number {
   return Math.min(16_384, Math.max(64, Math.floor(descriptorLimit / 2)))

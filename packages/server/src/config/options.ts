@@ -11,9 +11,11 @@ import {
   handoffQueue,
   HEAP_MB_MIN,
   heapShare,
+  offloadThreads,
   possibleConnections,
 } from './computed-defaults.ts'
 import { listenAddresses, type ListenAddress } from './listen-address.ts'
+import { listenerKinds } from './listener-kinds.ts'
 import { mirrorAddress } from './mirror-address.ts'
 import { networks } from './networks.ts'
 import { computed, fixed, type Option, type OptionTable } from './option.ts'
@@ -25,27 +27,8 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const TIB = MIB * MIB
 const WORKERS_MAX = 1024
-/** What Linux takes: 32767 seconds for either time, 127 probes (MAX_TCP_KEEPIDLE, _KEEPINTVL, _KEEPCNT). */
-const KEEPALIVE_MS_MAX = 32_767_000
-const KEEPALIVE_PROBES_MAX = 127
-
 /** A deadline that cannot be turned off; beyond a day it bounds nothing. */
 const deadline = milliseconds({ min: 1, max: DAY_MS })
-
-/** Kinds that SHARDWIRE_LISTEN shares with the rows they stand in for. */
-const listenerKinds = {
-  // Below 10 ms the timer is coarser than the value.
-  heartbeatMs: milliseconds({ min: 10, max: DAY_MS, zero: 'off' }),
-  idleTimeoutMs: milliseconds({ min: 10, max: DAY_MS, zero: 'off' }),
-  // 1 KiB holds every control frame and error; above 256 MiB one frame is most of a worker's memory.
-  maxFrameBytes: bytes({ min: KIB, max: 256 * MIB }),
-  // Older kernels keep it in 16 bits.
-  backlog: count({ min: 1, max: 65_535 }),
-  nodelay: flag(),
-  keepaliveMs: milliseconds({ min: 1000, max: KEEPALIVE_MS_MAX, zero: 'off' }),
-  keepaliveIntervalMs: milliseconds({ min: 1000, max: KEEPALIVE_MS_MAX }),
-  keepaliveProbes: count({ min: 1, max: KEEPALIVE_PROBES_MAX }),
-}
 
 const DEFAULT_LISTEN: readonly ListenAddress[] = [
   { scheme: 'tcp', host: '127.0.0.1', port: 7400, codec: 'frame', own: {} },
@@ -403,6 +386,22 @@ export const OPTIONS = {
     fallback: fixed(65_536),
     meaning: 'Asynchronous handlers that run at once in a worker; one more request is answered OVERLOADED.',
     example: '10000',
+  },
+  offloadThreads: {
+    name: 'SHARDWIRE_OFFLOAD_THREADS',
+    kind: count({ min: 1, max: 1024 }),
+    fallback: computed('the cores divided by the workers, at least 1', offloadThreads),
+    meaning:
+      'Threads of a worker for routes that are offloaded, started when the first of them is called; a thread has a ' +
+      'heap of its own, up to SHARDWIRE_HEAP_MB.',
+    example: '2',
+  },
+  offloadQueue: {
+    name: 'SHARDWIRE_OFFLOAD_QUEUE',
+    kind: count({ min: 1, max: 1_048_576, zero: 'nothing waits' }),
+    fallback: fixed(1024),
+    meaning: 'Requests of a worker that wait for a thread; one more is answered OVERLOADED without having run.',
+    example: '64',
   },
   drainTimeoutMs: {
     name: 'SHARDWIRE_DRAIN_TIMEOUT_MS',

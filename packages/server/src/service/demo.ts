@@ -3,7 +3,8 @@
  * Must not know: connections.
  * Invariant: its routes, numbers and bodies are those of docs/protocol.md.
  */
-import { BAD_BODY, type Clock, NOT_IMPLEMENTED, ShardwireError } from '@shardwire/protocol'
+import { BAD_BODY, type Clock, ShardwireError } from '@shardwire/protocol'
+import { digest } from './demo-tasks.ts'
 import type { Request } from './request.ts'
 import { route } from './route.ts'
 import { defineService, type Service } from './service.ts'
@@ -17,7 +18,7 @@ export function createDemoService(clock: Clock): Service {
     routes: {
       echo: route(1, { body: 'bytes' }, (request) => request.forward()),
       greet: route(2, {}, (request) => greet(request, clock)),
-      digest: route(3, { body: 'bytes' }, digest),
+      digest: route(3, { body: 'bytes', offload: digest }),
       sleep: route(4, {}, (request) => sleep(request, clock)),
       fail: route(5, { body: 'none' }, fail),
     },
@@ -28,10 +29,6 @@ function greet(request: Request, clock: Clock): unknown {
   const { uid, val } = fieldsOf(request.body)
   if (typeof val !== 'string') throw badBody('val', 'a string', val)
   return { uid: uid ?? null, val: `server: hello, ${val}`, ts: new Date(clock.wallMs()).toISOString() }
-}
-
-function digest(): never {
-  throw new ShardwireError(NOT_IMPLEMENTED, 'digest needs the thread pool, which this version does not have')
 }
 
 function sleep(request: Request, clock: Clock): Promise<void> {

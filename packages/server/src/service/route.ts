@@ -4,6 +4,7 @@
  * Invariant: nothing is checked here: `defineService` does, for all routes at once.
  */
 import type { RouteTypes } from '@shardwire/protocol'
+import type { Task } from '../offload/task.ts'
 import type { AnswerKindOf, AnswerOf, BodyKindOf, BodyOf, BodyOptions, InputOf, ResultOf } from './body.ts'
 import type { Middleware } from './middleware.ts'
 import { type Place, placeOfCaller } from './place.ts'
@@ -16,7 +17,8 @@ import type { Request } from './request.ts'
  */
 export type Handler<Body = unknown, Result = unknown> = (request: Request<Body>) => Result
 
-export interface RouteOptions extends BodyOptions {
+/** What every route may say. */
+export interface CommonOptions extends BodyOptions {
   /** Deadline of the handler in milliseconds, above 0; SHARDWIRE_REQUEST_TIMEOUT_MS unless set. */
   readonly timeoutMs?: number
   /** Asynchronous handlers of this route that run at once in a worker; one more request is OVERLOADED. */
@@ -25,13 +27,24 @@ export interface RouteOptions extends BodyOptions {
   readonly middleware?: readonly Middleware[]
 }
 
+/** Options of a route that has a handler. */
+export interface RouteOptions extends CommonOptions {
+  readonly offload?: undefined
+}
+
+/** Options of a route that runs in a thread. */
+export interface OffloadOptions<Body = never, Result = unknown> extends CommonOptions {
+  /** What a thread of the worker's pool runs in place of a handler: see `defineTask`. */
+  readonly offload: Task<Body, Result>
+}
+
 /** What `route` returns. */
 export interface RouteDefinition<Types extends RouteTypes = RouteTypes> {
   readonly '~types'?: Types | undefined
   readonly number: number
-  readonly options: RouteOptions
-  /** For any body: what really comes in is what the options say. */
-  readonly handler: Handler<never>
+  readonly options: RouteOptions | OffloadOptions
+  /** For any body: what really comes in is what the options say. Undefined where the route is offloaded. */
+  readonly handler: Handler<never> | undefined
   readonly place: Place
 }
 
@@ -40,6 +53,15 @@ export function route<const Number extends number, Result, Body = unknown>(
   number: Number,
   handler: Handler<Body, Result>,
 ): RouteDefinition<RouteTypesOf<Number, Record<never, never>, Result, Body>>
+export function route<
+  const Number extends number,
+  const Options extends CommonOptions,
+  Result extends ResultOf<Options>,
+  Body = unknown,
+>(
+  number: Number,
+  options: Options & OffloadOptions<BodyOf<Options, Body>, Result>,
+): RouteDefinition<RouteTypesOf<Number, Options, Result, Body>>
 export function route<
   const Number extends number,
   const Options extends RouteOptions,
@@ -52,12 +74,11 @@ export function route<
 ): RouteDefinition<RouteTypesOf<Number, Options, Result, Body>>
 export function route(
   number: number,
-  optionsOrHandler: RouteOptions | Handler<never>,
+  optionsOrHandler: RouteDefinition['options'] | Handler<never>,
   handler?: Handler<never>,
 ): RouteDefinition {
   const place = placeOfCaller(route)
-  if (typeof optionsOrHandler !== 'function')
-    return { number, options: optionsOrHandler, handler: handler as Handler<never>, place }
+  if (typeof optionsOrHandler !== 'function') return { number, options: optionsOrHandler, handler, place }
   return { number, options: {}, handler: optionsOrHandler, place }
 }
 

@@ -6,13 +6,14 @@
  */
 import { ROUTE_MAX } from '@shardwire/protocol'
 import { closestName } from '../config/closest-name.ts'
+import { isTask } from '../offload/task.ts'
 import { isSchema } from './body.ts'
 import { type Place, placeText } from './place.ts'
 
 type Loose = Readonly<Record<string, unknown>>
 
 const DEFINITION_KEYS = ['name', 'routes', 'middleware']
-const OPTION_KEYS = ['body', 'answer', 'timeoutMs', 'maxConcurrent', 'middleware']
+const OPTION_KEYS = ['body', 'answer', 'timeoutMs', 'maxConcurrent', 'middleware', 'offload']
 const BODY_KINDS = ['msgpack', 'bytes', 'none']
 const ANSWER_KINDS = ['msgpack', 'bytes']
 
@@ -39,12 +40,16 @@ function routeFaults(name: string, defined: unknown): string[] {
   if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > ROUTE_MAX) {
     faults.push(`number ${shown(number)}; expected an integer from 1 to ${ROUTE_MAX}`)
   }
-  if (typeof handler !== 'function') faults.push(`a handler that is ${kindOf(handler)}; expected a function`)
+  const isOffloaded = isLoose(options) && options['offload'] !== undefined
+  if (isOffloaded && handler !== undefined) faults.push('both a handler and offload; expected one of them')
+  if (!isOffloaded && typeof handler !== 'function') {
+    faults.push(`a handler that is ${kindOf(handler)}; expected a function`)
+  }
   return faults.map((fault) => `route ${name} has ${fault}${at}`)
 }
 
 function optionFaults(options: Loose): string[] {
-  const { body, answer, timeoutMs, maxConcurrent, middleware } = options
+  const { body, answer, timeoutMs, maxConcurrent, middleware, offload } = options
   const faults = unknownKeys(options, OPTION_KEYS, 'an option')
   if (body !== undefined && !isKind(body, BODY_KINDS)) {
     faults.push(`body ${shown(body)}; expected ${BODY_KINDS.join(', ')} or a schema`)
@@ -57,6 +62,9 @@ function optionFaults(options: Loose): string[] {
   }
   if (maxConcurrent !== undefined && !(Number.isInteger(maxConcurrent) && Number(maxConcurrent) > 0)) {
     faults.push(`maxConcurrent ${shown(maxConcurrent)}; expected a whole number above 0`)
+  }
+  if (offload !== undefined && !isTask(offload)) {
+    faults.push(`offload ${shown(offload)}; expected what defineTask(import.meta, …) returns`)
   }
   return [...faults, ...middlewareFaults(middleware)]
 }

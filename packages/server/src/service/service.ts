@@ -5,8 +5,10 @@
  * function, no option that is none.
  */
 import type { AnswerKind, BodyKind, TypedService } from '@shardwire/protocol'
+import type { Task } from '../offload/task.ts'
 import { checkingSchema, isSchema, type Schema } from './body.ts'
 import type { Middleware } from './middleware.ts'
+import type { Request } from './request.ts'
 import type { Handler, RouteDefinition } from './route.ts'
 import { definitionFaults } from './service-faults.ts'
 
@@ -23,6 +25,8 @@ export interface Route {
   readonly timeoutMs: number | undefined
   readonly maxConcurrent: number | undefined
   readonly middleware: readonly Middleware[]
+  /** What a thread runs in place of the handler. */
+  readonly offload: Task | undefined
   readonly handler: Handler<never>
 }
 
@@ -68,7 +72,7 @@ export function isService(value: unknown): value is Service {
 }
 
 function completeRoute(name: string, { number, options, handler }: RouteDefinition): Route {
-  const { timeoutMs, maxConcurrent, middleware = [] } = options
+  const { timeoutMs, maxConcurrent, middleware = [], offload } = options
   const body = kindOf(options.body, 'msgpack')
   return {
     number,
@@ -80,8 +84,14 @@ function completeRoute(name: string, { number, options, handler }: RouteDefiniti
     timeoutMs,
     maxConcurrent,
     middleware,
-    handler,
+    offload,
+    handler: handler ?? withoutThreads,
   }
+}
+
+/** Stands where an offloaded route has no handler, until the worker puts one there that has threads to ask. */
+function withoutThreads({ route }: Request): never {
+  throw new Error(`route ${route} is offloaded, and nothing here has threads`)
 }
 
 function kindOf<Kind extends BodyKind>(option: Kind | Schema | undefined, unset: Kind | 'msgpack'): Kind | 'msgpack' {

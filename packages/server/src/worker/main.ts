@@ -10,24 +10,23 @@ import type { Config } from '../config/load-config.ts'
 import { Descriptors, DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
 import { isMessage, type SocketTicket, type StartMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
+import type { OffloadPool } from '../offload/offload-pool.ts'
 import { systemRandom } from '../random.ts'
 import { type Accepted, socketOf } from '../transport/accepted.ts'
 import { openRawChannel } from '../transport/raw-channel.ts'
 import { isRawHandle, loadRawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import { asListening } from '../transport/raw-listener.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
-import { KeptViews } from '../service/kept-views.ts'
-import { watchViews } from '../service/lent-views.ts'
 import { loadService } from '../service/load-service.ts'
-import { compileService, type RunnableService } from '../service/compile.ts'
 import { SERVER_NAME } from '../version.ts'
 import { Arrivals } from './arrivals.ts'
 import { CloseLog } from './close-log.ts'
 import type { Connection } from './connection.ts'
 import { loadCollector, usedHeapBytes } from './collector.ts'
+import { createService } from './create-service.ts'
 import type { DrainOrder } from './drain.ts'
 import type { DrainReport } from './drain-report.ts'
-import { createFailureReport, createViewReport } from './failure-report.ts'
+import { createFailureReport } from './failure-report.ts'
 import { Health } from './health.ts'
 import { createOverloadReport } from './overload-report.ts'
 import { GiveBack } from './give-back.ts'
@@ -86,8 +85,8 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'worker', slot } })
   workerLog = log
   try {
-    const loaded = compileService(await loadService(config.service, systemClock))
-    const service = config.debugViews ? debugged(loaded, log) : loaded
+    const parts = { config, clock: systemClock, random: systemRandom, log }
+    const { service, pool } = await createService(await loadService(config.service, systemClock), parts)
     const shard = new Shard({
       identity: { slot, epoch },
       config,
@@ -107,7 +106,7 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
       onOverload: createOverloadReport(log),
       mirrorReport: createMirrorReport(log, systemClock, config.mirror),
     })
-    worker = new Worker(shard, log, config)
+    worker = new Worker(shard, pool, log, config)
     stopPulse()
     const inline = rawChannel !== undefined && config.transport === 'auto'
     tell({ type: 'ready', inline, descriptorsFree: worker.descriptorsFree })
@@ -129,14 +128,9 @@ function primaryGone(): void {
   process.exit(1)
 }
 
-/** The service with SHARDWIRE_DEBUG_VIEWS. */
-function debugged(service: RunnableService, log: Logger): RunnableService {
-  const report = createViewReport(log, systemClock)
-  return watchViews(service, new KeptViews(systemClock, loadCollector(), report), report)
-}
-
 class Worker {
   readonly #shard: Shard
+  readonly #offload: OffloadPool
   readonly #log: Logger
   readonly #descriptors = new Descriptors(systemDescriptors)
   readonly #reception: Reception
@@ -149,9 +143,10 @@ class Worker {
   /** Whether the primary waits to be told of room. */
   #isShort = false
 
-  constructor(shard: Shard, log: Logger, config: Config) {
+  constructor(shard: Shard, offload: OffloadPool, log: Logger, config: Config) {
     const { transport, listen, heapMb } = config
     this.#shard = shard
+    this.#offload = offload
     this.#log = log
     this.#reception = new Reception({
       config,
@@ -300,6 +295,8 @@ class Worker {
       if (counters.mirror.sampled > 0) {
         this.#log.info({ event: 'mirror-totals', ...describeMirror(counters.mirror) }, 'what was mirrored')
       }
+      const { offered } = this.#offload.counters
+      if (offered > 0) this.#log.info({ event: 'offload-totals', ...this.#offload.counters }, 'what ran in threads')
       const { leasedBlocks } = this.#shard.pool
       const closes = namedCloses(counters.closes)
       this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')

@@ -50,6 +50,8 @@ describe('without any settings', () => {
       frameTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
       maxHandlers: 65_536,
+      offloadThreads: 1,
+      offloadQueue: 1024,
       drainTimeoutMs: 10_000,
       logLevel: 'info',
       logFormat: 'auto',

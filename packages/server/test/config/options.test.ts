@@ -74,6 +74,8 @@ it('the table has the options of this version, and no others', () => {
     'MIRROR',
     'MIRROR_PERCENT',
     'NODELAY',
+    'OFFLOAD_QUEUE',
+    'OFFLOAD_THREADS',
     'OVERLOAD_BUFFER_PERCENT',
     'OVERLOAD_DELAY_MS',
     'PLACEMENT',

@@ -125,10 +125,22 @@ describe('what fails', () => {
     const record = await daemon.waitFor(({ event }) => event === 'handler-failed')
     expect(JSON.stringify(record)).toContain('as it should')
   })
+})
 
-  it('digest is NOT_IMPLEMENTED until there is a thread pool', async () => {
+describe('digest', () => {
+  it('answers with scrypt of the body, and echo overtakes it', async () => {
     await using client = await RawClient.connect(daemon.port)
-    await client.sendFrames(frames.request(3, 1, 'x'))
-    expect(frames.errorOf(await client.nextFrame()).name).toBe('NOT_IMPLEMENTED')
+    await client.sendFrames(frames.request(3, 1, 'x'), frames.request(1, 2, 'quick'), frames.message(3, ''))
+    const answers = await client.frames(3)
+    expect(answers.map(({ kind, id }) => [kind, id])).toEqual([
+      [KIND_RESPONSE, 2],
+      [KIND_RESPONSE, 1],
+      [KIND_MESSAGE, 0],
+    ])
+    // From Python's hashlib.scrypt(b'x', salt=b'', n=2**14, r=8, p=1, dklen=32), and of b''.
+    expect(answers.slice(1).map(({ body }) => Buffer.from(body).toString('hex'))).toEqual([
+      '839397d6d112d585d17b195c586c3ce58eb1566c3bfbea76213e4427a8a7d537',
+      'd72c87d0f077c7766f2985dfab30e8955c373a13a1e93d315203939f542ff86e',
+    ])
   })
 })

@@ -24,7 +24,7 @@ const BODIES = [...vectors.validBodies, ...vectors.invalidBodies].map(bytesOf)
 const GREETING = protocol.encodeBody({ uid: 1, val: 'fuzz' })
 
 const KINDS = [0, 0, 0, 1, 1, 1, 2, 3, 4, 7]
-const ROUTES = [1, 1, 1, 2, 2, 3, 5, 0, 6, 4095]
+const ROUTES = [1, 1, 1, 2, 2, 5, 5, 0, 6, 4095]
 const OPCODES = [0, 0, 1, 2, 3, 4, 5, 63, 64, 4095]
 const BODY_BYTES = [0, 1, 3, 4, 5, 60, 61, 125, 126, 256, 1000, 4096, 20_000]
 const FRAMES_MAX = 10

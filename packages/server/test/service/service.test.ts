@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defineTask } from '../../src/offload/task.ts'
 import { route } from '../../src/service/route.ts'
 import { defineService } from '../../src/service/service.ts'
 
@@ -33,6 +34,8 @@ describe('defineService', () => {
           late: route(8, { timeoutMs: 0 }, nothing),
           odd: route(10, { body: 'json', answer: 'text' } as object, nothing),
           none: route(9, {}, 'no function' as never),
+          plain: route(11, { offload: nothing } as never),
+          both: route(12, { offload: defineTask(import.meta, nothing) } as object, nothing),
         },
       })
     expect(define).toThrow(TypeError)
@@ -42,6 +45,8 @@ describe('defineService', () => {
       /one \(.*service\.test\.ts:\d+:\d+\) and two \(.*service\.test\.ts:\d+:\d+\) both have number 7/,
       /late.*timeoutMs 0/,
       /none.*of type string/,
+      /plain has offload of type function; expected what defineTask/,
+      /both has both a handler and offload/,
       /odd has body "json"/,
       /odd has answer "text"/,
     ]) {

@@ -1,0 +1,74 @@
+/**
+ * Owns the handlers of routes that are offloaded: a request to the pool, and what comes of it back.
+ * Must not know: threads, connections.
+ * Invariant: memory that a request was lent never leaves this thread: a body goes as a copy that is made when it goes,
+ * of the copy that the request has by then.
+ */
+import { type Clock, ShardwireError } from '@shardwire/protocol'
+import type { Request } from '../service/request.ts'
+import type { Handler } from '../service/route.ts'
+import type { Route, Service } from '../service/service.ts'
+import type { Outcome } from './messages.ts'
+import type { Job, OffloadPool } from './offload-pool.ts'
+import { locate, type TaskPlace } from './task.ts'
+
+export interface OffloadOptions {
+  readonly pool: OffloadPool
+  readonly clock: Clock
+}
+
+/** The same service, its offloaded routes on the pool. @throws Error that lists every task that no thread could find */
+export async function offloadRoutes(service: Service, options: OffloadOptions): Promise<Service> {
+  const faults: string[] = []
+  const placed = async (route: Route): Promise<Route> => {
+    if (route.offload === undefined) return route
+    try {
+      return { ...route, handler: createHandler(route, await locate(route.offload), options) }
+    } catch (error) {
+      faults.push(`route ${route.name}: ${error instanceof Error ? error.message : String(error)}`)
+      return route
+    }
+  }
+  const routes = await Promise.all(service.routes.map(placed))
+  if (faults.length > 0) throw new Error(`service ${service.name}:\n  ${faults.join('\n  ')}`)
+  return { ...service, routes }
+}
+
+function createHandler(route: Route, place: TaskPlace, { pool, clock }: OffloadOptions): Handler {
+  const isBytes = route.body === 'bytes'
+  return (request: Request): Promise<unknown> => {
+    const { metadata, signal } = request
+    const deadlineAtMs = clock.nowMs() + request.deadlineMs
+    const assign: Job['assignment'] = (flag) => {
+      const common = { ...place, route: route.name, metadata, answer: route.answer, deadlineAtMs, flag }
+      if (!isBytes) return { assignment: { ...common, body: request.body }, transfer: [] }
+      // Never the request's own: middleware, and what it was wrapped in, may look at it again.
+      const body = new Uint8Array(request.bytes)
+      return { assignment: { ...common, body }, transfer: [body.buffer] }
+    }
+    return answerOf(route.name, pool.run({ assignment: assign, bytes: isBytes ? request.bytes.length : 0, signal }))
+  }
+}
+
+async function answerOf(route: string, running: Promise<Outcome>): Promise<unknown> {
+  const outcome = await running
+  switch (outcome.type) {
+    case 'bytes':
+    case 'value':
+      return outcome.value
+    case 'refused': {
+      const { code, message, retryAfterMs, details } = outcome
+      throw new ShardwireError(code, message, { retryAfterMs, details })
+    }
+    case 'failed':
+      throw failureOf(route, outcome)
+  }
+}
+
+/** As it was in the thread, for the log. */
+function failureOf(route: string, { name, message, stack }: Extract<Outcome, { type: 'failed' }>): Error {
+  const error = new Error(message)
+  error.name = name
+  error.stack = stack ?? `${name}: ${message}\n    in the task of ${route}`
+  return error
+}
