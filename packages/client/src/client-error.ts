@@ -21,7 +21,8 @@ function row(meaning: string, retryable: boolean, handler: HandlerRan): ClientEr
 export const CLIENT_ERROR_TABLE = Object.freeze({
   INVALID_OPTION: row('an option or argument is out of its range', false, 'did not run'),
   CONNECT_FAILED: row('the name could not be resolved, or nobody took the connection', true, 'did not run'),
-  CONNECT_TIMEOUT: row('resolving, connecting and HELLO took longer than timeoutMs together', true, 'did not run'),
+  TLS_FAILED: row('one side refused the other: a certificate, a name, a version of TLS', false, 'did not run'),
+  CONNECT_TIMEOUT: row('resolving, connecting, TLS and HELLO took longer than timeoutMs together', true, 'did not run'),
   ABORTED: row('the AbortSignal of the call fired; its reason is the cause', false, 'may have run'),
   REQUEST_TIMEOUT: row('no answer came within timeoutMs', true, 'may have run'),
   CONNECTION_LOST: row('the connection ended while it was in use', true, 'may have run'),
@@ -42,13 +43,27 @@ export const CLIENT_ERROR_TABLE = Object.freeze({
 export type ClientErrorCode = keyof typeof CLIENT_ERROR_TABLE
 
 /** What was under way when an attempt to connect failed. */
-export type ConnectPhase = 'resolve' | 'connect' | 'hello'
+export type ConnectPhase = 'resolve' | 'connect' | 'tls' | 'hello'
+
+export interface PhaseTime {
+  readonly phase: ConnectPhase
+  readonly tookMs: number
+}
+
+/** An address that did not take the connection. */
+export interface DialTry {
+  readonly address: string
+  readonly tookMs: number
+  readonly error: Error
+}
 
 export interface ClientErrorExtras {
   readonly cause?: unknown
-  /** `host:port`. */
+  /** `host:port`, or the path of a Unix socket. */
   readonly target?: string | undefined
   readonly phase?: ConnectPhase | undefined
+  readonly phases?: readonly PhaseTime[] | undefined
+  readonly tries?: readonly DialTry[] | undefined
   readonly requestsInFlight?: number | undefined
   readonly bytesUnsent?: number | undefined
 }
@@ -58,10 +73,14 @@ export class ClientError extends Error {
   readonly code: ClientErrorCode
   readonly retryable: boolean
   readonly handler: HandlerRan
-  /** `host:port`, where the error is about a connection. */
+  /** `host:port` or the path of a Unix socket, where the error is about a connection. */
   readonly target: string | undefined
-  /** For CONNECT_FAILED, CONNECT_TIMEOUT and ABORTED of an attempt to connect. */
+  /** The phase in which an attempt to connect ended. */
   readonly phase: ConnectPhase | undefined
+  /** How long each phase of that attempt took, in order; the last is the one that failed. */
+  readonly phases: readonly PhaseTime[] | undefined
+  /** The addresses that did not take the connection, in the order in which they said so. */
+  readonly tries: readonly DialTry[] | undefined
   /** Requests that failed together with the connection, where it was one that failed. */
   readonly requestsInFlight: number | undefined
   /** Bytes that the kernel had not taken yet, where a connection failed. */
@@ -74,6 +93,8 @@ export class ClientError extends Error {
     this.handler = CLIENT_ERROR_TABLE[code].handler
     this.target = extras.target
     this.phase = extras.phase
+    this.phases = extras.phases
+    this.tries = extras.tries
     this.requestsInFlight = extras.requestsInFlight
     this.bytesUnsent = extras.bytesUnsent
   }

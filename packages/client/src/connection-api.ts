@@ -4,7 +4,8 @@
  * Invariant: no type of the implementation shows here, so that a pool can offer the same.
  */
 import type { Goaway, Metadata, MetadataFields, ShardwireError, Welcome } from '@shardwire/protocol'
-import type { ClientError } from './client-error.ts'
+import type { ClientError, DialTry, PhaseTime } from './client-error.ts'
+import type { TlsReport } from './tls/handshake.ts'
 
 /** A one-way frame from the server. */
 export interface Message {
@@ -91,9 +92,22 @@ export interface ConnectionStats {
   readonly bytesUnsent: number
 }
 
+/** How a connection came about. */
+export interface DialReport {
+  /** `address:port` of the other end, or the path of its Unix socket. */
+  readonly address: string
+  /** How long each phase took, in order. */
+  readonly phases: readonly PhaseTime[]
+  /** The addresses that failed before. */
+  readonly tries: readonly DialTry[]
+  /** Undefined where there is no TLS. */
+  readonly tls: TlsReport | undefined
+}
+
 export interface Connection extends AsyncDisposable {
-  /** `host:port`. */
+  /** `host:port`, or the path of a Unix socket. */
   readonly target: string
+  readonly dialed: DialReport
   /** The server's answer to HELLO; undefined where none was sent. */
   readonly welcome: Welcome | undefined
   /** The last GOAWAY. */

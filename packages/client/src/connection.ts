@@ -21,18 +21,19 @@ import {
   ShardwireError,
 } from '@shardwire/protocol'
 import type { MetadataFields, Welcome } from '@shardwire/protocol'
-import type { Socket } from 'node:net'
 import { ClientError } from './client-error.ts'
 import type {
   CloseInfo,
   Connection,
   ConnectionStats,
   ConnectionStatus,
+  DialReport,
   Message,
   PingOptions,
   RequestOptions,
   SendOptions,
 } from './connection-api.ts'
+import type { DialedSocket } from './dial/dial.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Inbound } from './inbound.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -65,8 +66,12 @@ export class ClientConnection implements Connection {
   #deadlineBlock: Uint8Array = NO_BYTES
   #deadlineBlockMs = 0
 
-  /** @param socket connected, allowHalfOpen, nothing read yet; belongs to the connection from here on */
-  constructor(socket: Socket, options: CompleteOptions) {
+  /** Completed by `connect`. */
+  dialed: DialReport
+
+  /** @param dialed connected, allowHalfOpen, nothing read yet; belongs to the connection from here on */
+  constructor({ socket, reads, address, tls }: DialedSocket, options: CompleteOptions) {
+    this.dialed = { address, tls, phases: [], tries: [] }
     this.#options = options
     this.#frameBytesMax = options.maxFrameBytes
     this.onMessage = options.listeners.onMessage
@@ -90,10 +95,10 @@ export class ClientConnection implements Connection {
     void this.#life.closed.then((info) => {
       this.#onClosed(info)
     })
-    socket.on('data', (chunk: Uint8Array) => {
+    reads.sink = (memory, bytes) => {
       heartbeat.heard()
-      inbound.feed(chunk)
-    })
+      inbound.feed(memory, bytes)
+    }
     // Until WELCOME the deadline of connecting holds.
     if (options.helloFrame === undefined) heartbeat.start()
   }

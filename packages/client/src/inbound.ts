@@ -35,16 +35,16 @@ export class Inbound {
     return this.#ring?.readableBytes ?? 0
   }
 
-  /** Takes what was read. The memory is not kept. */
-  feed(chunk: Uint8Array): void {
-    let at = this.#ring === undefined ? 0 : this.#feedRing(this.#ring, chunk)
-    while (at < chunk.length && !this.#isStopped) {
-      const status = this.#decoder.next(this.#stream, chunk, at, chunk.length)
+  /** Takes what was read, chunk[0, end). The memory is not kept. */
+  feed(chunk: Uint8Array, end = chunk.length): void {
+    let at = this.#ring === undefined ? 0 : this.#feedRing(this.#ring, chunk, end)
+    while (at < end && !this.#isStopped) {
+      const status = this.#decoder.next(this.#stream, chunk, at, end)
       if (status === DECODE_FRAME) {
         at = this.#decoder.frameEnd
         this.#sink.onFrame(this.#decoder, chunk)
       } else {
-        if (status === DECODE_NEED_MORE) this.#keepCut(chunk, at)
+        if (status === DECODE_NEED_MORE) this.#keepCut(chunk, at, end)
         else this.#broken()
         return
       }
@@ -58,13 +58,13 @@ export class Inbound {
   }
 
   /** Completes the cut frame. @returns the offset in `chunk` behind what it took */
-  #feedRing(ring: RingBuffer, chunk: Uint8Array): number {
+  #feedRing(ring: RingBuffer, chunk: Uint8Array, end: number): number {
     let at = 0
-    while (at < chunk.length) {
+    while (at < end) {
       const missing = this.#decoder.bytesNeeded - ring.readableBytes
-      const end = Math.min(chunk.length, at + missing)
-      ring.append(chunk, at, end)
-      at = end
+      const partEnd = Math.min(end, at + missing)
+      ring.append(chunk, at, partEnd)
+      at = partEnd
       const status = this.#decoder.next(this.#stream, ring.memory, ring.head, ring.tail)
       if (status === DECODE_FRAME) {
         this.#ring = undefined
@@ -73,16 +73,16 @@ export class Inbound {
       }
       if (status !== DECODE_NEED_MORE) {
         this.#broken()
-        return chunk.length
+        return end
       }
       this.#makeRoom(ring)
     }
     return at
   }
 
-  #keepCut(chunk: Uint8Array, at: number): void {
+  #keepCut(chunk: Uint8Array, at: number, end: number): void {
     const ring = new RingBuffer(allocateMemory(Math.max(RING_BYTES_MIN, this.#decoder.bytesNeeded)))
-    ring.append(chunk, at, chunk.length)
+    ring.append(chunk, at, end)
     this.#ring = ring
   }
 

@@ -1,6 +1,13 @@
 /** The public names of the client package; no logic. */
 export { CLIENT_ERROR_TABLE, ClientError } from './client-error.ts'
-export type { ClientErrorCode, ClientErrorExtras, ClientErrorRow, ConnectPhase } from './client-error.ts'
+export type {
+  ClientErrorCode,
+  ClientErrorExtras,
+  ClientErrorRow,
+  ConnectPhase,
+  DialTry,
+  PhaseTime,
+} from './client-error.ts'
 export { systemClock } from './clock.ts'
 export { connect } from './connect.ts'
 export type {
@@ -10,12 +17,18 @@ export type {
   ConnectionListeners,
   ConnectionStats,
   ConnectionStatus,
+  DialReport,
   Message,
   PingOptions,
   RequestOptions,
   SendOptions,
 } from './connection-api.ts'
-export type { ConnectOptions } from './options.ts'
+export type { ConnectionOptions, ConnectOptions, DialOptions, TcpTarget, UnixTarget } from './options.ts'
+export { LookupResolver, systemResolver } from './resolve/lookup-resolver.ts'
+export type { AddressFamily, Resolver } from './resolve/resolver.ts'
+export type { TlsReport } from './tls/handshake.ts'
+export { TlsClient } from './tls/tls-client.ts'
+export type { TlsOptions } from './tls/tls-options.ts'
 export { ShardwireError } from '@shardwire/protocol'
 export { Pool } from './pool/pool.ts'
 export type { AcquireOptions, PoolStats } from './pool/pool.ts'

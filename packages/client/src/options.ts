@@ -5,20 +5,62 @@
  */
 import { encodeHello, FRAME_BYTES_MAX_DEFAULT, FRAME_OVERHEAD_BYTES, PROTOCOL_VERSION } from '@shardwire/protocol'
 import type { Clock, Hello } from '@shardwire/protocol'
-import type { LookupFunction } from 'node:net'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { types } from 'node:util'
 import { ClientError } from './client-error.ts'
 import { systemClock } from './clock.ts'
 import type { ConnectionListeners } from './connection-api.ts'
+import { LookupResolver, systemResolver } from './resolve/lookup-resolver.ts'
+import type { Resolver } from './resolve/resolver.ts'
+import { TlsClient } from './tls/tls-client.ts'
+import type { TlsOptions } from './tls/tls-options.ts'
 
 /** How to connect. Times are in milliseconds, integers from 1 to 2147483647. */
-export interface ConnectOptions extends ConnectionListeners {
+export type ConnectOptions = ConnectionOptions & (TcpTarget | UnixTarget)
+
+export interface TcpTarget {
   /** Name or address. */
   readonly host: string
   /** 1 to 65535. */
   readonly port: number
-  /** For resolving, connecting and HELLO together; 5000. */
+  readonly path?: undefined
+}
+
+export interface UnixTarget {
+  /** Of a Unix socket. */
+  readonly path: string
+  readonly host?: undefined
+  readonly port?: undefined
+}
+
+/** How the way to the server is found and opened. */
+export interface DialOptions {
+  /** For resolving, connecting, TLS and HELLO together; 5000. */
   readonly timeoutMs?: number | undefined
+  /** Ends the attempt to connect; of no consequence once connected. */
+  readonly signal?: AbortSignal | undefined
+  /** How names become addresses: a `DnsResolver`, say; the system's way by default. Share one among connections. */
+  readonly resolver?: Resolver | undefined
+  /** As a resolver, a function like `dns.lookup`. */
+  readonly lookup?: LookupFunction | undefined
+  /** How long an address is tried alone before the next one is tried beside it; 250. */
+  readonly attemptDelayMs?: number | undefined
+  /** An address of this machine to connect from; only servers' addresses of its family are tried then. */
+  readonly localAddress?: string | undefined
+  /** 1 to 65535; any free one unless set. */
+  readonly localPort?: number | undefined
+  /** Idle time until TCP asks whether the other end is still there; 30000. 0 is never. */
+  readonly keepAliveMs?: number | undefined
+  /** Whether small packets leave at once; true. */
+  readonly noDelay?: boolean | undefined
+  /** True for TLS with what Node trusts; a `TlsClient` shares certificates and sessions among connections. */
+  readonly tls?: boolean | TlsOptions | TlsClient | undefined
+  /** Is given the socket once TCP is connected, before anything is sent; for options that are not here. */
+  readonly onSocket?: ((socket: Socket) => void) | undefined
+}
+
+/** All but where to. */
+export interface ConnectionOptions extends ConnectionListeners, DialOptions {
   /** How long a request waits for its answer unless it says otherwise; 3000. */
   readonly requestTimeoutMs?: number | undefined
   /** How long a closing connection waits for the server to take the rest and to send its FIN; 5000. */
@@ -31,8 +73,6 @@ export interface ConnectOptions extends ConnectionListeners {
   readonly highWaterBytes?: number | undefined
   /** Most bytes buffered for a server that does not read; 16777216. More is BACKLOG_FULL. */
   readonly maxBufferedBytes?: number | undefined
-  /** Idle time until TCP asks whether the other end is still there; 30000. 0 is never. */
-  readonly keepAliveMs?: number | undefined
   /** Silence of the server after which it is sent a PING, and time from one PING to the next; 5000. 0 is never. */
   readonly heartbeatMs?: number | undefined
   /** How long a PING goes unanswered until the connection is suspect; 3000. */
@@ -41,19 +81,15 @@ export interface ConnectOptions extends ConnectionListeners {
   readonly heartbeatMisses?: number | undefined
   /** What is said about the client, answered by `Connection.welcome`; false for saying nothing. */
   readonly hello?: false | Omit<Hello, 'protocol'> | undefined
-  /** Ends the attempt to connect; of no consequence once connected. */
-  readonly signal?: AbortSignal | undefined
   /** The system's by default. */
   readonly clock?: Clock | undefined
-  /** How a name is resolved; the system's way by default. */
-  readonly lookup?: LookupFunction | undefined
 }
 
 /** Options with nothing left open. */
-export interface CompleteOptions {
-  readonly host: string
-  readonly port: number
-  /** `host:port`, for messages. */
+export type CompleteOptions = CompleteConnectionOptions & (TcpTarget | UnixTarget)
+
+export interface CompleteConnectionOptions {
+  /** `host:port` or the path, for messages. */
   readonly target: string
   readonly timeoutMs: number
   readonly requestTimeoutMs: number
@@ -70,10 +106,17 @@ export interface CompleteOptions {
   readonly helloFrame: Uint8Array | undefined
   readonly signal: AbortSignal | undefined
   readonly clock: Clock
-  readonly lookup: LookupFunction | undefined
+  readonly resolver: Resolver
+  readonly attemptDelayMs: number
+  readonly localAddress: string | undefined
+  readonly localPort: number | undefined
+  readonly noDelay: boolean
+  readonly tls: TlsClient | undefined
+  readonly onSocket: ((socket: Socket) => void) | undefined
   readonly listeners: ConnectionListeners
 }
 
+const PORT_MAX = 65_535
 const HEARTBEAT_MISSES_MAX = 100
 /** Longest delay that the system's timers take. */
 const DELAY_MS_MAX = 0x7fff_ffff
@@ -84,12 +127,9 @@ const FRAME_BYTES_MAX = 0x4000_0000
 
 /** Fills in what is missing. Throws a ClientError INVALID_OPTION naming the option, its value and what is expected. */
 export function completeOptions(options: ConnectOptions): CompleteOptions {
-  const { host, port, signal, lookup, clock = systemClock } = options
-  if (typeof host !== 'string' || host === '') throw invalid('host', host, 'a name or an address')
+  const { signal, onSocket, localPort, noDelay = true, clock = systemClock } = options
   const complete: CompleteOptions = {
-    host,
-    port: integer('port', port, 1, 65_535),
-    target: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ...completeTarget(options),
     timeoutMs: checkDelayMs('timeoutMs', options.timeoutMs ?? 5000),
     requestTimeoutMs: checkDelayMs('requestTimeoutMs', options.requestTimeoutMs ?? 3000),
     closeTimeoutMs: checkDelayMs('closeTimeoutMs', options.closeTimeoutMs ?? 5000),
@@ -104,7 +144,13 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     helloFrame: helloFrame(options.hello ?? {}),
     signal,
     clock,
-    lookup,
+    resolver: resolverOf(options),
+    attemptDelayMs: checkDelayMs('attemptDelayMs', options.attemptDelayMs ?? 250),
+    localAddress: checkLocalAddress(options.localAddress),
+    localPort: localPort === undefined ? undefined : integer('localPort', localPort, 1, PORT_MAX),
+    noDelay,
+    tls: tlsOf(options.tls),
+    onSocket,
     listeners: options,
   }
   checkPairs(complete)
@@ -136,6 +182,36 @@ export function checkBody(body: unknown): void {
 
 function checkFrameBytesMax(bytes: number): number {
   return integer('maxFrameBytes', bytes, FRAME_BYTES_MAX_LEAST, FRAME_BYTES_MAX)
+}
+
+function completeTarget(options: ConnectOptions): (TcpTarget | UnixTarget) & { readonly target: string } {
+  const { host, port, path } = options
+  if (path !== undefined) {
+    if (typeof path !== 'string' || path === '') throw invalid('path', path, 'the path of a Unix socket')
+    if (host !== undefined) throw new ClientError('INVALID_OPTION', 'expected a host and a port, or a path; got both')
+    return { path, target: path }
+  }
+  if (typeof host !== 'string' || host === '') throw invalid('host', host, 'a name or an address')
+  const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  return { host, port: integer('port', port, 1, PORT_MAX), target }
+}
+
+function resolverOf({ resolver, lookup }: DialOptions): Resolver {
+  if (resolver !== undefined && lookup !== undefined) {
+    throw new ClientError('INVALID_OPTION', 'expected a resolver or a lookup; got both')
+  }
+  return resolver ?? (lookup === undefined ? systemResolver : new LookupResolver(lookup))
+}
+
+function checkLocalAddress(address: string | undefined): string | undefined {
+  if (address === undefined || isIP(address) !== 0) return address
+  throw invalid('localAddress', address, 'an IPv4 or IPv6 address of this machine')
+}
+
+function tlsOf(tls: DialOptions['tls']): TlsClient | undefined {
+  if (tls === undefined || tls === false) return undefined
+  if (tls instanceof TlsClient) return tls
+  return new TlsClient(tls === true ? {} : tls)
 }
 
 function checkPairs(options: CompleteOptions): void {

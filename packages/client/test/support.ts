@@ -17,7 +17,7 @@ import type { Frame, Goaway, Metadata, Welcome } from '@shardwire/protocol'
 import { FakeClock, ScriptedPeer } from '@shardwire/testkit'
 import type { PeerConnection, ReceivedFrame, Script } from '@shardwire/testkit'
 import { connect } from '../src/index.ts'
-import type { ConnectOptions, Connection } from '../src/index.ts'
+import type { Connection, ConnectionOptions } from '../src/index.ts'
 
 export const WELCOME: Welcome = {
   protocol: 1,
@@ -39,7 +39,7 @@ export interface Bench extends AsyncDisposable {
 }
 
 /** Connects without HELLO unless the options say otherwise. */
-export async function openBench(options: Partial<ConnectOptions> = {}, script?: Script): Promise<Bench> {
+export async function openBench(options: Partial<ConnectionOptions> = {}, script?: Script): Promise<Bench> {
   const peer = await ScriptedPeer.listen(script)
   const clock = new FakeClock()
   const connection = await connect({

@@ -1,4 +1,5 @@
 /** The public names of the testkit package; no logic. */
+export * from './black-hole.ts'
 export * from './certificates.ts'
 export * from './clock.ts'
 export * from './daemon.ts'

@@ -1,8 +1,8 @@
 /**
  * Owns the text of SHARDWIRE_TLS_SPIFFE_ALLOW: SPIFFE IDs with `*` for segments, several with commas between.
- * Must not know: how a pattern is held against an ID (`spiffe.ts`).
+ * Must not know: how a pattern is held against an ID (the protocol package).
  */
-import { isSpiffePattern } from '../spiffe.ts'
+import { isSpiffePattern } from '@shardwire/protocol'
 import type { Fault, Kind } from './value-kinds.ts'
 
 const EXPECTED = 'spiffe://trust-domain/path, in which whole segments of the path may be *, several with commas between'

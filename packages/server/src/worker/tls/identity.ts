@@ -5,8 +5,8 @@
  * the certificate that it was made with.
  */
 import type { X509Certificate } from 'node:crypto'
+import { matchesSpiffe, spiffeIdOf } from '@shardwire/protocol'
 import type { TlsPeer } from '../../service/tls-peer.ts'
-import { matchesSpiffe, spiffeIdOf } from '../../spiffe.ts'
 
 export interface IdentityRules {
   readonly clientAuth: 'none' | 'request' | 'require'
