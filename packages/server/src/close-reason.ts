@@ -38,7 +38,7 @@ export const CLOSE_REASONS = [
   'INTERNAL',
   /** It went on past its message rate for 10 s. */
   'RATE_LIMITED',
-  /** Its TLS handshake was not done in time. */
+  /** Its TLS handshake, or what the service wants before it lets it in, was not done in time. */
   'HANDSHAKE_TIMEOUT',
   /** It does not speak TLS, or none that we speak too. */
   'HANDSHAKE_FAILED',
@@ -48,6 +48,12 @@ export const CLOSE_REASONS = [
   'PEER_NOT_ALLOWED',
   /** It was as old as SHARDWIRE_MAX_CONNECTION_AGE_MS allows: GOAWAY was sent, and what was in flight answered. */
   'MAX_AGE',
+  /** No HELLO came first where the service authenticates, or it did not let the client in. */
+  'UNAUTHENTICATED',
+  /** The service's onConnect refused it. */
+  'SERVICE_REFUSED',
+  /** A hook of the service failed, logged with its stack. */
+  'SERVICE_FAILED',
   /** The service closed it, in order. */
   'SERVICE_CLOSED',
   /** The service reset it. */
@@ -88,6 +94,9 @@ export const CLOSE_CLASSES: Readonly<Record<CloseReasonName, CloseClass>> = {
   INTERNAL: 'system',
   RATE_LIMITED: 'limit',
   MAX_AGE: 'normal',
+  UNAUTHENTICATED: 'protocol',
+  SERVICE_REFUSED: 'limit',
+  SERVICE_FAILED: 'system',
   SERVICE_CLOSED: 'normal',
   SERVICE_RESET: 'normal',
   HANDSHAKE_TIMEOUT: 'limit',

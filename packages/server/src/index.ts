@@ -9,6 +9,7 @@ export {
   PERMISSION_DENIED,
   RATE_LIMITED,
   ShardwireError,
+  UNAUTHENTICATED,
 } from '@shardwire/protocol'
 export { CLOSE_REASONS, type CloseReasonName } from './close-reason.ts'
 export type { ServiceLog } from './log.ts'
@@ -26,6 +27,7 @@ export {
 } from './service/connection.ts'
 export type { Middleware, Next } from './service/middleware.ts'
 export { FORWARD, type Forward } from './service/forward.ts'
+export type { Caller, Credentials, Disconnection, ServiceHooks, ServiceWorker } from './service/hooks.ts'
 export type { CallOptions, Request } from './service/request.ts'
 export { type Handler, route, type OffloadOptions, type RouteDefinition, type RouteOptions } from './service/route.ts'
 export { defineService, type Service, type ServiceDefinition } from './service/service.ts'

@@ -297,15 +297,17 @@ export const OPTIONS = {
     kind: deadline,
     fallback: fixed(5000),
     meaning:
-      'How long an accepted socket may wait for a worker to take it, and then its PROXY header and its TLS handshake ' +
-      'may each last, before it is refused.',
+      'How long an accepted socket may wait for a worker to take it, and then its PROXY header, its TLS handshake, ' +
+      'and what the service wants before it lets it in (HELLO, authenticate, onConnect) may each last.',
     example: '2000',
   },
   maxHandshakes: {
     name: 'SHARDWIRE_MAX_HANDSHAKES',
     kind: count({ min: 1, max: 65_536 }),
     fallback: fixed(256),
-    meaning: 'TLS handshakes under way at once in a worker; one more waits for its turn, in order.',
+    meaning:
+      'TLS handshakes under way at once in a worker, and likewise connections that the service is about to let in; ' +
+      'one more waits for its turn, in order.',
     example: '64',
   },
   tlsCert: {

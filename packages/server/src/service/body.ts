@@ -16,9 +16,9 @@ export interface BodyOptions {
    * What comes in: one msgpack value that a schema checks, or that nothing does ('msgpack', the default, or
    * `type<T>()`); bytes as they are; nothing, and what comes is ignored.
    */
-  readonly body?: BodyKind | Schema
+  readonly body?: BodyKind | Schema | undefined
   /** What goes out, likewise; 'bytes' for a route whose body is bytes, else 'msgpack'. */
-  readonly answer?: AnswerKind | Schema
+  readonly answer?: AnswerKind | Schema | undefined
 }
 
 export type MaybePromise<T> = T | Promise<T>

@@ -5,6 +5,7 @@
  * package that does it, whichever the service's module was defined with.
  */
 import type { AnswerKind, BodyKind } from '@shardwire/protocol'
+import type { ServiceHooks } from './hooks.ts'
 import { around, type Run } from './middleware.ts'
 import type { ServedRequest } from './request.ts'
 import { checkingAnswer, checkingBody } from './schema-check.ts'
@@ -25,15 +26,16 @@ export interface RunnableRoute {
 export interface RunnableService {
   readonly name: string
   readonly routes: readonly RunnableRoute[]
+  readonly hooks: ServiceHooks
 }
 
-export function compileService({ name, routes, middleware }: Service): RunnableService {
+export function compileService({ name, routes, middleware, hooks }: Service): RunnableService {
   const compile = (route: Route): RunnableRoute => {
     const { number, name: routeName, body, answer, timeoutMs, maxConcurrent } = route
     const run = [...middleware, ...route.middleware].reduceRight((inner, one) => around(one, inner), checked(route))
     return { number, name: routeName, body, answer, timeoutMs, maxConcurrent, run }
   }
-  return { name, routes: routes.map(compile) }
+  return { name, routes: routes.map(compile), hooks }
 }
 
 /** The handler between its schemas: behind all middleware, so that who may not call learns nothing of the body. */

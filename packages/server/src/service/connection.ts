@@ -5,6 +5,7 @@
  * after the connection has ended.
  */
 import type { CloseReasonName } from '../close-reason.ts'
+import type { ServiceLog } from '../log.ts'
 import type { ClientRoute } from './client-route.ts'
 import type { TlsPeer } from './tls-peer.ts'
 
@@ -70,6 +71,8 @@ export interface Connection {
   readonly openedAt: Date
   /** What the service keeps with it, from `authenticate` on: empty at first, and gone with the connection. */
   readonly attributes: Attributes & Record<string, unknown>
+  /** The worker's log; each line names this connection. */
+  readonly log: ServiceLog
   /** Whether something can be sent. */
   readonly isOpen: boolean
   /** Whether it is open and keeps up: less than SHARDWIRE_WRITE_BUFFER_BYTES wait to be sent. */

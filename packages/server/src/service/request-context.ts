@@ -20,7 +20,6 @@ export interface ServedRoute {
 export interface RequestScope<Internal> {
   /** What the service sees of a connection. */
   readonly connectionOf: (connection: Internal) => Connection
-  readonly log: ServiceLog
   readonly requestTimeoutMs: number
   /** The time itself, not the last tick's. */
   readonly exactNowMs: () => number
@@ -110,7 +109,7 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   }
 
   get log(): ServiceLog {
-    return this.#scope.log.child({ connection: this.connection.id, route: this.route })
+    return this.connection.log.child({ route: this.route })
   }
 
   get callOptions(): CallOptions {

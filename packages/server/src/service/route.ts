@@ -20,11 +20,11 @@ export type Handler<Body = unknown, Result = unknown> = (request: Request<Body>)
 /** What every route may say. */
 export interface CommonOptions extends BodyOptions {
   /** Deadline of the handler in milliseconds, above 0; SHARDWIRE_REQUEST_TIMEOUT_MS unless set. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Asynchronous handlers of this route that run at once in a worker; one more request is OVERLOADED. */
-  readonly maxConcurrent?: number
+  readonly maxConcurrent?: number | undefined
   /** What runs around the handler, behind the service's own, in this order. */
-  readonly middleware?: readonly Middleware[]
+  readonly middleware?: readonly Middleware[] | undefined
 }
 
 /** Options of a route that has a handler. */

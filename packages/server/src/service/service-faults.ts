@@ -8,11 +8,12 @@ import { ROUTE_MAX } from '@shardwire/protocol'
 import { closestName } from '../config/closest-name.ts'
 import { isTask } from '../offload/task.ts'
 import { isSchema } from './body.ts'
+import { HOOK_NAMES } from './hooks.ts'
 import { type Place, placeText } from './place.ts'
 
 type Loose = Readonly<Record<string, unknown>>
 
-const DEFINITION_KEYS = ['name', 'routes', 'middleware']
+const DEFINITION_KEYS = ['name', 'routes', 'middleware', ...HOOK_NAMES]
 const OPTION_KEYS = ['body', 'answer', 'timeoutMs', 'maxConcurrent', 'middleware', 'offload']
 const BODY_KINDS = ['msgpack', 'bytes', 'none']
 const ANSWER_KINDS = ['msgpack', 'bytes']
@@ -24,10 +25,16 @@ export function definitionFaults(definition: unknown): string[] {
   const faults = unknownKeys(definition, DEFINITION_KEYS, 'there is no')
   if (typeof name !== 'string' || name === '') faults.push(`its name is ${shown(name)}; expected a text`)
   faults.push(...middlewareFaults(middleware).map((fault) => `the service has ${fault}`))
+  faults.push(...hookFaults(definition))
   if (!isLoose(routes))
     return [...faults, `its routes are ${kindOf(routes)}; expected { name: route(number, handler) }`]
   const defined = Object.entries(routes)
   return [...faults, ...defined.flatMap(([key, value]) => routeFaults(key, value)), ...doubledNumbers(defined)]
+}
+
+function hookFaults(definition: Loose): string[] {
+  const wrong = HOOK_NAMES.filter((hook) => definition[hook] !== undefined && typeof definition[hook] !== 'function')
+  return wrong.map((hook) => `${hook} is ${kindOf(definition[hook])}; expected a function`)
 }
 
 function routeFaults(name: string, defined: unknown): string[] {

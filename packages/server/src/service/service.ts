@@ -7,6 +7,7 @@
 import type { AnswerKind, BodyKind, TypedService } from '@shardwire/protocol'
 import type { Task } from '../offload/task.ts'
 import { checkingSchema, isSchema, type Schema } from './body.ts'
+import type { ServiceHooks } from './hooks.ts'
 import type { Middleware } from './middleware.ts'
 import type { Request } from './request.ts'
 import type { Handler, RouteDefinition } from './route.ts'
@@ -30,13 +31,13 @@ export interface Route {
   readonly handler: Handler<never>
 }
 
-export interface ServiceDefinition<Routes extends Readonly<Record<string, RouteDefinition>>> {
+export interface ServiceDefinition<Routes extends Readonly<Record<string, RouteDefinition>>> extends ServiceHooks {
   /** For logs. */
   readonly name: string
   /** By their names, which are for logs and for callers of a JSON listener; others use the numbers. */
   readonly routes: Routes
   /** What runs around every handler, the first outermost, before the body is held against its schema. */
-  readonly middleware?: readonly Middleware[]
+  readonly middleware?: readonly Middleware[] | undefined
 }
 
 /** Marks what went through the checks, also when the module has another copy of this package than the daemon. */
@@ -53,6 +54,7 @@ export interface Service<
   readonly name: string
   readonly routes: readonly Route[]
   readonly middleware: readonly Middleware[]
+  readonly hooks: ServiceHooks
 }
 
 /** Checks a service and completes its routes. Throws a TypeError that lists every fault at once. */
@@ -61,9 +63,9 @@ export function defineService<const Routes extends Readonly<Record<string, Route
 ): Service<Routes> {
   const faults = definitionFaults(definition)
   if (faults.length > 0) throw new TypeError(`service ${String(definition.name)}:\n  ${faults.join('\n  ')}`)
-  const { name, middleware = [] } = definition
-  const routes = Object.entries(definition.routes).map(([routeName, defined]) => completeRoute(routeName, defined))
-  return Object.defineProperty({ name, routes, middleware }, BRAND, { value: true })
+  const { name, middleware = [], routes: defined, ...hooks } = definition
+  const routes = Object.entries(defined).map(([routeName, one]) => completeRoute(routeName, one))
+  return Object.defineProperty({ name, routes, middleware, hooks }, BRAND, { value: true })
 }
 
 /** Whether a value came from `defineService`. */

@@ -16,6 +16,7 @@ import type { Closing } from './closing.ts'
 import { Connection, HOLD_WRITE, type Listener, type ShardIdentity, STATE_HANDSHAKE } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Greetings } from './greetings.ts'
 import type { Outbound } from './outbound.ts'
 import type { ReadPath } from './read-path.ts'
 import type { Handshakes } from './tls/handshakes.ts'
@@ -29,6 +30,8 @@ export interface AdoptParts {
   readonly counters: Counters
   /** Undefined where no listener has TLS. */
   readonly handshakes: Handshakes | undefined
+  /** Undefined where the service has no say in who is served. */
+  readonly greetings: Greetings | undefined
   /** Undefined where sockets come as documented ones. */
   readonly rawBinding: RawBinding | undefined
   readonly closeLog: CloseLog | undefined
@@ -74,6 +77,7 @@ export class Adopt implements TransportEvents<Connection> {
     }
     this.#parts.deadlines.begin(connection)
     connection.transport.start()
+    this.#parts.greetings?.open(connection)
     return true
   }
 

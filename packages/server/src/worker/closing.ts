@@ -81,7 +81,7 @@ export class Closing {
     this.#decide(connection, reason, detail)
     this.#abandonCalls(connection, new Error(`the connection was cut off: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
-    connection.served?.ended()
+    over(connection)
     connection.transport.reset()
   }
 
@@ -113,7 +113,7 @@ export class Closing {
     this.#decide(connection, reason, detail)
     this.#abandonCalls(connection, new Error(`the socket was let go: ${closeReasonName(reason)}`))
     connection.state = STATE_FINISHED
-    connection.served?.ended()
+    over(connection)
     connection.transport.close()
   }
 
@@ -128,7 +128,7 @@ export class Closing {
     const { outbound, rings, budget, wheel, counters, onClosed } = this.#parts
     this.#decide(connection, fallbackReason)
     connection.state = STATE_CLOSED
-    connection.served?.ended()
+    over(connection)
     this.#abandonCalls(connection, new Error('the connection closed'))
     budget.closed(connection)
     rings.release(connection)
@@ -150,7 +150,7 @@ export class Closing {
   #finish(connection: Connection): void {
     this.#parts.outbound.flush()
     connection.state = STATE_FINISHED
-    connection.served?.ended()
+    over(connection)
     // What still comes must be read, or closing would turn it into a reset that overtakes our last answer. A ring stays
     // until the next read or the end: libuv may already point at it.
     connection.hold = 0
@@ -172,4 +172,10 @@ export class Closing {
     connection.calls = null
     for (const call of calls.values()) call.abandon(reason)
   }
+}
+
+/** Those who know the connection on the service's side are told that nothing can be sent any more. */
+function over({ greeting, served }: Connection): void {
+  greeting?.ended()
+  served?.ended()
 }

@@ -4,7 +4,7 @@
  * Invariant: every field exists from the constructor on, so that all connections share one shape; what concerns the
  * socket is in `transport`, all else could be written down and carried to another worker.
  */
-import type { DecodedStream, FrameDecoder, RingBuffer } from '@shardwire/protocol'
+import type { DecodedStream, FrameDecoder, Hello, RingBuffer } from '@shardwire/protocol'
 import type { Connection as ConnectionOfService } from '../service/connection.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import type { SocketSettings, Transport } from '../transport/transport.ts'
@@ -25,6 +25,8 @@ export const STATE_CLOSED = 3
 export const HOLD_WRITE = 1
 /** Reading is paused until the next turn of the loop: the connection had its share of this one. */
 export const HOLD_TURN = 2
+/** Reading is paused until the service has let it in. */
+export const HOLD_GREETING = 4
 
 /** What is told of a connection in the log once it is closed. */
 export interface CloseNote {
@@ -56,6 +58,8 @@ export interface Listener {
   readonly frameTimeoutMs: number
   /** Whether TLS comes before frames. */
   readonly isTls: boolean
+  /** Whether its clients may say HELLO. */
+  readonly greets: boolean
   /** What a socket is given that was not born with it. */
   readonly settings: SocketSettings
 }
@@ -64,6 +68,14 @@ export interface Listener {
 export interface InFlight {
   /** Nobody waits any more: the handler is told, and what it returns is dropped. */
   abandon(reason: Error): void
+}
+
+/** What stands between a connection's opening and its first request, where the service has a say in it. */
+export interface Greeting {
+  /** HELLO came. @param welcome what it is answered with once the service lets it in */
+  hello(hello: Hello, welcome: Uint8Array): void
+  /** It can be served no more. */
+  ended(): void
 }
 
 /** What a service holds of a connection, as the worker's parts know it. What it leads to happens in a microtask. */
@@ -78,6 +90,8 @@ export interface Served extends ConnectionOfService {
   unheard(): void
   /** Nothing can be sent any more. */
   ended(): void
+  /** The service has taken it in, and is to be told of its end. */
+  connected(): void
 }
 
 /** Blocks that unfinished writes still read from, in the order they were written. */
@@ -147,6 +161,8 @@ export class Connection extends Deadline implements DecodedStream {
   tls: TlsPeer | undefined = undefined
   /** What the service sees of it; null until it asks. */
   served: Served | null = null
+  /** Null once it is let in. */
+  greeting: Greeting | null = null
   readonly sequence: number
   readonly listener: Listener
   readonly transport: Transport<Connection>

@@ -80,7 +80,8 @@ export class ControlFrames {
       maxFrameBytes: decoder.frameBytesMax,
       heartbeatMs: connection.listener.heartbeatMs,
     })
-    this.#outbound.sendEncoded(connection, welcome)
+    if (connection.greeting === null) this.#outbound.sendEncoded(connection, welcome)
+    else connection.greeting.hello(hello, welcome)
   }
 
   #wrongVersion(connection: Connection, asked: number): void {

@@ -7,8 +7,10 @@
 import type { Clock } from '@shardwire/protocol'
 import type { Logger } from '../log.ts'
 import type { ReportView } from '../service/kept-views.ts'
+import type { HookName } from '../service/hooks.ts'
 import type { ReportFailure } from './answers.ts'
 import { createLimit } from './report-limit.ts'
+import type { ReportHook } from './worker-hooks.ts'
 
 /** What a handler threw. */
 export function createFailureReport(log: Logger, clock: Clock): ReportFailure {
@@ -21,6 +23,16 @@ export function createFailureReport(log: Logger, clock: Clock): ReportFailure {
       { event: 'handler-failed', route, connection: connection.id, err: error },
       `the handler of ${route} failed`,
     )
+  }
+}
+
+/** What a hook of the service threw. */
+export function createHookReport(log: Logger, clock: Clock): ReportHook {
+  const isDue = createLimit<HookName>(clock, (hook, suppressed) => {
+    log.error({ event: 'hook-failed', hook, suppressed }, `${hook} of the service failed ${suppressed} times more`)
+  })
+  return (hook, connection, error) => {
+    if (isDue(hook)) log.error({ event: 'hook-failed', hook, connection, err: error }, `${hook} of the service failed`)
   }
 }
 

@@ -18,7 +18,8 @@ export function createListeners(config: Config, configured: boolean): readonly L
     const decoder = new FrameDecoder(maxFrameBytes)
     const settings = configured ? BORN_WITH_THEM : socketSettings(listener)
     const isTls = scheme === 'tls'
-    return { index, decoder, heartbeatMs, heartbeatMisses, idleTimeoutMs, frameTimeoutMs, isTls, settings }
+    const times = { heartbeatMs, heartbeatMisses, idleTimeoutMs, frameTimeoutMs }
+    return { index, decoder, ...times, isTls, greets: true, settings }
   })
 }
 

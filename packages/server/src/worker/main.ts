@@ -26,7 +26,7 @@ import { loadCollector, usedHeapBytes } from './collector.ts'
 import { createService } from './create-service.ts'
 import type { DrainOrder } from './drain.ts'
 import type { DrainReport } from './drain-report.ts'
-import { createFailureReport } from './failure-report.ts'
+import { createFailureReport, createHookReport } from './failure-report.ts'
 import { Health } from './health.ts'
 import { createOverloadReport } from './overload-report.ts'
 import { GiveBack } from './give-back.ts'
@@ -37,6 +37,7 @@ import { createMirrorReport } from './mirror/mirror-report.ts'
 import { Reception } from './reception.ts'
 import { Shard } from './shard.ts'
 import { SlotListeners } from './slot-listeners.ts'
+import { WorkerHooks } from './worker-hooks.ts'
 
 const SNAPSHOT_INTERVAL_MS = 1000
 /** From here on the primary is told soon of every descriptor that comes free: it may be refusing sockets. */
@@ -44,6 +45,8 @@ const DESCRIPTORS_SHORT = 2 * DESCRIPTORS_SPARE
 const ROOM_INTERVAL_MS = 50
 /** What a worker gets after an exception that nobody caught. */
 const BROKEN_DRAIN_MS = 1000
+/** What the service's last hooks get in any case: less than the primary waits beyond the deadline of a drain. */
+const HOOKS_MS_MIN = 1000
 const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 for (const signal of IGNORED_SIGNALS) process.on(signal, ignore)
@@ -87,12 +90,16 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   try {
     const parts = { config, clock: systemClock, random: systemRandom, log }
     const { service, pool } = await createService(await loadService(config.service, systemClock), parts)
+    const report = createHookReport(log, systemClock)
+    const hooks = new WorkerHooks({ hooks: service.hooks, worker: { shard: slot, log }, clock: systemClock, report })
+    await hooks.start()
     const shard = new Shard({
       identity: { slot, epoch },
       config,
       configured,
       tls: newerTls ?? tls,
       service,
+      hooks,
       log,
       clock: systemClock,
       random: systemRandom,
@@ -106,7 +113,7 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
       onOverload: createOverloadReport(log),
       mirrorReport: createMirrorReport(log, systemClock, config.mirror),
     })
-    worker = new Worker(shard, pool, log, config)
+    worker = new Worker({ shard, hooks, offload: pool, log, config })
     stopPulse()
     const inline = rawChannel !== undefined && config.transport === 'auto'
     tell({ type: 'ready', inline, descriptorsFree: worker.descriptorsFree })
@@ -128,9 +135,18 @@ function primaryGone(): void {
   process.exit(1)
 }
 
+interface WorkerParts {
+  readonly shard: Shard
+  readonly hooks: WorkerHooks
+  readonly offload: OffloadPool
+  readonly log: Logger
+  readonly config: Config
+}
+
 class Worker {
   readonly #shard: Shard
   readonly #offload: OffloadPool
+  readonly #hooks: WorkerHooks
   readonly #log: Logger
   readonly #descriptors = new Descriptors(systemDescriptors)
   readonly #reception: Reception
@@ -143,9 +159,10 @@ class Worker {
   /** Whether the primary waits to be told of room. */
   #isShort = false
 
-  constructor(shard: Shard, offload: OffloadPool, log: Logger, config: Config) {
+  constructor({ shard, hooks, offload, log, config }: WorkerParts) {
     const { transport, listen, heapMb } = config
     this.#shard = shard
+    this.#hooks = hooks
     this.#offload = offload
     this.#log = log
     this.#reception = new Reception({
@@ -289,20 +306,24 @@ class Worker {
     if (rolling) this.#arrivals.close()
     else this.#reception.close()
     const guests = { count: () => this.#reception.guests, dismiss: () => this.#reception.close() }
-    const onDrained = (report: DrainReport): void => {
-      this.isDone = true
-      const { counters } = this.#shard
-      if (counters.mirror.sampled > 0) {
-        this.#log.info({ event: 'mirror-totals', ...describeMirror(counters.mirror) }, 'what was mirrored')
-      }
-      const { offered } = this.#offload.counters
-      if (offered > 0) this.#log.info({ event: 'offload-totals', ...this.#offload.counters }, 'what ran in threads')
-      const { leasedBlocks } = this.#shard.pool
-      const closes = namedCloses(counters.closes)
-      this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')
-      tell({ type: 'drained', counters, refusals: this.#reception.refusals, report }, () => process.exit(0))
+    const endByMs = systemClock.nowMs() + deadlineMs
+    this.#shard.drain({ deadlineMs, rolling }, (report) => void this.#end(report, endByMs), guests)
+  }
+
+  /** No connection is left. @param endByMs of the drain */
+  async #end(report: DrainReport, endByMs: number): Promise<void> {
+    await this.#hooks.stop(Math.max(HOOKS_MS_MIN, endByMs - systemClock.nowMs()))
+    this.isDone = true
+    const { counters } = this.#shard
+    if (counters.mirror.sampled > 0) {
+      this.#log.info({ event: 'mirror-totals', ...describeMirror(counters.mirror) }, 'what was mirrored')
     }
-    this.#shard.drain({ deadlineMs, rolling }, onDrained, guests)
+    const { offered } = this.#offload.counters
+    if (offered > 0) this.#log.info({ event: 'offload-totals', ...this.#offload.counters }, 'what ran in threads')
+    const { leasedBlocks } = this.#shard.pool
+    const closes = namedCloses(counters.closes)
+    this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')
+    tell({ type: 'drained', counters, refusals: this.#reception.refusals, report }, () => process.exit(0))
   }
 }
 

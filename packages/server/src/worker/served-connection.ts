@@ -6,19 +6,21 @@
  * within a call to this: what a worker tells leads to promises and to tasks that run when the worker is done.
  */
 import { encodeGoaway, type FrameDecoder } from '@shardwire/protocol'
-import { CloseReason, closeReasonName } from '../close-reason.ts'
+import { CloseReason, type CloseReasonName, closeReasonName } from '../close-reason.ts'
+import type { ServiceLog } from '../log.ts'
 import { type ClientRoute, clientRoute } from '../service/client-route.ts'
 import {
   type AskOptions,
   type Attributes,
   type CloseOptions,
+  type Connection as ConnectionOfService,
   ConnectionEndedError,
   type ConnectionListener,
 } from '../service/connection.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import { Asks, type AsksParts } from './asks.ts'
 import type { Closing } from './closing.ts'
-import { type Connection, type Served, STATE_ENDING } from './connection.ts'
+import { type Connection, type Served, STATE_ENDING, STATE_FINISHED } from './connection.ts'
 import { canSend, type Pushes } from './pushes.ts'
 
 /** How long whoever is sent away waits, unless told otherwise. */
@@ -31,6 +33,9 @@ export interface ServedConnectionParts extends AsksParts {
   readonly pushes: Pushes
   readonly nowMs: () => number
   readonly wallMs: () => number
+  readonly log: ServiceLog
+  /** One that the service had taken in has ended. */
+  readonly onDisconnected: (connection: ConnectionOfService, reason: CloseReasonName) => void
 }
 
 export class ServedConnection implements Served {
@@ -42,6 +47,8 @@ export class ServedConnection implements Served {
   #asks: Asks | undefined = undefined
   #end: AbortController | undefined = undefined
   #drained: PromiseWithResolvers<void> | undefined = undefined
+  /** Whether the service is to be told of the end. */
+  #isConnected = false
 
   constructor(connection: Connection, parts: ServedConnectionParts) {
     this.#connection = connection
@@ -73,6 +80,9 @@ export class ServedConnection implements Served {
   }
   get attributes(): Attributes & Record<string, unknown> {
     return (this.#attributes ??= {})
+  }
+  get log(): ServiceLog {
+    return this.#parts.log.child({ connection: this.id })
   }
   get isOpen(): boolean {
     return canSend(this.#connection)
@@ -148,7 +158,18 @@ export class ServedConnection implements Served {
     this.unheard()
     this.#drained?.reject(this.#endedError())
     this.#drained = undefined
+    if (this.#isConnected) this.#disconnected()
     if (this.#end !== undefined) queueMicrotask(() => this.#end?.abort(this.#endedError()))
+  }
+
+  connected(): void {
+    if (this.#connection.state < STATE_FINISHED) this.#isConnected = true
+    else this.#disconnected()
+  }
+
+  #disconnected(): void {
+    this.#isConnected = false
+    queueMicrotask(() => this.#parts.onDisconnected(this, closeReasonName(this.#connection.closeReason)))
   }
 
   async #untilDrained(): Promise<void> {

@@ -7,13 +7,19 @@ import type { Config } from '../config/load-config.ts'
 import type { ServiceLog } from '../log.ts'
 import type { RequestScope } from '../service/request-context.ts'
 import type { Closing } from './closing.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, HOLD_GREETING, type Served } from './connection.ts'
 import type { DeadlineWheel } from './deadline.ts'
+import { Dispatch, type DispatchParts } from './dispatch.ts'
+import { GatedDispatch } from './gated-dispatch.ts'
+import { Greetings } from './greetings.ts'
 import type { Outbound } from './outbound.ts'
 import { Pushes } from './pushes.ts'
+import type { ReadPath } from './read-path.ts'
 import { ServedConnection, type ServedConnectionParts } from './served-connection.ts'
+import type { WorkerHooks } from './worker-hooks.ts'
 
 export interface ServiceSideParts {
+  readonly hooks: WorkerHooks
   readonly config: Config
   readonly clock: Clock
   readonly log: ServiceLog
@@ -24,9 +30,14 @@ export interface ServiceSideParts {
   readonly onFault: (error: unknown) => void
 }
 
+/** What the service is given of connections, and the way there. */
+export interface ServiceScope extends RequestScope<Connection> {
+  readonly connectionOf: (connection: Connection) => Served
+}
+
 /** What requests of a worker have in common: the way to everything that a handler may ask for. */
-export function createScope(parts: ServiceSideParts): RequestScope<Connection> {
-  const { config, clock, log } = parts
+export function createScope(parts: ServiceSideParts): ServiceScope {
+  const { config, clock, hooks } = parts
   const { requestTimeoutMs, maxInFlight, writeBufferBytes } = config
   const exactNowMs = (): number => clock.nowMs()
   const served: ServedConnectionParts = {
@@ -37,11 +48,32 @@ export function createScope(parts: ServiceSideParts): RequestScope<Connection> {
     requestTimeoutMs,
     exactNowMs,
     wallMs: () => clock.wallMs(),
+    onDisconnected: (connection, reason) => hooks.disconnected(connection, reason),
   }
   return {
     connectionOf: (connection) => (connection.served ??= new ServedConnection(connection, served)),
-    log,
     requestTimeoutMs,
     exactNowMs,
   }
+}
+
+/** What stands between a connection and its first request; undefined where the service has no say in it. */
+export function createGreetings(
+  parts: ServiceSideParts,
+  connectionOf: ServiceScope['connectionOf'],
+  readPath: ReadPath,
+): Greetings | undefined {
+  const { config } = parts
+  const { service: hooks, report } = parts.hooks
+  const { authenticate, onConnect, onDisconnect } = hooks
+  if (authenticate === undefined && onConnect === undefined && onDisconnect === undefined) return undefined
+  const { handshakeTimeoutMs: timeoutMs, maxHandshakes: max } = config
+  return new Greetings({ ...parts, hooks, report, connectionOf, timeoutMs, max }, (connection) => {
+    readPath.release(connection, HOLD_GREETING)
+  })
+}
+
+/** What frames come to: with a gate before it where the service says who may come in. */
+export function createDispatch({ service }: WorkerHooks, parts: DispatchParts): Dispatch {
+  return service.authenticate === undefined ? new Dispatch(parts) : new GatedDispatch(parts)
 }

@@ -22,7 +22,6 @@ import type { Connection, ShardIdentity } from './connection.ts'
 import { ControlFrames } from './control-frames.ts'
 import { type Counters, createCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
-import { Dispatch } from './dispatch.ts'
 import { Drain, type DrainOrder } from './drain.ts'
 import type { DrainReport } from './drain-report.ts'
 import { createListeners } from './listeners.ts'
@@ -36,10 +35,11 @@ import type { ClientAddress } from './proxy-header.ts'
 import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
 import { Router } from './router.ts'
-import { createScope } from './service-side.ts'
+import { createDispatch, createGreetings, createScope } from './service-side.ts'
 import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
+import type { WorkerHooks } from './worker-hooks.ts'
 import { limitUnsent } from './write-limits.ts'
 
 /** How late a deadline may be, in milliseconds. */
@@ -59,6 +59,7 @@ export interface ShardOptions {
   readonly identity: ShardIdentity
   readonly config: Config
   readonly service: RunnableService
+  readonly hooks: WorkerHooks
   /** What handlers write to. */
   readonly log: ServiceLog
   readonly clock: Clock
@@ -129,13 +130,8 @@ export class Shard {
     const onClosed = (connection: Connection): void => this.#closed(connection)
     const closing: Closing = new Closing({ outbound, rings, budget, wheel, counters, nowMs, closeLog, onClosed })
     const base = { outbound, closing, wheel, counters, nowMs }
-    const deadlines: Deadlines = new Deadlines({
-      ...base,
-      slowConsumerMs,
-      writeTimeoutMs,
-      writeBufferBytes,
-      maxAge: createMaxAge(options),
-    })
+    const unsent = { slowConsumerMs, writeTimeoutMs, writeBufferBytes }
+    const deadlines: Deadlines = new Deadlines({ ...base, ...unsent, maxAge: createMaxAge(options) })
     const answers = new Answers(outbound, closing, options.report)
     const router = new Router(options.service)
     const exactNowMs = (): number => clock.nowMs()
@@ -144,7 +140,9 @@ export class Shard {
     const control = new ControlFrames(outbound, closing, options.serverName, mirror)
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
     const dispatchParts = { admission, mirror, router, control, answers, calls, closing, outbound, counters }
-    const dispatch = new Dispatch({ ...dispatchParts, limits: config, scope: createScope({ ...options, ...base }) })
+    const serviceSide = { ...options, ...base }
+    const scope = createScope(serviceSide)
+    const dispatch = createDispatch(options.hooks, { ...dispatchParts, limits: config, scope })
     const turnBudget = new TurnBudget(exactNowMs)
     const readPath = new ReadPath({
       dispatch,
@@ -157,6 +155,7 @@ export class Shard {
       poison: config.debugViews,
       onFault,
     })
+    const greetings = createGreetings(serviceSide, scope.connectionOf, readPath)
     const { tls } = options
     const handshakes = tls === null ? undefined : this.#createHandshakes(closing, wheel)
     if (tls !== null) handshakes?.use(tls)
@@ -169,6 +168,7 @@ export class Shard {
       deadlines,
       counters,
       handshakes,
+      greetings,
       rawBinding: options.rawBinding,
       closeLog,
       nowMs,

@@ -15,6 +15,7 @@ import { route } from '../../src/service/route.ts'
 import { defineService } from '../../src/service/service.ts'
 import { type Accepted, createAcceptor, socketOf, takeAccepted } from '../../src/transport/accepted.ts'
 import { loadRawBinding } from '../../src/transport/raw-handle.ts'
+import { WorkerHooks } from '../../src/worker/worker-hooks.ts'
 import { Shard } from '../../src/worker/shard.ts'
 import { configOf } from '../config/machines.ts'
 import * as frames from './frames.ts'
@@ -70,6 +71,7 @@ let server: Server
 let port = 0
 
 beforeAll(async () => {
+  const log = pino({ level: 'silent' })
   const shard = new Shard({
     identity: { slot: 0, epoch: 'test' },
     config: configOf(ENVIRONMENT),
@@ -79,7 +81,8 @@ beforeAll(async () => {
         routes: { echo: route(1, { body: 'bytes' }, (request) => request.forward()) },
       }),
     ),
-    log: pino({ level: 'silent' }),
+    hooks: new WorkerHooks({ hooks: {}, worker: { shard: 0, log }, clock: systemClock, report: () => undefined }),
+    log,
     clock: systemClock,
     random: Math.random,
     serverName: 'test',

@@ -1,11 +1,12 @@
 /** Owns the proof that each close reason is reached over a real socket, and is the same in log and count. */
-import { encodeBody, encodeFrame, KIND_CONTROL, OPCODE_HELLO } from '@shardwire/protocol'
+import { encodeBody, encodeFrame, encodeHello, KIND_CONTROL, OPCODE_HELLO } from '@shardwire/protocol'
 import { type Daemon, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { CLOSE_CLASSES, CLOSE_REASONS, type CloseReasonName } from '../../src/close-reason.ts'
 import * as frames from './frames.ts'
 
 const SERVICE = new URL('../fixtures/limits.ts', import.meta.url).pathname
+const HOOKED = { SHARDWIRE_SERVICE: new URL('../fixtures/hooked.ts', import.meta.url).pathname }
 const ROUTE_BURN = 2
 const ROUTE_NEVER = 3
 const ROUTE_BROKEN = 4
@@ -111,6 +112,9 @@ const CASES: Readonly<Record<Exclude<CloseReasonName, 'OPEN' | (typeof OF_TLS)[n
   },
   INTERNAL: { run: ({ client }) => client.sendFrames(frames.request(ROUTE_BROKEN, 1, '')) },
   MAX_AGE: { environment: { SHARDWIRE_MAX_CONNECTION_AGE_MS: '100' }, run: async () => Promise.resolve() },
+  UNAUTHENTICATED: { environment: HOOKED, run: ({ client }) => client.sendFrames(frames.request(1, 1, '')) },
+  SERVICE_REFUSED: { environment: HOOKED, ...writes(encodeHello({ protocol: 1, token: 'refused' })) },
+  SERVICE_FAILED: { environment: HOOKED, ...writes(encodeHello({ protocol: 1, token: 'failed' })) },
   SERVICE_CLOSED: { run: ({ client }) => client.sendFrames(frames.message(ROUTE_CLOSE, '')) },
   SERVICE_RESET: { run: ({ client }) => client.sendFrames(frames.message(ROUTE_RESET, '')) },
   RATE_LIMITED: {

@@ -1,6 +1,5 @@
 /** Owns the tests of the request itself, as the worker uses it: placed, asked, placed again. */
 import { describe, expect, it } from 'vitest'
-import { pino } from 'pino'
 import { RequestContext, type RequestScope } from '../../src/service/request-context.ts'
 
 const MEMORY = Buffer.from('..the body..')
@@ -10,7 +9,6 @@ const SCOPE: RequestScope<unknown> = {
   connectionOf: () => {
     throw new Error('nobody is connected')
   },
-  log: pino({ level: 'silent' }),
   requestTimeoutMs: 1000,
   exactNowMs: () => 0,
 }

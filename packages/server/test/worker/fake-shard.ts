@@ -8,10 +8,12 @@ import { KeptViews } from '../../src/service/kept-views.ts'
 import { watchViews } from '../../src/service/lent-views.ts'
 import { compileService } from '../../src/service/compile.ts'
 import type { RouteDefinition } from '../../src/service/route.ts'
+import type { ServiceHooks } from '../../src/service/hooks.ts'
 import { defineService } from '../../src/service/service.ts'
 import { loadCollector } from '../../src/worker/collector.ts'
 import type { Connection } from '../../src/worker/connection.ts'
 import { Shard, type ShardOptions } from '../../src/worker/shard.ts'
+import { type ReportHook, WorkerHooks } from '../../src/worker/worker-hooks.ts'
 import { configOf } from '../config/machines.ts'
 import { FakeHandle, fakeBinding } from '../transport/fake-handle.ts'
 
@@ -91,6 +93,8 @@ export interface FakeShard {
   readonly faults: unknown[]
   /** What was done with lent bodies that must not be, each with its route. */
   readonly misuses: readonly string[]
+  /** What hooks threw, each with its name. */
+  readonly hookFaults: readonly (readonly [string, unknown])[]
   /** Names and counts of the close reasons so far. */
   readonly closes: () => Record<string, number>
   readonly connect: () => FakePeer
@@ -101,19 +105,24 @@ export function fakeShard(
   routes: Readonly<Record<string, RouteDefinition>> = {},
   random: () => number = () => 0.5,
   onOverload?: ShardOptions['onOverload'],
+  hooks: ServiceHooks = {},
 ): FakeShard {
   const clock = new HeldClock()
   const faults: unknown[] = []
   const misuses: string[] = []
+  const hookFaults: [string, unknown][] = []
   const config = configOf({ SHARDWIRE_HEARTBEAT_MS: '0', SHARDWIRE_DEBUG_VIEWS: 'true', ...environment })
-  const service = compileService(defineService({ name: 'test', routes }))
+  const log = pino({ level: 'silent' })
+  const reportHook: ReportHook = (hook, _, error) => void hookFaults.push([hook, error])
+  const service = compileService(defineService({ name: 'test', routes, ...hooks }))
   const report = (_: string, text: string): void => void misuses.push(text)
   const keptViews = new KeptViews(clock, loadCollector(), report)
   const shard = new Shard({
     identity: { slot: 0, epoch: 'test' },
     config,
     service: config.debugViews ? watchViews(service, keptViews, report) : service,
-    log: pino({ level: 'silent' }),
+    hooks: new WorkerHooks({ hooks: service.hooks, worker: { shard: 0, log }, clock, report: reportHook }),
+    log,
     clock,
     random,
     serverName: 'test',
@@ -128,7 +137,7 @@ export function fakeShard(
     const named = shard.counters.closes.map((count, code): [string, number] => [closeReasonName(code), count])
     return Object.fromEntries(named.filter(([, count]) => count > 0))
   }
-  return { shard, clock, faults, misuses, closes, connect: () => new FakePeer(shard) }
+  return { shard, clock, faults, misuses, hookFaults, closes, connect: () => new FakePeer(shard) }
 }
 
 export function message(route: number, body: Uint8Array): Frame {

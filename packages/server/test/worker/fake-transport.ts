@@ -83,6 +83,7 @@ export const LISTENER: Listener = {
   idleTimeoutMs: 0,
   frameTimeoutMs: 10_000,
   isTls: false,
+  greets: true,
   settings: { nodelay: false, keepaliveMs: 0, keepaliveIntervalMs: 0, keepaliveProbes: 0 },
 }
 
