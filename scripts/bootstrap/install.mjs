@@ -5,8 +5,8 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { say, StepFailed } from './report.mjs'
 
 /**
@@ -45,12 +45,34 @@ function packageManifests(root) {
 }
 
 /**
+ * A linked node_modules would bring in the packages of the checkout that it belongs to, and an install would go there.
+ * @param {string} root
+ * @throws {StepFailed} when there is one
+ */
+function refuseLinks(root) {
+  for (const folder of ['.', ...packageManifests(root).map(dirname)]) {
+    const path = join(folder, 'node_modules')
+    if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue
+    throw new StepFailed(
+      `${path} is a symbolic link (to ${targetOf(join(root, path))}), through which nothing is installed: expected a ` +
+        `folder of this checkout. Remove the link (rm ${path}) and try again; an install takes seconds`,
+    )
+  }
+}
+
+/** @param {string} link */
+function targetOf(link) {
+  return existsSync(link) ? realpathSync(link) : 'nowhere'
+}
+
+/**
  * Installs unless the stamp says that nothing changed since the last install.
  * @param {string} root
  * @param {(root: string) => Promise<void>} install replaceable in tests
- * @throws {StepFailed} when the install fails; no stamp is left then
+ * @throws {StepFailed} when node_modules is a link, or the install fails; no stamp is left then
  */
 export async function ensureInstalled(root, install = installWithPnpm) {
+  refuseLinks(root)
   const stamp = installStamp(root)
   if (readStamp(root) === stamp && existsSync(join(root, PINNED_NODE))) return
   await install(root)

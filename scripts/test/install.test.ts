@@ -1,7 +1,7 @@
 /**
  * When the bootstrap installs and when it does not.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ensureInstalled, installStamp } from '../bootstrap/install.mjs'
@@ -83,5 +83,23 @@ describe('ensureInstalled', () => {
     const failing = ensureInstalled(workspace.root, () => Promise.resolve())
     await expect(failing).rejects.toThrow(/left no node_modules\/node\/bin\/node.*try again/)
     await expect(failing).rejects.toThrow(StepFailed)
+  })
+
+  it.each(['node_modules', 'packages/server/node_modules'])('installs nothing through a link: %s', async (path) => {
+    using other = new WorkspaceDirectory()
+    other.writePinnedNode()
+    using workspace = new WorkspaceDirectory()
+    symlinkSync(join(other.root, 'node_modules'), join(workspace.root, path))
+    const counter = countingInstall(workspace)
+    const failing = ensureInstalled(workspace.root, counter.install)
+    await expect(failing).rejects.toThrow(`${path} is a symbolic link`)
+    await expect(failing).rejects.toThrow(StepFailed)
+    expect(counter.runs).toBe(0)
+  })
+
+  it('takes a link that leads nowhere for one too', async () => {
+    using workspace = new WorkspaceDirectory()
+    symlinkSync(join(workspace.root, 'nothing'), join(workspace.root, 'node_modules'))
+    await expect(ensureInstalled(workspace.root)).rejects.toThrow('to nowhere')
   })
 })

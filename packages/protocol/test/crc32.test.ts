@@ -1,7 +1,9 @@
 /** The CRC: its value is the one that everybody else computes, whatever the method, the length or the pieces. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { allocateKernelMemory, crc32, crc32ByTable, crc32Staged } from '@shardwire/protocol'
-import { withSeed } from '@shardwire/testkit'
+import { nextTurn, withSeed } from '@shardwire/testkit'
 import { expect, test, vi } from 'vitest'
 
 const CHECK = new TextEncoder().encode('123456789')
@@ -113,4 +115,21 @@ test('every single bit that flips is noticed', () => {
     damaged[bit >> 3] = (CHECK[bit >> 3] ?? 0) ^ (1 << (bit & 7))
     expect(crc32(damaged, 0, damaged.length)).not.toBe(CHECK_VALUE)
   }
+})
+
+/** In a function of its own: V8 keeps the variables of the one that waits. */
+function forgotten(bytes: number): WeakRef<Uint8Array> {
+  const memory = new Uint8Array(4 * 1024 * 1024)
+  crc32(memory, 0, bytes)
+  return new WeakRef(memory)
+}
+
+test('what is remembered between calls keeps no large memory alive', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  // Through the kernel, and by table.
+  const large = [forgotten(4096), forgotten(100)]
+  await nextTurn()
+  collect()
+  expect(large.map((memory) => memory.deref()?.length)).toEqual([undefined, undefined])
 })

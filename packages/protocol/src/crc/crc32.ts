@@ -3,7 +3,7 @@
  * how many there are.
  * Must not know: frames.
  * Invariant: the result depends on the bytes and the seed only, never on which method ran. What is kept between calls
- * is where the memory asked for last stands, which changes no result.
+ * is where the memory asked for last stands, which changes no result, and holds on to no large memory.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { viewOf } from '../bytes.ts'
@@ -18,6 +18,9 @@ import { CRC_TABLES } from './tables.ts'
 export const CRC_STAGED_BYTES_MIN = 256
 /** From this length on zlib wins over the table where there is no kernel. */
 export const CRC_NATIVE_BYTES_MIN = 448
+
+/** Memory above this is not remembered, lest a large frame live on until others have come. */
+const REMEMBERED_BYTES_MAX = 1024 * 1024
 
 /** Not in the kernel's memory. */
 const ELSEWHERE = -1
@@ -75,10 +78,11 @@ export function copyInKernel(source: Uint8Array, start: number, end: number, tar
 }
 
 function recall(memory: Uint8Array): void {
-  const at = memory === before ? beforeAt : addressOf(memory)
+  const isBefore = memory === before
+  const at = isBefore ? beforeAt : addressOf(memory)
   before = known
   beforeAt = knownAt
-  known = memory
+  known = isBefore || memory.buffer.byteLength <= REMEMBERED_BYTES_MAX ? memory : NO_MEMORY
   knownAt = at
 }
 
@@ -104,19 +108,21 @@ export function crc32ByTable(memory: Uint8Array, start: number, end: number, see
   return byTable(memory, start, end, seed) >>> 0
 }
 
-/** Makes `words` those of this memory. */
-function spell(memory: Uint8Array): void {
-  const now = memory === wordedBefore ? wordsBefore : new DataView(memory.buffer, memory.byteOffset, memory.byteLength)
+/** This memory as words. */
+function spell(memory: Uint8Array): DataView {
+  const isBefore = memory === wordedBefore
+  const now = isBefore ? wordsBefore : new DataView(memory.buffer, memory.byteOffset, memory.byteLength)
+  if (!isBefore && memory.buffer.byteLength > REMEMBERED_BYTES_MAX) return now
   wordedBefore = worded
   wordsBefore = words
   worded = memory
   words = now
+  return now
 }
 
 function byTable(memory: Uint8Array, start: number, end: number, seed: number): number {
-  if (memory !== worded) spell(memory)
+  const at32 = memory === worded ? words : spell(memory)
   const t = CRC_TABLES
-  const at32 = words
   let crc = ~seed
   let at = start
   // The first word waits for the round before, so it is looked up last.

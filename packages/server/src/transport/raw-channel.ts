@@ -6,8 +6,7 @@
  * not surely its own is an ordinary message, without a handle.
  *
  * Why: `process.send` keeps one handle in flight and waits for the other side's word before the next, so that every
- * socket costs a wait for another process to be scheduled. Sent one behind the other, over two cores, 2.5 times as many
- * are handed over a second.
+ * socket costs a wait for another process to be scheduled.
  *
  * How: each handle leaves in a sendmsg() of its own line. Linux ends a read behind the bytes that a handle came with,
  * so the handle of a read belongs to the last line in it. Other messages of the channel go on as ever: their lines are

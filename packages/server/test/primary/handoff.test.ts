@@ -2,34 +2,12 @@ import { FakeClock } from '@shardwire/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { DESCRIPTORS_SPARE } from '../../src/descriptors.ts'
 import { Handoff, type HandoffOptions } from '../../src/primary/handoff.ts'
-import { type HandoffTarget, type Ticket, TICKET_MARGIN_MS, TICKET_MS } from '../../src/primary/handoff-lane.ts'
+import { TICKET_MARGIN_MS, TICKET_MS } from '../../src/primary/handoff-lane.ts'
 import { namedRefusals } from '../../src/refusal.ts'
 import type { Accepted } from '../../src/transport/accepted.ts'
+import { FakeTarget } from './fake-target.ts'
 
 const WINDOW = 2
-
-class FakeTarget implements HandoffTarget {
-  readonly slot: number
-  readonly window = WINDOW
-  descriptorsFree = Number.POSITIVE_INFINITY
-  open = 0
-  shedsConnections = false
-  readonly tickets: Ticket[] = []
-  readonly disowned: number[] = []
-
-  constructor(slot: number) {
-    this.slot = slot
-  }
-  sendSocket(ticket: Ticket): void {
-    this.tickets.push(ticket)
-  }
-  disown(sequence: number): void {
-    this.disowned.push(sequence)
-  }
-  get lastSequence(): number {
-    return this.tickets.at(-1)?.sequence ?? -1
-  }
-}
 
 interface FakeHandle extends Accepted {
   readonly name: string
@@ -73,8 +51,8 @@ beforeEach(() => {
     onCounted: (_, sequence, group) => counted.push([sequence, group]),
   }
   handoff = new Handoff({ ...options, queueMax: 6, waitMsMax: 5000 })
-  a = new FakeTarget(0)
-  b = new FakeTarget(1)
+  a = new FakeTarget(0, WINDOW)
+  b = new FakeTarget(1, WINDOW)
 })
 
 describe('order', () => {

@@ -2,10 +2,10 @@
 import { FakeClock } from '@shardwire/testkit'
 import type { Config } from '../../../src/config/load-config.ts'
 import { Door, type Worker } from '../../../src/primary/admission/door.ts'
-import type { Ticket } from '../../../src/primary/handoff-lane.ts'
 import type { Accepted } from '../../../src/transport/accepted.ts'
 import { configOf } from '../../config/machines.ts'
 import { FakeHandle, fakeBinding } from '../../transport/fake-handle.ts'
+import { FakeTarget } from '../fake-target.ts'
 
 const UV_ENOTCONN = -107
 
@@ -37,26 +37,10 @@ export class FakeSocket extends FakeHandle {
   }
 }
 
-export class FakeWorker implements Worker {
-  readonly slot: number
-  readonly window = 1000
-  descriptorsFree = Number.POSITIVE_INFINITY
-  open = 0
+export class FakeWorker extends FakeTarget implements Worker {
   quotaSequence = 0
-  shedsConnections = false
-  readonly tickets: Ticket[] = []
   readonly told: Parameters<Worker['tell']>[0][] = []
-  readonly disowned: number[] = []
 
-  constructor(slot: number) {
-    this.slot = slot
-  }
-  sendSocket(ticket: Ticket): void {
-    this.tickets.push(ticket)
-  }
-  disown(sequence: number): void {
-    this.disowned.push(sequence)
-  }
   tell(message: Parameters<Worker['tell']>[0]): void {
     this.told.push(message)
   }
