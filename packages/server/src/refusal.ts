@@ -10,6 +10,7 @@ import {
   encodeFrame,
   KIND_ERROR,
   OVERLOADED,
+  PERMISSION_DENIED,
   ShardwireError,
   TOO_MANY_CONNECTIONS,
 } from '@shardwire/protocol'
@@ -53,8 +54,8 @@ export const Refusal = Object.freeze(Object.fromEntries(REFUSALS.map((name, code
 export interface Notice {
   readonly code: number
   readonly text: string
-  /** The least and the most, in milliseconds: each client is told its own. */
-  readonly retryAfterMs: readonly [number, number]
+  /** The least and the most, in milliseconds: each client is told its own. Undefined where no time would help. */
+  readonly retryAfterMs?: readonly [number, number]
   /** Whether a descriptor may be kept for a moment, so that a client that is just sending gets to read it. */
   readonly lingers: boolean
 }
@@ -71,7 +72,7 @@ const full = (text: string): Notice => {
 }
 const busy = (text: string): Notice => ({ code: OVERLOADED, text, retryAfterMs: [500, 2000], lingers: true })
 
-/** A proxy that speaks wrongly and an address that is denied are told nothing: it would help nobody but a prober. */
+/** A proxy that speaks wrongly is told nothing: whether it would understand an ERROR nobody knows. */
 export const REFUSAL_ROWS: Readonly<Record<RefusalName, RefusalRow>> = {
   QUEUE_FULL: { class: 'limit', notice: busy('too many connections are waiting to be served') },
   TOO_OLD: { class: 'system', notice: busy('no worker could serve this connection in time') },
@@ -83,7 +84,10 @@ export const REFUSAL_ROWS: Readonly<Record<RefusalName, RefusalRow>> = {
   MAX_CONNECTIONS: { class: 'limit', notice: full('this server has as many connections as it may') },
   PER_ADDRESS: { class: 'limit', notice: full('this address has as many connections as it may') },
   RATE: { class: 'limit', notice: { ...full('too many connections come at once'), retryAfterMs: [1000, 3000] } },
-  DENIED: { class: 'limit' },
+  DENIED: {
+    class: 'limit',
+    notice: { code: PERMISSION_DENIED, text: 'this address may not connect here', lingers: true },
+  },
   OVERLOADED: { class: 'system', notice: { ...busy('this server has too much to do'), retryAfterMs: [1000, 5000] } },
   BAD_PROXY_HEADER: { class: 'protocol' },
   PROXY_TIMEOUT: { class: 'protocol' },
@@ -98,13 +102,16 @@ const VERSIONS = 16
  */
 export function noticeFrames({ notice }: RefusalRow): readonly Uint8Array[] {
   if (notice === undefined) return []
-  const { code, text } = notice
+  if (notice.retryAfterMs === undefined) return [noticeFrame(notice, {})]
   const [least, most] = notice.retryAfterMs
   return Array.from({ length: VERSIONS }, (_, index) => {
-    const retryAfterMs = least + Math.round(((most - least) * index) / (VERSIONS - 1))
-    const body = encodeErrorBody(new ShardwireError(code, text, { retryAfterMs }))
-    return encodeFrame({ kind: KIND_ERROR, route: 0, id: 0, body })
+    return noticeFrame(notice, { retryAfterMs: least + Math.round(((most - least) * index) / (VERSIONS - 1)) })
   })
+}
+
+function noticeFrame({ code, text }: Notice, extras: { readonly retryAfterMs?: number }): Uint8Array {
+  const body = encodeErrorBody(new ShardwireError(code, text, extras))
+  return encodeFrame({ kind: KIND_ERROR, route: 0, id: 0, body })
 }
 
 export function createRefusals(): number[] {

@@ -125,14 +125,14 @@ export const OPTIONS = {
     name: 'SHARDWIRE_ALLOW',
     kind: networks(),
     fallback: fixed(null, 'none: everybody may connect'),
-    meaning: 'Networks that may connect; everybody else is closed without a word.',
+    meaning: 'Networks that may connect; everybody else is refused with PERMISSION_DENIED.',
     example: '10.0.0.0/8,2001:db8::/32',
   },
   deny: {
     name: 'SHARDWIRE_DENY',
     kind: networks(),
     fallback: fixed(null, 'none: nobody is denied'),
-    meaning: 'Networks that are closed without a word, those in SHARDWIRE_ALLOW among them.',
+    meaning: 'Networks that are refused with PERMISSION_DENIED, those in SHARDWIRE_ALLOW among them.',
     example: '192.0.2.0/24,198.51.100.7',
   },
   proxyProtocol: {

@@ -1,6 +1,13 @@
 /** Owns the tests of a worker that has more to do than it can, as its clients and its operator see it. */
-import { encodeBody, KIND_CONTROL, KIND_ERROR } from '@shardwire/protocol'
-import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
+import {
+  encodeBody,
+  KIND_CONTROL,
+  KIND_ERROR,
+  KIND_MESSAGE,
+  OVERLOADED,
+  type ShardwireError,
+} from '@shardwire/protocol'
+import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
 
@@ -20,10 +27,67 @@ async function untilRefused(port: number): Promise<void> {
   }
 }
 
+/** Keeps a handler of 60 ms running on a connection of its own until `isOver` says so, whatever it is answered. */
+async function keepBusy(port: number, isOver: () => boolean): Promise<void> {
+  await using client = await RawClient.connect(port)
+  for (let id = 1; !isOver(); id++) {
+    await client.sendFrames(frames.request(ROUTE_BURN, id, encodeBody(60)))
+    await client.nextFrame()
+  }
+}
+
+/** Connects until somebody is refused. @returns what that one was told */
+async function refusal(port: number): Promise<ShardwireError> {
+  return await eventually(
+    async () => {
+      await using client = await RawClient.connect(port)
+      await client.sendFrames(frames.message(1, 'x'))
+      const frame = await client.nextFrame()
+      if (frame.kind !== KIND_ERROR || frame.id !== 0 || frame.route !== 0) return undefined
+      expect((await client.closed()).how).toBe('end')
+      return frames.errorOf(frame)
+    },
+    () => 'nobody is refused',
+  )
+}
+
 async function overloadLevels(daemon: Daemon): Promise<unknown[]> {
   expect(await daemon.stop()).toBe(0)
   return daemon.records.filter(({ event }) => event === 'overload').map(({ overload }) => overload)
 }
+
+describe.each(['handoff', 'reuseport'])('the door of workers that are overloaded, by %s', (accept) => {
+  it('refuses new connections with a time to come back, and is open again when they have recovered', async () => {
+    await using daemon = await startDaemon({ ...ENVIRONMENT, SHARDWIRE_ACCEPT: accept })
+    await using guest = await RawClient.connect(daemon.port)
+    let isOver = false
+    const busy = Array.from({ length: 4 }, () => keepBusy(daemon.port, () => isOver))
+    const error = await refusal(daemon.port)
+    expect(error).toMatchObject({ code: OVERLOADED, retryable: true })
+    expect(error.retryAfterMs).toBeGreaterThanOrEqual(1000)
+    expect(error.retryAfterMs).toBeLessThanOrEqual(5000)
+    // Who is in stays.
+    await frames.settle(guest)
+    isOver = true
+    await Promise.all(busy)
+    await daemon.waitFor(({ event, overload }) => event === 'overload' && overload === 0)
+    const next = await eventually(
+      async () => {
+        const client = await RawClient.connect(daemon.port)
+        await client.sendFrames(frames.message(1, 'x'))
+        if ((await client.nextFrame()).kind === KIND_MESSAGE) return client
+        client.destroy()
+        return undefined
+      },
+      () => 'nobody is let in again',
+    )
+    next.destroy()
+    guest.destroy()
+    expect(await daemon.stop()).toBe(0)
+    const { refusals } = await daemon.waitFor(({ event }) => event === 'stopped')
+    expect(Object.keys(refusals as object)).toEqual(['OVERLOADED'])
+  })
+})
 
 describe('a worker whose loop is late in every turn', () => {
   it('says so, refuses requests with a time to come back, serves those in flight, and recovers by itself', async () => {
