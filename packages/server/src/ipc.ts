@@ -102,8 +102,8 @@ export type ToPrimary =
       readonly descriptorsFree: number
       readonly open: number
     }
-  /** It goes by the quota of this number, and has so many connections. */
-  | { readonly type: 'quota-taken'; readonly sequence: number; readonly open: number }
+  /** It goes by the quota of this number, has so many connections, and so many sockets still wait for a place. */
+  | { readonly type: 'quota-taken'; readonly sequence: number; readonly open: number; readonly waiting: number }
   /** So many sockets wait there for a place, its quota is used up; answered by `quota` or `full`. */
   | { readonly type: 'want'; readonly places: number; readonly open: number }
   /** Its loop turns: once a second until it is ready, and has snapshots to send. */

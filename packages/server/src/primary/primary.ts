@@ -248,7 +248,7 @@ export class Primary {
         worker.accepted += sequences.length
         for (const sequence of sequences) handoff.acknowledge(worker, sequence)
       },
-      onOpen: () => this.#door.heard(),
+      onQuotaTaken: (worker, waiting) => this.#door.quotaTaken(worker, waiting),
       onWant: (worker, places) => this.#door.want(worker, places),
       onRefused: (worker, sequence) => handoff.decline(worker, sequence),
       onGone: (worker, ids) => this.#door.gone(worker, ids),

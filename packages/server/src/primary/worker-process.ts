@@ -27,8 +27,8 @@ export interface WorkerObserver {
   /** Connections of these numbers ended. */
   onGone(worker: WorkerProcess, ids: readonly number[]): void
   onAsk(worker: WorkerProcess, asks: readonly Ask[]): void
-  /** It said which quota it goes by, and how many connections it has. */
-  onOpen(worker: WorkerProcess): void
+  /** It goes by its quota, and so many sockets still wait there. */
+  onQuotaTaken(worker: WorkerProcess, waiting: number): void
   /** So many sockets wait there for a place. */
   onWant(worker: WorkerProcess, places: number): void
   /** It accepts from this socket of a slot. */
@@ -177,7 +177,7 @@ export class WorkerProcess implements HandoffTarget {
         return
       case 'quota-taken':
         this.quotaSequence = message.sequence
-        return observer.onOpen(this)
+        return observer.onQuotaTaken(this, message.waiting)
       case 'want':
         return observer.onWant(this, message.places)
       case 'snapshot':

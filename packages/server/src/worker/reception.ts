@@ -159,7 +159,7 @@ export class Reception {
   /** The primary has given it another part of what there may be. @param quota null where there is no total */
   useQuota(quota: number | null, sequence: number): void {
     this.#lobby.useQuota(quota ?? Infinity)
-    this.#parts.tell({ type: 'quota-taken', sequence, open: this.open })
+    this.#parts.tell({ type: 'quota-taken', sequence, open: this.open, waiting: this.#lobby.waiting })
   }
 
   /** All places of all workers are taken. */

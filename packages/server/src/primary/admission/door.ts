@@ -149,9 +149,9 @@ export class Door {
     this.#quotas?.want(worker, places)
   }
 
-  /** A worker has said how many connections it has. */
-  heard(): void {
-    this.#quotas?.heard()
+  /** A worker goes by its quota, and so many sockets still wait there. */
+  quotaTaken(worker: Worker, waiting: number): void {
+    this.#quotas?.taken(worker, waiting)
   }
 
   /** Connections of a worker ended, by the number of their ticket or ask. */

@@ -106,7 +106,14 @@ export class Quotas {
     this.#serve()
   }
 
-  /** A worker has said what it has, or which quota it goes by. */
+  /** A worker goes by the quota that it says, and so many sockets still wait there: then it has used all of it. */
+  taken(holder: QuotaHolder, waiting: number): void {
+    const share = this.#shares.get(holder)
+    if (share !== undefined && this.#total !== Infinity) share.wanted = waiting
+    this.heard()
+  }
+
+  /** A worker has said what it has. */
   heard(): void {
     if (this.#isOwing || this.#hasWaiting) this.#serve()
   }
