@@ -3,8 +3,10 @@
  * Must not know: how any of it is done.
  * Invariant: no type of the implementation shows here, so that a pool can offer the same.
  */
-import type { Goaway, Metadata, MetadataFields, ShardwireError, Welcome } from '@shardwire/protocol'
+import type { Goaway, Metadata, ShardwireError, Welcome } from '@shardwire/protocol'
 import type { ClientError, DialTry, PhaseTime } from './client-error.ts'
+import type { RequestOptions, SendOptions } from './request-options.ts'
+import type { MsgpackHandler, RequestHandler } from './serve/server-request.ts'
 import type { TlsReport } from './tls/handshake.ts'
 
 /** A one-way frame from the server. */
@@ -53,20 +55,13 @@ export interface ConnectionListeners {
   readonly onGoaway?: ((goaway: Goaway) => void) | undefined
   /** The server has been silent for too long (true), or is heard again (false). */
   readonly onSuspect?: ((isSuspect: boolean) => void) | undefined
+  /**
+   * A handler of a REQUEST of the server threw, or what it answered cannot be sent; the server was told HANDLER_FAILED
+   * and no more. Where nobody listens it becomes a warning of the process.
+   */
+  readonly onHandlerError?: ((error: unknown, route: number) => void) | undefined
   /** Exactly once, when the socket is gone. */
   readonly onClose?: ((close: CloseInfo) => void) | undefined
-}
-
-export interface SendOptions {
-  /** Metadata beside the body; reaches the handler. */
-  readonly meta?: MetadataFields | undefined
-}
-
-export interface RequestOptions extends SendOptions {
-  /** How long to wait for the answer, 1 to 2147483647 ms; also sent along as `deadlineMs`. */
-  readonly timeoutMs?: number | undefined
-  /** Gives up waiting, and tells the server so. */
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface PingOptions {
@@ -84,6 +79,8 @@ export interface ConnectionStats {
   readonly requestsCancelled: number
   /** Answers that came after their request was given up. */
   readonly answersLate: number
+  /** REQUESTs of the server that are being handled. */
+  readonly requestsServed: number
   /** Answers and CANCELs with an id that is not in flight. */
   readonly answersUnknown: number
   /** MESSAGEs that came while nobody listened. */
@@ -147,6 +144,16 @@ export interface Connection extends AsyncDisposable {
 
   /** As `send`, with a msgpack value; throws a TypeError for one that msgpack has no form for. */
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean
+
+  /**
+   * Who answers the REQUESTs that the server sends to `route` from now on; undefined is nobody, which the server is
+   * told. Those that come with the connection itself are for `handlers` of the options. Throws INVALID_OPTION.
+   * @param route 1 to 4095; it has nothing to do with the service's own routes
+   */
+  handle(route: number, handler: RequestHandler | undefined): void
+
+  /** As `handle`, with one msgpack value each way. */
+  handleMsgpack(route: number, handler: MsgpackHandler | undefined): void
 
   /**
    * Asks the server for a sign of life. @returns the time to it in milliseconds

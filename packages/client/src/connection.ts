@@ -9,6 +9,7 @@ import {
   encodeBody,
   encodeMetadata,
   FRAME_OVERHEAD_BYTES,
+  frameBytesOf,
   ID_BYTES,
   KIND_CANCEL,
   KIND_CONTROL,
@@ -17,7 +18,6 @@ import {
   META_LENGTH_BYTES,
   OPCODE_PING,
   PROTOCOL_VERSION,
-  ROUTE_MAX,
   ShardwireError,
 } from '@shardwire/protocol'
 import type { MetadataFields, Welcome } from '@shardwire/protocol'
@@ -30,19 +30,20 @@ import type {
   DialReport,
   Message,
   PingOptions,
-  RequestOptions,
-  SendOptions,
 } from './connection-api.ts'
 import type { DialedSocket } from './dial/dial.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Inbound } from './inbound.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { checkBody, checkDelayMs, integer } from './options.ts'
+import { checkBody, checkDelayMs, checkRoute } from './options.ts'
 import type { CompleteOptions } from './options.ts'
 import { Outbound } from './outbound.ts'
 import { PendingRequests } from './pending-requests.ts'
+import type { RequestOptions, SendOptions } from './request-options.ts'
 import { ServerFrames } from './server-frames.ts'
 import type { ServerEvents } from './server-frames.ts'
+import { msgpackHandler, type MsgpackHandler, type RequestHandler } from './serve/server-request.ts'
+import { ServedRequests } from './serve/served-requests.ts'
 import { coarseWheelOf, fineWheelOf } from './shared-wheel.ts'
 import { tell } from './tell.ts'
 
@@ -56,6 +57,7 @@ export class ClientConnection implements Connection {
   readonly #outbound: Outbound
   readonly #life: Lifecycle
   readonly #heartbeat: Heartbeat
+  readonly #served: ServedRequests
   #welcome: Welcome | undefined
   /** Present while HELLO waits for its WELCOME: until then nobody but `greet` is told anything. */
   #greeting: PromiseWithResolvers<void> | undefined
@@ -88,9 +90,10 @@ export class ClientConnection implements Connection {
     const inbound = new Inbound(options.maxFrameBytes, frames)
     const heartbeat = this.#createHeartbeat()
     this.#heartbeat = heartbeat
+    this.#served = this.#createServed()
     this.#life = new Lifecycle(socket, options, {
       ...{ pending: this.#pending, outbound: this.#outbound },
-      ...{ inbound, heartbeat },
+      ...{ inbound, heartbeat, served: this.#served },
     })
     void this.#life.closed.then((info) => {
       this.#onClosed(info)
@@ -127,6 +130,7 @@ export class ClientConnection implements Connection {
     return {
       roundTripMs: this.#heartbeat.roundTripMs,
       requestsInFlight: this.#pending.waiting,
+      requestsServed: this.#served.inFlight,
       requestsCancelled: this.#pending.cancelled,
       answersLate: this.#pending.answersLate,
       answersUnknown: this.#pending.answersUnknown,
@@ -151,7 +155,7 @@ export class ClientConnection implements Connection {
     return new Promise((resolve, reject) => {
       const { signal, timeoutMs = this.#options.requestTimeoutMs } = options
       this.#life.assertTakesRequests()
-      integer('route', route, 1, ROUTE_MAX)
+      checkRoute(route)
       checkBody(body)
       const meta = this.#requestMeta(checkDelayMs('timeoutMs', timeoutMs), options.meta)
       this.#assertFits(ID_BYTES, meta, body)
@@ -172,7 +176,7 @@ export class ClientConnection implements Connection {
 
   send(route: number, body = NO_BYTES, options: SendOptions = NO_OPTIONS): boolean {
     this.#life.assertTakesMessages()
-    integer('route', route, 1, ROUTE_MAX)
+    checkRoute(route)
     checkBody(body)
     const meta = options.meta === undefined ? NO_BYTES : encodeMetadata(options.meta)
     this.#assertFits(0, meta, body)
@@ -182,6 +186,14 @@ export class ClientConnection implements Connection {
 
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean {
     return this.send(route, encodeBody(value), options)
+  }
+
+  handle(route: number, handler: RequestHandler | undefined): void {
+    this.#served.setHandler(checkRoute(route), handler)
+  }
+
+  handleMsgpack(route: number, handler: MsgpackHandler | undefined): void {
+    this.handle(route, handler === undefined ? undefined : msgpackHandler(handler))
   }
 
   ping(options: PingOptions = NO_OPTIONS): Promise<number> {
@@ -231,6 +243,41 @@ export class ClientConnection implements Connection {
     }
   }
 
+  #createServed(): ServedRequests {
+    const { clock, listeners, handlers } = this.#options
+    const served = new ServedRequests(this.#options, fineWheelOf(clock), () => clock.nowMs(), {
+      bodyBytesMax: () => this.#frameBytesMax - ID_BYTES,
+      reply: (kind, route, id, body) => {
+        if (ID_BYTES + body.length > this.#frameBytesMax) return false
+        if (this.#outbound.hasRoom(frameBytesOf(kind, body.length))) {
+          this.#outbound.frame(kind, route, id, NO_BYTES, body)
+        } else this.#failFlooded()
+        return true
+      },
+      onHandlerError: (error, route) => {
+        if (listeners.onHandlerError === undefined) warnOfHandler(error, route)
+        else tell(listeners.onHandlerError, error, route)
+      },
+      onViolation: (error) => {
+        this.#failViolating(error)
+      },
+      onIdle: () => {
+        this.#life.finishIfIdle()
+      },
+    })
+    for (const [route, handler] of handlers) served.setHandler(route, handler)
+    return served
+  }
+
+  #failFlooded(): void {
+    this.#life.fail('lost', 'CONNECTION_LOST', 'the server asks, but does not read the answers')
+  }
+
+  #failViolating(error: ShardwireError): void {
+    const why = `the server sent no valid frame: ${error.name}: ${error.message}`
+    this.#life.fail('violation', 'PROTOCOL_VIOLATION', why, error)
+  }
+
   #createHeartbeat(): Heartbeat {
     const { clock, listeners } = this.#options
     const wheels = { fine: fineWheelOf(clock), coarse: coarseWheelOf(clock), nowMs: () => clock.nowMs() }
@@ -274,12 +321,17 @@ export class ClientConnection implements Connection {
         tell(listeners.onGoaway, goaway)
         this.#life.finishIfIdle()
       },
+      onRequest: (request) => {
+        this.#served.onRequest(request, !this.#life.takesServerRequests)
+      },
+      onCancel: (id) => {
+        if (!this.#served.onCancel(id)) this.#pending.answersUnknown++
+      },
       onViolation: (error) => {
-        const why = `the server sent no valid frame: ${error.name}: ${error.message}`
-        this.#life.fail('violation', 'PROTOCOL_VIOLATION', why, error)
+        this.#failViolating(error)
       },
       onFlooded: () => {
-        this.#life.fail('lost', 'CONNECTION_LOST', 'the server asks, but does not read the answers')
+        this.#failFlooded()
       },
     }
   }
@@ -303,4 +355,12 @@ export class ClientConnection implements Connection {
     if (this.#greeting === undefined) tell(this.#options.listeners.onClose, info)
     else this.#greeting.reject(info.error ?? new ClientError('CONNECTION_LOST', `${this.target} ended before WELCOME`))
   }
+}
+
+function warnOfHandler(error: unknown, route: number): void {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.emitWarning(`the handler of route ${route} failed: ${what}`, {
+    type: 'ShardwireWarning',
+    code: 'handler-failed',
+  })
 }

@@ -20,12 +20,13 @@ export type {
   DialReport,
   Message,
   PingOptions,
-  RequestOptions,
-  SendOptions,
 } from './connection-api.ts'
+export type { RequestOptions, SendOptions } from './request-options.ts'
 export type { ConnectionOptions, ConnectOptions, DialOptions, TcpTarget, UnixTarget } from './options.ts'
 export { LookupResolver, systemResolver } from './resolve/lookup-resolver.ts'
 export type { AddressFamily, Resolver } from './resolve/resolver.ts'
+export { msgpackHandler } from './serve/server-request.ts'
+export type { MsgpackHandler, RequestHandler, ServerRequest } from './serve/server-request.ts'
 export type { TlsReport } from './tls/handshake.ts'
 export { TlsClient } from './tls/tls-client.ts'
 export type { TlsOptions } from './tls/tls-options.ts'

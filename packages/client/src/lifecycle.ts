@@ -14,6 +14,7 @@ import type { Inbound } from './inbound.ts'
 import type { CompleteOptions } from './options.ts'
 import type { Outbound } from './outbound.ts'
 import type { PendingRequests } from './pending-requests.ts'
+import type { ServedRequests } from './serve/served-requests.ts'
 
 /** Takes everything. */
 const OPEN = 0
@@ -32,6 +33,7 @@ export interface LifecycleParts {
   readonly outbound: Outbound
   readonly inbound: Inbound
   readonly heartbeat: Heartbeat
+  readonly served: ServedRequests
 }
 
 export class Lifecycle {
@@ -79,6 +81,11 @@ export class Lifecycle {
     return this.#state === DEAD ? 'closed' : 'closing'
   }
 
+  /** Whether REQUESTs of the server are begun: not once close() was called, as it may wait for the last of them. */
+  get takesServerRequests(): boolean {
+    return this.#state === OPEN || this.#state === DRAINING
+  }
+
   /** Throws CONNECTION_DRAINING or CONNECTION_CLOSED unless new requests are taken. */
   assertTakesRequests(): void {
     if (this.#state === OPEN) return
@@ -109,10 +116,10 @@ export class Lifecycle {
     this.#end = 'goaway'
   }
 
-  /** Sends FIN if no request is in flight and no new one is taken. */
+  /** Sends FIN if no request is in flight, theirs neither, and no new one is taken. */
   finishIfIdle(): void {
     if (this.#state !== DRAINING && this.#state !== CLOSING) return
-    if (this.#parts.pending.waiting > 0) return
+    if (this.#parts.pending.waiting > 0 || this.#parts.served.inFlight > 0) return
     this.#state = FINISHING
     this.#endSocket()
   }
@@ -166,10 +173,11 @@ export class Lifecycle {
     const info = this.#failure ?? { end: this.#end, error: undefined, requestsInFlight: 0, bytesUnsent: 0 }
     this.#settleClosed(info)
     // Also after an end in good order: answers still owed, the timer, and who waits for `drained`.
-    const { pending, inbound, outbound, heartbeat } = this.#parts
+    const { pending, inbound, outbound, heartbeat, served } = this.#parts
     const error = info.error ?? this.#closedError()
     inbound.stop()
     heartbeat.stop(error)
+    served.abortAll(error)
     pending.failAll(error)
     outbound.fail(error)
   }
@@ -177,7 +185,7 @@ export class Lifecycle {
   #die(end: ConnectionEnd, code: ClientErrorCode, why: string, cause: unknown): void {
     if (this.#state === DEAD) return
     this.#state = DEAD
-    const { pending, inbound, outbound, heartbeat } = this.#parts
+    const { pending, inbound, outbound, heartbeat, served } = this.#parts
     const { target } = this.#options
     const [requestsInFlight, bytesUnsent] = [pending.waiting, outbound.bytesUnsent]
     const text = this.#say(`${why}; ${requestsInFlight} requests in flight, ${bytesUnsent} bytes unsent`)
@@ -185,6 +193,7 @@ export class Lifecycle {
     this.#failure = { end, error, requestsInFlight, bytesUnsent }
     inbound.stop()
     heartbeat.stop(error)
+    served.abortAll(error)
     pending.failAll(error)
     if (end !== 'ended') outbound.fail(error)
   }

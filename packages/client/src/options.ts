@@ -3,7 +3,13 @@
  * Must not know: what an option leads to.
  * Invariant: complete options are valid; nothing behind this file checks them again.
  */
-import { encodeHello, FRAME_BYTES_MAX_DEFAULT, FRAME_OVERHEAD_BYTES, PROTOCOL_VERSION } from '@shardwire/protocol'
+import {
+  encodeHello,
+  FRAME_BYTES_MAX_DEFAULT,
+  FRAME_OVERHEAD_BYTES,
+  PROTOCOL_VERSION,
+  ROUTE_MAX,
+} from '@shardwire/protocol'
 import type { Clock, Hello } from '@shardwire/protocol'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { types } from 'node:util'
@@ -12,6 +18,7 @@ import { systemClock } from './clock.ts'
 import type { ConnectionListeners } from './connection-api.ts'
 import { LookupResolver, systemResolver } from './resolve/lookup-resolver.ts'
 import type { Resolver } from './resolve/resolver.ts'
+import type { RequestHandler } from './serve/server-request.ts'
 import { TlsClient } from './tls/tls-client.ts'
 import type { TlsOptions } from './tls/tls-options.ts'
 
@@ -69,6 +76,12 @@ export interface ConnectionOptions extends ConnectionListeners, DialOptions {
   readonly maxFrameBytes?: number | undefined
   /** Requests waiting for their answers, cancelled ones included; 65536. */
   readonly maxInFlight?: number | undefined
+  /** Who answers REQUESTs that the server sends, by route; `Connection.handle` changes them. */
+  readonly handlers?: Readonly<Record<number, RequestHandler>> | undefined
+  /** REQUESTs of the server that are handled at once; 1024. More are answered OVERLOADED. */
+  readonly maxHandlers?: number | undefined
+  /** How long a handler has to answer, unless the server gives it less; 30000. */
+  readonly handlerTimeoutMs?: number | undefined
   /** From this many buffered bytes on `send` returns false; 262144. */
   readonly highWaterBytes?: number | undefined
   /** Most bytes buffered for a server that does not read; 16777216. More is BACKLOG_FULL. */
@@ -96,6 +109,9 @@ export interface CompleteConnectionOptions {
   readonly closeTimeoutMs: number
   readonly maxFrameBytes: number
   readonly maxInFlight: number
+  readonly handlers: ReadonlyMap<number, RequestHandler>
+  readonly maxHandlers: number
+  readonly handlerTimeoutMs: number
   readonly highWaterBytes: number
   readonly maxBufferedBytes: number
   readonly keepAliveMs: number
@@ -135,6 +151,9 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     closeTimeoutMs: checkDelayMs('closeTimeoutMs', options.closeTimeoutMs ?? 5000),
     maxFrameBytes: checkFrameBytesMax(options.maxFrameBytes ?? FRAME_BYTES_MAX_DEFAULT),
     maxInFlight: integer('maxInFlight', options.maxInFlight ?? 65_536, 1, 1_048_576),
+    handlers: completeHandlers(options.handlers),
+    maxHandlers: integer('maxHandlers', options.maxHandlers ?? 1024, 1, 1_048_576),
+    handlerTimeoutMs: checkDelayMs('handlerTimeoutMs', options.handlerTimeoutMs ?? 30_000),
     highWaterBytes: integer('highWaterBytes', options.highWaterBytes ?? 262_144, 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: integer('maxBufferedBytes', options.maxBufferedBytes ?? 16_777_216, 1, Number.MAX_SAFE_INTEGER),
     keepAliveMs: integer('keepAliveMs', options.keepAliveMs ?? 30_000, 0, DELAY_MS_MAX),
@@ -155,6 +174,15 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
   }
   checkPairs(complete)
   return complete
+}
+
+function completeHandlers(handlers: ConnectionOptions['handlers'] = {}): ReadonlyMap<number, RequestHandler> {
+  return new Map(Object.entries(handlers).map(([route, handler]) => [checkRoute(Number(route)), handler]))
+}
+
+/** The route itself. Throws a ClientError INVALID_OPTION unless it is an integer from 1 to 4095. */
+export function checkRoute(route: number): number {
+  return integer('route', route, 1, ROUTE_MAX)
 }
 
 /** The delay itself. Throws a ClientError INVALID_OPTION unless it is an integer from 1 to 2147483647. */

@@ -7,7 +7,6 @@ import {
   BAD_FRAME,
   copyBytes,
   decodeErrorBody,
-  encodeErrorBody,
   frameBytesOf,
   KIND_CANCEL,
   KIND_CONTROL,
@@ -24,17 +23,19 @@ import {
   parseMetadata,
   parseWelcome,
   ShardwireError,
-  UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
 import type { FrameDecoder, Goaway, Metadata, Welcome } from '@shardwire/protocol'
 import type { Message } from './connection-api.ts'
 import type { FrameSink } from './inbound.ts'
 import type { Outbound } from './outbound.ts'
 import type { PendingRequests } from './pending-requests.ts'
+import type { IncomingRequest } from './serve/served-requests.ts'
 
 /** What the connection does about it. */
 export interface ServerEvents {
   onMessage(message: Message): void
+  onRequest(request: IncomingRequest): void
+  onCancel(id: number): void
   /** An ERROR that answers no request. */
   onServerError(error: ShardwireError, route: number): void
   onWelcome(welcome: Welcome): void
@@ -78,11 +79,10 @@ export class ServerFrames implements FrameSink {
         this.#events.onMessage({ route: decoder.route, meta, body: copyBody(decoder, memory) })
         break
       case KIND_REQUEST:
-        this.#request(decoder)
+        this.#events.onRequest({ id: decoder.id, route: decoder.route, meta, body: copyBody(decoder, memory) })
         break
       case KIND_CANCEL:
-        // No REQUEST of the server's is ever in flight here: it was answered when it came.
-        this.#pending.answersUnknown++
+        this.#events.onCancel(decoder.id)
         break
       case KIND_CONTROL:
         this.#control(decoder, memory)
@@ -100,16 +100,11 @@ export class ServerFrames implements FrameSink {
     else this.#pending.reject(id, error)
   }
 
-  #request({ id, route }: FrameDecoder): void {
-    const error = new ShardwireError(UNKNOWN_ROUTE, `this client serves no route ${route}`)
-    this.#reply(KIND_ERROR, route, id, encodeErrorBody(error))
-  }
-
   #control(decoder: FrameDecoder, memory: Uint8Array): void {
     const { bodyStart, bodyEnd } = decoder
     switch (decoder.route) {
       case OPCODE_PING:
-        this.#reply(KIND_CONTROL, OPCODE_PONG, 0, copyBody(decoder, memory))
+        this.#pong(copyBody(decoder, memory))
         break
       case OPCODE_WELCOME:
         this.#welcome(parseWelcome(memory, bodyStart, bodyEnd))
@@ -138,9 +133,10 @@ export class ServerFrames implements FrameSink {
   }
 
   /** Answers what nobody here asked for, so within the limit that holds for all: a flood ends the connection. */
-  #reply(kind: number, route: number, id: number, body: Uint8Array): void {
-    if (this.#outbound.hasRoom(frameBytesOf(kind, body.length))) this.#outbound.frame(kind, route, id, NO_BYTES, body)
-    else this.#events.onFlooded()
+  #pong(payload: Uint8Array): void {
+    if (this.#outbound.hasRoom(frameBytesOf(KIND_CONTROL, payload.length))) {
+      this.#outbound.frame(KIND_CONTROL, OPCODE_PONG, 0, NO_BYTES, payload)
+    } else this.#events.onFlooded()
   }
 
   #violation(text: string): void {
