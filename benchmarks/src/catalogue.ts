@@ -7,5 +7,6 @@ import type { Case } from './context.ts'
 import { macroCases } from './macro.ts'
 import { memoryCases } from './memory.ts'
 import { microCases } from './micro.ts'
+import { offloadCases } from './offload.ts'
 
-export const CASES: readonly Case[] = [...microCases, ...macroCases, ...acceptCases, ...memoryCases]
+export const CASES: readonly Case[] = [...microCases, ...macroCases, ...offloadCases, ...acceptCases, ...memoryCases]

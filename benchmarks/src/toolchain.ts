@@ -65,7 +65,7 @@ export class Toolchain {
   }
 
   /** One of load/*.c. Throws Unavailable without a C compiler. */
-  async load(name: 'echo' | 'churn' | 'hold'): Promise<string> {
+  async load(name: 'echo' | 'pace' | 'churn' | 'hold'): Promise<string> {
     return await this.#compileC(name, `load/${name}.c`)
   }
 
