@@ -33,6 +33,9 @@ export const CLIENT_ERROR_TABLE = Object.freeze({
   FRAME_TOO_LARGE: row('the frame would be larger than both ends allow', false, 'did not run'),
   BACKLOG_FULL: row('maxBufferedBytes wait for a server that does not read', true, 'did not run'),
   TOO_MANY_IN_FLIGHT: row('maxInFlight requests wait for their answers', true, 'did not run'),
+  NO_CONNECTION: row('no address had a connection in time, or every one was given up', true, 'did not run'),
+  BREAKER_OPEN: row('the servers failed too often of late, and are left alone for a while', true, 'did not run'),
+  CLIENT_CLOSED: row('close() or destroy() of the client was called', false, 'did not run'),
   ACQUIRE_TIMEOUT: row('nothing of the pool came free within timeoutMs', true, 'did not run'),
   TOO_MANY_WAITING: row('waitersMax calls wait already', true, 'did not run'),
   POOL_CLOSED: row('close() or destroy() of the pool was called', false, 'did not run'),
@@ -66,6 +69,7 @@ export interface ClientErrorExtras {
   readonly tries?: readonly DialTry[] | undefined
   readonly requestsInFlight?: number | undefined
   readonly bytesUnsent?: number | undefined
+  readonly retryAfterMs?: number | undefined
 }
 
 export class ClientError extends Error {
@@ -85,6 +89,8 @@ export class ClientError extends Error {
   readonly requestsInFlight: number | undefined
   /** Bytes that the kernel had not taken yet, where a connection failed. */
   readonly bytesUnsent: number | undefined
+  /** For BREAKER_OPEN: when a request may be let through. */
+  readonly retryAfterMs: number | undefined
 
   constructor(code: ClientErrorCode, message: string, extras: ClientErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
@@ -97,11 +103,13 @@ export class ClientError extends Error {
     this.tries = extras.tries
     this.requestsInFlight = extras.requestsInFlight
     this.bytesUnsent = extras.bytesUnsent
+    this.retryAfterMs = extras.retryAfterMs
   }
 }
 
 /** The few words of a cause that fit into another message: the system's code, or what it says. */
 export function briefly(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
+  if (cause instanceof ClientError) return cause.message
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
 }

@@ -8,6 +8,27 @@ export type {
   DialTry,
   PhaseTime,
 } from './client-error.ts'
+export type { BalanceName } from './balance/strategies.ts'
+export type { PoolLimits } from './balance/endpoint.ts'
+export type { BreakerState, BreakerStatus } from './breaker/breaker.ts'
+export { createClient } from './client.ts'
+export type { Client, ClientRequestOptions } from './client-api.ts'
+export type {
+  ClientAddress,
+  ClientBreakerOptions,
+  ClientOptions,
+  ReconnectOptions,
+  RetryOptions,
+  SharedConnectOptions,
+} from './client-options.ts'
+export type {
+  AddressState,
+  AddressStatus,
+  ClientState,
+  ClientStatus,
+  PooledConnectionStatus,
+  StatusEvent,
+} from './client-status.ts'
 export { systemClock } from './clock.ts'
 export { connect } from './connect.ts'
 export type {

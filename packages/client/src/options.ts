@@ -236,7 +236,8 @@ function checkLocalAddress(address: string | undefined): string | undefined {
   throw invalid('localAddress', address, 'an IPv4 or IPv6 address of this machine')
 }
 
-function tlsOf(tls: DialOptions['tls']): TlsClient | undefined {
+/** The one that is meant; throws a ClientError INVALID_OPTION. */
+export function tlsOf(tls: DialOptions['tls']): TlsClient | undefined {
   if (tls === undefined || tls === false) return undefined
   if (tls instanceof TlsClient) return tls
   return new TlsClient(tls === true ? {} : tls)

@@ -53,6 +53,8 @@ export interface ItemSetOptions<T> {
 }
 
 export interface ItemSetListener<T> {
+  /** One was created; told before it is available. */
+  onAdded?(entry: Entry<T>): void
   /** `take` may give something now. */
   onAvailable(): void
   onCreateFailed(error: unknown): void
@@ -111,11 +113,13 @@ export class ItemSet<T> {
 
   /** Ends a lease. One that grew too old meanwhile ends with it. */
   give(entry: Entry<T>): void {
-    const nowMs = this.#options.clock.nowMs()
     entry.leases--
-    entry.idleSinceMs = nowMs
-    if (entry.leases === 0 && (entry.isRetired || nowMs >= entry.outdatedAtMs)) this.drop(entry)
-    else if (!entry.isRetired) this.#listener.onAvailable()
+    if (entry.leases === 0) {
+      entry.idleSinceMs = this.#options.clock.nowMs()
+      if (entry.idleSinceMs >= entry.outdatedAtMs) entry.isRetired = true
+      if (entry.isRetired) this.drop(entry)
+    }
+    if (!entry.isRetired) this.#listener.onAvailable()
   }
 
   /** Creates up to `wanted` more, as far as the limits go. */
@@ -227,7 +231,9 @@ export class ItemSet<T> {
     const { clock, maxAgeMs, random } = this.#options
     const nowMs = clock.nowMs()
     const ageMs = maxAgeMs === 0 ? Infinity : maxAgeMs * (1 + AGE_JITTER_PART * (random() - 0.5))
-    this.#entries.push(new Entry(item, nowMs, nowMs + ageMs))
+    const entry = new Entry(item, nowMs, nowMs + ageMs)
+    this.#entries.push(entry)
+    this.#listener.onAdded?.(entry)
     if (replaced !== undefined && !replaced.isRetired) this.retire(replaced)
     this.#listener.onAvailable()
   }

@@ -132,6 +132,11 @@ export class Leases<E, T> {
     }
   }
 
+  /** Ends all, as if they had been given back. */
+  endAll(): void {
+    for (const record of [...this.#records]) this.end(record, false)
+  }
+
   #lose(record: LeaseRecord<E>): void {
     if (!this.#records.delete(record)) return
     this.#tell('lease-lost', record)

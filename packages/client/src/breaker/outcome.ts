@@ -1,0 +1,39 @@
+/**
+ * Owns what an error of a request says about the server that it was asked of.
+ * Must not know: breakers, retries.
+ * Invariant: an error of the caller's own making, or that concerns one route or one request, says nothing.
+ */
+import {
+  BAD_CRC,
+  BAD_FRAME,
+  DEADLINE_EXCEEDED,
+  FRAME_TOO_LARGE,
+  OVERLOADED,
+  ShardwireError,
+  TIMEOUT,
+  TOO_MANY_CONNECTIONS,
+} from '@shardwire/protocol'
+import { ClientError } from '../client-error.ts'
+import type { ClientErrorCode } from '../client-error.ts'
+import type { Outcome } from './breaker.ts'
+
+const CLIENT_FAILURES = new Set<ClientErrorCode>([
+  'REQUEST_TIMEOUT',
+  'CONNECTION_LOST',
+  'PROTOCOL_VIOLATION',
+  'BACKLOG_FULL',
+  'BAD_ANSWER',
+])
+
+/** The server broke, is too slow, or speaks no sense. */
+const SERVER_FAILURES = new Set([BAD_FRAME, BAD_CRC, FRAME_TOO_LARGE, DEADLINE_EXCEEDED, TIMEOUT])
+const SERVER_REFUSALS = new Set([OVERLOADED, TOO_MANY_CONNECTIONS])
+
+/** HANDLER_FAILED is one route's; RATE_LIMITED and DRAINING are the server's good right. */
+export function outcomeOf(error: unknown): Outcome {
+  if (error instanceof ClientError) return CLIENT_FAILURES.has(error.code) ? 'failure' : 'void'
+  if (!(error instanceof ShardwireError)) return 'void'
+  if (SERVER_REFUSALS.has(error.code)) return 'refused'
+  // Any other answer shows a server that answers.
+  return SERVER_FAILURES.has(error.code) ? 'failure' : 'success'
+}
