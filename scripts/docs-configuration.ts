@@ -40,6 +40,7 @@ tcp://localhost:0                            a name; port 0 takes a free port
 tcp://10.0.0.1:7400?heartbeat-ms=5000&idle-timeout-ms=20000&max-frame-bytes=65536
 tls://0.0.0.0:7401                           TLS: needs SHARDWIRE_TLS_CERT and SHARDWIRE_TLS_KEY, see tls.md
 unix:/run/shardwire.sock?mode=0660           a Unix socket, and who may connect
+fd://3                                       a socket that was handed on: systemd socket activation
 \`\`\`
 
 The parameters \`heartbeat-ms\`, \`idle-timeout-ms\`, \`max-frame-bytes\`, \`backlog\`, \`nodelay\`, \`keepalive-ms\`,
@@ -51,6 +52,11 @@ A Unix socket has an absolute path of at most 107 bytes, and the permissions \`m
 unless told otherwise: user and group of the daemon. One that a dead daemon left behind is replaced, one that somebody
 listens on is not, and nothing else that stands there is ever removed. It goes with the daemon. The primary accepts
 from it, whatever \`SHARDWIRE_ACCEPT\` says.
+
+\`fd://3\` is the first socket that whoever started the daemon has bound and left open, TCP or Unix,
+\`fd://4\` the next; the primary accepts from it too. It is neither unlinked nor given other permissions. While its
+owner keeps it open, clients that connect between a stop and the next start wait for that;
+[operations.md](operations.md#systemd) has a socket unit. TLS on one is not in this version.
 `
 
 const ENV_FILE = `## The file of SHARDWIRE_ENV_FILE

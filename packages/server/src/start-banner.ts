@@ -19,7 +19,7 @@ export function startBanner({ addresses, workers }: Started, config: Config, sou
     '',
     indent(formatEffective(config, sources)),
     '',
-    ...(first === undefined ? [] : firstFrameLines(first)),
+    ...(first === undefined || 'fd' in first ? [] : firstFrameLines(first)),
     '',
   ]
   return `${lines.join('\n')}\n`
@@ -30,7 +30,10 @@ function workersText(workers: Started['workers']): string {
   return `${workers.length} ${workers.length === 1 ? 'worker' : 'workers'} (pid ${pids})`
 }
 
-function firstFrameLines(address: BoundAddress): string[] {
+/** One that can be connected to. */
+type DialableAddress = Exclude<BoundAddress, { readonly fd: number }>
+
+function firstFrameLines(address: DialableAddress): string[] {
   const print = `.once('data', (d) => { console.log(d); process.exit() })`
   return [
     '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
@@ -41,7 +44,7 @@ function firstFrameLines(address: BoundAddress): string[] {
 }
 
 /** How Node connects to it; whether a certificate is the right one is not looked at for a first frame. */
-function dialText(place: BoundAddress): string {
+function dialText(place: DialableAddress): string {
   if ('path' in place) return `require('net').connect('${place.path}')`
   const { address, port, scheme } = dialable(place)
   if (scheme === 'tcp') return `require('net').connect(${port}, '${address}')`
@@ -49,13 +52,14 @@ function dialText(place: BoundAddress): string {
 }
 
 /** An address that one can connect to: 0.0.0.0 and :: are every address of this machine. */
-function dialable<Place extends BoundAddress>(place: Place): Place {
+function dialable<Place extends DialableAddress>(place: Place): Place {
   if (!('address' in place)) return place
   if (place.address === '0.0.0.0') return { ...place, address: '127.0.0.1' }
   return place.address === '::' ? { ...place, address: '::1' } : place
 }
 
 function urlOf(place: BoundAddress): string {
+  if ('fd' in place) return `unix: (descriptor ${place.fd})`
   if ('path' in place) return `unix:${place.path}`
   const { scheme, address, port, family } = place
   return family === 'IPv6' ? `${scheme}://[${address}]:${port}` : `${scheme}://${address}:${port}`

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Stream } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { withinLimit } from './time-limit.ts'
 
@@ -37,6 +38,8 @@ export interface DaemonOptions {
   /** Flags for node itself. */
   readonly execArgv?: readonly string[]
   readonly cwd?: string
+  /** Handles or streams that it gets as descriptors 3 and on. */
+  readonly inherited?: readonly (Stream | 'ignore')[]
   /** Most files that it and its workers may each have open. */
   readonly descriptorLimit?: number
   /** The test is about handlers that misuse what they are lent: else `stop` rejects when one did. */
@@ -71,13 +74,13 @@ export class Daemon {
   #exit: DaemonExit | undefined
 
   constructor(environment: Readonly<Record<string, string>>, options: DaemonOptions) {
-    const { execArgv = [], main = DAEMON_MAIN, args = ['serve'], cwd, descriptorLimit } = options
+    const { execArgv = [], main = DAEMON_MAIN, args = ['serve'], cwd, descriptorLimit, inherited = [] } = options
     const command = [process.execPath, ...execArgv, main, ...args]
     const [program = '', ...rest] =
       descriptorLimit === undefined ? command : ['/bin/sh', '-c', LIMIT_SCRIPT, String(descriptorLimit), ...command]
     const child = spawn(program, rest, {
       env: { ...cleanEnvironment(), ...DEFAULT_ENVIRONMENT, ...settingsUnderTest(), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...inherited],
       detached: true,
       ...(cwd === undefined ? {} : { cwd }),
     })
@@ -85,10 +88,12 @@ export class Daemon {
     this.#misusesViews = options.misusesViews === true
     this.#guard = guardGroup(this.pid)
     this.exited = this.#watchExit()
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    const { stdout, stderr } = child
+    if (stdout === null || stderr === null) throw new Error('the daemon has no output')
+    createInterface({ input: stdout }).on('line', (line) => {
       this.#addLine(line)
     })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text
     })
   }

@@ -6,12 +6,17 @@
 import type { Config } from '../config/load-config.ts'
 import { AddressList } from './address.ts'
 
+/** In SHARDWIRE_PROXY_TRUSTED: all that connect by a Unix socket, as nginx writes it. */
+export const LOCAL = 'unix:'
+
 export type AddressSettings = Pick<Config, 'allow' | 'deny' | 'proxyProtocol' | 'proxyTrusted' | 'maxConnectionsPerIp'>
 
 export class AddressRules {
   readonly #allow: AddressList | undefined
   readonly #deny: AddressList | undefined
   readonly #trusted: AddressList | undefined
+  /** Whether who connects by a Unix socket is a proxy. */
+  readonly trustsLocal: boolean
   /** Whether anything goes by the address of a client. */
   readonly concernsClients: boolean
   /** Whether an accepted socket has to be asked for its address. */
@@ -20,9 +25,11 @@ export class AddressRules {
   constructor({ allow, deny, proxyProtocol, proxyTrusted, maxConnectionsPerIp }: AddressSettings) {
     this.#allow = listOf(allow)
     this.#deny = listOf(deny)
-    this.#trusted = proxyProtocol === 'off' ? undefined : listOf(proxyTrusted)
+    const trusted = proxyProtocol === 'off' ? null : proxyTrusted
+    this.trustsLocal = trusted?.includes(LOCAL) === true
+    this.#trusted = listOf(trusted?.filter((network) => network !== LOCAL) ?? null)
     this.concernsClients = this.#allow !== undefined || this.#deny !== undefined || maxConnectionsPerIp > 0
-    this.concernsPeers = this.concernsClients || this.#trusted !== undefined
+    this.concernsPeers = this.concernsClients || trusted !== null
   }
 
   /** @param address a plain one */

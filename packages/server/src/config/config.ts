@@ -3,7 +3,13 @@
  * Must not know: environments, texts, problems.
  * Invariant: it is plain data, frozen to the bottom, and survives JSON; every listener has all of its options.
  */
-import { addressText, type InternetPlace, type ListenAddress, type UnixPlace } from './listen-address.ts'
+import {
+  addressText,
+  type DescriptorPlace,
+  type InternetPlace,
+  type ListenAddress,
+  type UnixPlace,
+} from './listen-address.ts'
 import { type ListenerOptions, OWN_PARAMETERS } from './listen-parameters.ts'
 import type { Source } from './option.ts'
 import type { OptionValues } from './options.ts'
@@ -21,7 +27,10 @@ export type InternetListener = ListenerCommon & InternetPlace
 
 export type UnixListener = ListenerCommon & UnixPlace
 
-export type Listener = InternetListener | UnixListener
+/** TCP or a Unix socket: that shows only when it is listened on. */
+export type DescriptorListener = ListenerCommon & DescriptorPlace
+
+export type Listener = InternetListener | UnixListener | DescriptorListener
 
 /** One property per row of the option table, named after its variable. */
 export interface Config extends Omit<OptionValues, 'listen'> {

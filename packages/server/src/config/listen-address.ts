@@ -1,6 +1,6 @@
 /**
  * Owns the text of SHARDWIRE_LISTEN: `tcp://host:port?codec=frame&heartbeat-ms=5000`, `tls://host:port`, `unix:/path`,
- * several with commas between.
+ * `fd://3`, several with commas between.
  * Must not know: the values of other options, or how a listener is opened.
  * Invariant: what comes out has only schemes, codecs and options that this version has; all that is wrong is reported
  * at once, each with the address it is in.
@@ -22,7 +22,14 @@ export interface UnixPlace {
   readonly mode: number
 }
 
-export type ListenPlace = InternetPlace | UnixPlace
+/** A socket that whoever started the daemon has bound, and handed on. */
+export interface DescriptorPlace {
+  readonly scheme: 'fd'
+  /** 3 or more: the others are the standard streams. */
+  readonly fd: number
+}
+
+export type ListenPlace = InternetPlace | UnixPlace | DescriptorPlace
 
 /** An address as it was written, completed by nothing but the default codec and mode. */
 export type ListenAddress = ListenPlace & {
@@ -32,9 +39,11 @@ export type ListenAddress = ListenPlace & {
 }
 
 export const LISTEN_EXPECTED =
-  'tcp://host:port, tls://host:port or unix:/path, each with ?parameters as below, several with commas between'
+  'tcp://host:port, tls://host:port, unix:/path or fd://N, each with ?parameters as below, several with commas between'
 
-const LATER_SCHEMES = ['fd']
+const FD_MIN = 3
+/** The kernel's own bound. */
+const FD_MAX = 2 ** 20
 /** The user and the group of the daemon. */
 const MODE_DEFAULT = 0o660
 /** Linux has room for 107 bytes and their end; some systems for 103. */
@@ -49,6 +58,7 @@ export function listenAddresses(kinds: ListenerKinds): Kind<readonly ListenAddre
 
 /** The address without its parameters, as logs and problems name it. */
 export function addressText(place: ListenPlace): string {
+  if (place.scheme === 'fd') return `fd://${place.fd}`
   return place.scheme === 'unix' ? `unix:${place.path}` : `${place.scheme}://${formatHostAndPort(place)}`
 }
 
@@ -74,24 +84,41 @@ function parseList(text: string, kinds: ListenerKinds): Parsed<readonly ListenAd
 
 /** Port 0 is never taken: every listener gets a free one of its own. With TLS or without, a port is one. */
 function isTaken(address: ListenAddress, others: readonly ListenAddress[]): boolean {
-  if (address.scheme !== 'unix' && address.port === 0) return false
+  if ('port' in address && address.port === 0) return false
   return others.some((other) => placeText(other) === placeText(address))
 }
 
 function placeText(place: ListenPlace): string {
-  return place.scheme === 'unix' ? place.path : formatHostAndPort(place)
+  return 'port' in place ? formatHostAndPort(place) : addressText(place)
 }
 
 function parseAddress(entry: string, kinds: ListenerKinds): Parsed<ListenAddress> {
   const [, schemeText, rest = ''] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(entry) ?? []
   const scheme = schemeText?.toLowerCase()
-  if (scheme !== 'tcp' && scheme !== 'tls' && scheme !== 'unix') return failed(entry, schemeComplaint(entry, scheme))
+  if (!isScheme(scheme)) return failed(entry, schemeComplaint(entry))
   const [place = '', ...query] = rest.split('?')
   const complain = (complaint: string): Fault => fault(entry, complaint)
   const { own, mode, faults } = parseParameters(query.join('?'), kinds, scheme === 'unix', complain)
-  const parsed = scheme === 'unix' ? parsePath(place, mode) : parseInternet(scheme, place)
+  const parsed = parsePlace(scheme, place, mode)
   if (typeof parsed === 'string') return { ok: false, faults: [fault(entry, parsed), ...faults] }
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value: { ...parsed, codec: 'frame', own } }
+}
+
+function isScheme(scheme: string | undefined): scheme is ListenPlace['scheme'] {
+  return scheme === 'tcp' || scheme === 'tls' || scheme === 'unix' || scheme === 'fd'
+}
+
+function parsePlace(scheme: ListenPlace['scheme'], text: string, mode: number | undefined): ListenPlace | string {
+  if (scheme === 'unix') return parsePath(text, mode)
+  return scheme === 'fd' ? parseDescriptor(text) : parseInternet(scheme, text)
+}
+
+/** `fd://3` */
+function parseDescriptor(text: string): DescriptorPlace | string {
+  const [, digits] = /^\/\/(\d{1,7})$/.exec(text) ?? []
+  const fd = Number(digits)
+  if (digits === undefined || fd > FD_MAX) return 'names no descriptor: write fd://3 for the first that was handed on'
+  return fd < FD_MIN ? `is a standard stream: those that are handed on begin with fd://${FD_MIN}` : { scheme: 'fd', fd }
 }
 
 function parseInternet(scheme: 'tcp' | 'tls', text: string): InternetPlace | string {
@@ -111,13 +138,10 @@ function parsePath(text: string, mode = MODE_DEFAULT): UnixPlace | string {
   return { scheme: 'unix', path, mode }
 }
 
-function schemeComplaint(entry: string, scheme: string | undefined): string {
+function schemeComplaint(entry: string): string {
   if (entry === '') return 'is empty: there is a comma too many'
-  if (scheme !== undefined && LATER_SCHEMES.includes(scheme)) {
-    return `asks for ${scheme}, which this version does not have yet: it has tcp, tls and unix`
-  }
   return typeof parseHostAndPort(entry) === 'string'
-    ? 'does not begin with tcp://, tls:// or unix:'
+    ? 'does not begin with tcp://, tls://, unix: or fd://'
     : `has no scheme: write tcp://${entry}`
 }
 

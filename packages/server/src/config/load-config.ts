@@ -14,7 +14,7 @@ import { readOptions, type Environment, type ReadFile } from './read-options.ts'
 import { checkTls } from './tls-checks.ts'
 import { unknownNames } from './unknown-names.ts'
 
-export type { Config, InternetListener, Listener, Sources } from './config.ts'
+export type { Config, DescriptorListener, InternetListener, Listener, Sources } from './config.ts'
 export type { Source } from './option.ts'
 export type { Problem } from './problem.ts'
 

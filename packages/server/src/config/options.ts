@@ -146,10 +146,10 @@ export const OPTIONS = {
   },
   proxyTrusted: {
     name: 'SHARDWIRE_PROXY_TRUSTED',
-    kind: networks(),
+    kind: networks({ text: 'unix:', meaning: 'everybody who connects by a Unix socket' }),
     fallback: fixed(null, 'none: no PROXY header is read'),
     meaning: 'Networks of proxies whose PROXY header is read and believed; others are served as clients themselves.',
-    example: '10.0.0.0/8',
+    example: '10.0.0.0/8,unix:',
   },
   service: {
     name: 'SHARDWIRE_SERVICE',

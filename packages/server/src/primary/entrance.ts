@@ -19,14 +19,19 @@ export interface EntranceOptions {
   readonly onFault: (address: string, status: number) => void
 }
 
-/** Where a listener really is: the port that port 0 became, or the path of a Unix socket. */
-export type BoundPlace = AddressInfo | { readonly path: string }
+/**
+ * Where a listener really is: the port that port 0 became, the path of a Unix socket, or the descriptor of one that was
+ * handed on.
+ */
+export type BoundPlace = AddressInfo | { readonly path: string } | { readonly fd: number }
 
 export interface Entrance {
   /** Binds every address. @throws StartError */
   open(): Promise<void>
   /** Where it listens, in the order of the configuration. */
   readonly bound: readonly BoundPlace[]
+  /** Whether the listener of this index is a Unix socket: there nobody has an address. */
+  isLocal(listener: number): boolean
   /** Whether every connection has its socket options from the start. */
   readonly configuresSockets: boolean
   /** Whether connections are accepted, on all of it. */

@@ -20,6 +20,10 @@ export class HandoffEntrance implements Entrance {
     return this.#listeners.map((listener) => listener.bound)
   }
 
+  isLocal(listener: number): boolean {
+    return this.#listeners[listener]?.isLocal === true
+  }
+
   async open(): Promise<void> {
     for (const [index, listener] of this.#listeners.entries()) {
       try {

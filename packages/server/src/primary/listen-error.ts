@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Listener } from '../config/load-config.ts'
+import type { DescriptorListener, Listener } from '../config/load-config.ts'
 import { findPortHolders } from './port-holder.ts'
 import { PathTaken } from './unix-socket.ts'
 
@@ -13,6 +13,7 @@ export function explainListenError(listener: Listener, error: unknown): string {
   const { address } = listener
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (listener.scheme === 'unix') return explainPathError(listener.address, listener.path, code, error)
+  if (listener.scheme === 'fd') return explainDescriptorError(listener, code, error)
   const { port } = listener
   if (code === 'EADDRINUSE') return `cannot listen on ${address}: the port is in use${holdersOf(port)}`
   if (code === 'EACCES') {
@@ -34,6 +35,26 @@ function explainPathError(address: string, path: string, code: string, error: un
     return `cannot listen on ${address}: not permitted; the user of the daemon must be able to write to ${directory}`
   }
   return `cannot listen on ${address}: ${error instanceof Error ? error.message : String(error)}`
+}
+
+function explainDescriptorError({ address, fd }: DescriptorListener, code: string, error: unknown): string {
+  const start = `cannot listen on ${address}: `
+  if (code === 'EBADF' || code === 'ENOTSOCK') {
+    return (
+      `${start}descriptor ${fd} is no socket that was handed to this process. Start it by a systemd socket unit, ` +
+      `or by a parent that leaves a bound socket open as ${fd}${handedOnText()}`
+    )
+  }
+  if (code === 'EINVAL') return `${start}descriptor ${fd} is no socket that can be listened on: a connection, it seems`
+  return `${start}${error instanceof Error ? error.message : String(error)}`
+}
+
+/** What systemd says of it. */
+function handedOnText(): string {
+  const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env
+  if (count === undefined) return ' (LISTEN_FDS is not set: this was no start by a socket unit)'
+  const whose = pid === undefined || pid === String(process.pid) ? '' : `, for process ${pid} and not ${process.pid}`
+  return ` (LISTEN_FDS=${count}: from fd://3 on, so many were handed on${whose})`
 }
 
 function holdersOf(port: number): string {

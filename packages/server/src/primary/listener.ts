@@ -3,9 +3,10 @@
  * Must not know: workers, what becomes of a socket.
  * Invariant: every accepted socket goes to `onSocket` and to nobody else; after `stop` has resolved no more come.
  */
+import { fstatSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
-import type { InternetListener, Listener as ListenerConfig } from '../config/load-config.ts'
+import type { Listener as ListenerConfig } from '../config/load-config.ts'
 import { type AcceptOptions, createAcceptor, takeAccepted } from '../transport/accepted.ts'
 import { configureListening, listeningHandleOf, setBacklog } from '../transport/raw-handle.ts'
 import type { ListeningHandle } from '../transport/raw-listener.ts'
@@ -44,14 +45,15 @@ export class Listener {
   async listen(): Promise<void> {
     const { config } = this.#options
     if (config.scheme === 'unix') await listenAtPath(this.#server, config)
-    else await this.#listenAt(config)
+    else if (config.scheme === 'fd') await this.#listenAt({ fd: handedOn(config.fd) })
+    else await this.#listenAt({ host: config.host, port: config.port, exclusive: true })
     takeAccepted(this.#server, this.#accept)
   }
 
-  async #listenAt({ host, port, backlog }: InternetListener): Promise<void> {
+  async #listenAt(place: object): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen({ host, port, backlog, exclusive: true }, () => {
+      this.#server.listen(place, this.config.backlog, () => {
         this.#server.off('error', reject)
         resolve()
       })
@@ -61,7 +63,7 @@ export class Listener {
   /** Gives every connection its options from the start. @returns false where that cannot be */
   configure(config = this.config): boolean {
     // A Unix socket has none.
-    return config.scheme === 'unix' || (this.#options.raw && configureListening(this.#handle, config))
+    return this.isLocal || (this.#options.raw && configureListening(this.#handle, config))
   }
 
   /** Goes by the options of another configuration from now on, for the same place. */
@@ -82,8 +84,15 @@ export class Listener {
 
   get bound(): BoundPlace {
     const address = this.#server.address()
-    if (address === null) throw new Error(`${this.#options.config.address} is not bound`)
-    return typeof address === 'string' ? { path: address } : address
+    if (typeof address === 'object' && address !== null) return address
+    const { config } = this
+    // Of a Unix socket that was handed on Node knows no path.
+    return config.scheme === 'fd' ? { fd: config.fd } : { path: address ?? '' }
+  }
+
+  /** Whether it is a Unix socket: there nobody has an address. */
+  get isLocal(): boolean {
+    return !('port' in this.bound)
   }
 
   /**
@@ -102,6 +111,12 @@ export class Listener {
     // Not awaited: a server of documented sockets counts those that workers serve, and would wait for their ends.
     this.#server.close()
   }
+}
+
+/** @throws the system's error, or one of its kind (ENOTSOCK), when this is no socket that was handed to this process */
+function handedOn(fd: number): number {
+  if (fstatSync(fd).isSocket()) return fd
+  throw Object.assign(new Error(`descriptor ${fd} is no socket`), { code: 'ENOTSOCK' })
 }
 
 /** After the loop has polled once. */

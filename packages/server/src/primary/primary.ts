@@ -22,7 +22,7 @@ import type { Handoff } from './handoff.ts'
 import { Readiness } from './readiness.ts'
 import { RefusalReport } from './refusal-report.ts'
 import { reload } from './reload.ts'
-import { ReuseportEntrance } from './reuseport-entrance.ts'
+import { ReuseportEntrance, sharesPort } from './reuseport-entrance.ts'
 import { KILL_GRACE_MS } from './slot.ts'
 import type { Generation } from './spawn-worker.ts'
 import { Supervisor, type SupervisorOptions } from './supervisor.ts'
@@ -54,7 +54,11 @@ export interface Started {
 }
 
 /** @property configured the address as it was configured */
-export type BoundAddress = BoundPlace & { readonly scheme: ListenPlace['scheme']; readonly configured: string }
+export type BoundAddress = BoundPlace & {
+  /** Of a socket that was handed on: what it is. */
+  readonly scheme: Exclude<ListenPlace['scheme'], 'fd'>
+  readonly configured: string
+}
 
 export class Primary {
   readonly #options: PrimaryOptions
@@ -91,6 +95,7 @@ export class Primary {
       random: systemRandom,
       rawBinding: options.raw ? loadRawBinding() : undefined,
       descriptorLimit: systemDescriptors.limit(),
+      isLocal: (listener) => this.#entrance.isLocal(listener),
       hasRoom: (sockets) => this.#descriptors.free(sockets) > DESCRIPTORS_SPARE,
     })
     this.#handoff = this.#door.handoff
@@ -140,7 +145,8 @@ export class Primary {
     this.#hasStarted = true
     const addresses = this.#entrance.bound.map((bound, index) => {
       const { scheme, address } = this.#options.config.listen[index] ?? { scheme: 'tcp', address: '' }
-      return { ...bound, scheme, configured: address }
+      const shown = scheme === 'fd' ? schemeOf(bound) : scheme
+      return { ...bound, scheme: shown, configured: address }
     })
     return { addresses, workers: this.#supervisor.current.map(({ slot, pid }) => ({ slot, pid })) }
   }
@@ -218,7 +224,7 @@ export class Primary {
       onSocket: (accepted, listener) => this.#door.offer(accepted, listener),
       onFault: (address, status) => this.#acceptFailed(address, status),
     }
-    const sharesPorts = config.accept === 'reuseport' && config.listen.some(({ scheme }) => scheme !== 'unix')
+    const sharesPorts = config.accept === 'reuseport' && config.listen.some(sharesPort)
     return sharesPorts ? new ReuseportEntrance(options) : new HandoffEntrance(options)
   }
 
@@ -352,6 +358,10 @@ export class Primary {
     this.#lastFaultMs = nowMs
     this.#options.log.error({ event: 'accept-failed', address, status }, `an accept on ${address} failed`)
   }
+}
+
+function schemeOf(bound: BoundPlace): 'tcp' | 'unix' {
+  return 'port' in bound ? 'tcp' : 'unix'
 }
 
 /** Names for the lives of workers: unique over restarts of the daemon, short enough for every connection's id. */

@@ -1,14 +1,14 @@
 /**
  * Owns the listening sockets where the workers accept: SHARDWIRE_ACCEPT=reuseport. One for each address and slot, all
- * of an address on one port, over which the kernel spreads connections. Unix sockets know nothing of the kind: from
- * those the primary accepts.
+ * of an address on one port, over which the kernel spreads connections. Unix sockets know nothing of the kind, and of a
+ * socket that was handed on there is one: from those the primary accepts.
  * Must not know: what becomes of a socket.
  * Invariant: they are the primary's, for as long as it runs; a worker has copies. So what waits in the queue of one
  * outlives the worker that accepted from it. The primary accepts from them only at the end, when no worker does.
  */
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
-import type { Config, InternetListener } from '../config/load-config.ts'
+import type { Config, InternetListener, Listener as ListenerConfig } from '../config/load-config.ts'
 import { configureListening } from '../transport/raw-handle.ts'
 import { assertFree, bindShared, type ListeningHandle } from '../transport/raw-listener.ts'
 import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
@@ -36,7 +36,7 @@ export class ReuseportEntrance implements Entrance {
   readonly #byWorker = new Map<WorkerProcess, Holder>()
   #doors: readonly Door[] = []
   /** Those that the primary accepts from, by the index of their address. */
-  readonly #unix = new Map<number, Listener>()
+  readonly #own = new Map<number, Listener>()
 
   constructor(options: EntranceOptions) {
     this.#options = options
@@ -44,13 +44,17 @@ export class ReuseportEntrance implements Entrance {
   }
 
   get bound(): readonly BoundPlace[] {
-    const places = [...this.#unix].map(([index, { bound }]): [number, BoundPlace] => [index, bound])
+    const places = [...this.#own].map(([index, { bound }]): [number, BoundPlace] => [index, bound])
     for (const { index, address } of this.#doors) places.push([index, address])
     return places.toSorted(([a], [b]) => a - b).map(([, place]) => place)
   }
 
+  isLocal(listener: number): boolean {
+    return this.#own.get(listener)?.isLocal === true
+  }
+
   get configuresSockets(): boolean {
-    if (!this.#options.raw) return false
+    if (!this.#options.raw || ![...this.#own.values()].every((listener) => listener.configure())) return false
     return this.#doors.every(({ config, handles }) => handles.every((handle) => configureListening(handle, config)))
   }
 
@@ -62,11 +66,11 @@ export class ReuseportEntrance implements Entrance {
     const { listen, workers } = this.#options.config
     for (const [index, config] of listen.entries()) {
       try {
-        if (config.scheme === 'unix') await this.#openUnix(index)
+        if (!sharesPort(config)) await this.#openOwn(index)
         else this.#doors = [...this.#doors, await openDoor(index, config, workers)]
       } catch (error) {
         for (const { handles } of this.#doors) for (const handle of handles) handle.close()
-        await Promise.all([...this.#unix.values()].map((listener) => listener.stop()))
+        await Promise.all([...this.#own.values()].map((listener) => listener.stop()))
         throw new StartError(explainListenError(config, error), { cause: error })
       }
     }
@@ -75,9 +79,9 @@ export class ReuseportEntrance implements Entrance {
   /** The backlog is for each new worker to set when it listens. */
   reconfigure({ listen }: Config): void {
     for (const [index, config] of listen.entries()) {
-      this.#unix.get(index)?.reconfigure(config)
+      this.#own.get(index)?.reconfigure(config)
       const handles = this.#doors.find((door) => door.index === index)?.handles ?? []
-      if (this.#options.raw && config.scheme !== 'unix') {
+      if (this.#options.raw && sharesPort(config)) {
         for (const handle of handles) configureListening(handle, config)
       }
     }
@@ -97,7 +101,7 @@ export class ReuseportEntrance implements Entrance {
         return listener
       }),
     )
-    await Promise.all([...listeners, ...this.#unix.values()].map((listener) => listener.stop()))
+    await Promise.all([...listeners, ...this.#own.values()].map((listener) => listener.stop()))
   }
 
   workerReady(worker: WorkerProcess): void {
@@ -141,10 +145,10 @@ export class ReuseportEntrance implements Entrance {
     this.#holders.sweep()
   }
 
-  async #openUnix(index: number): Promise<void> {
+  async #openOwn(index: number): Promise<void> {
     const listener = createListener(this.#options, index)
     await listener.listen()
-    this.#unix.set(index, listener)
+    this.#own.set(index, listener)
   }
 
   #send(worker: WorkerProcess, slot: number): void {
@@ -153,6 +157,11 @@ export class ReuseportEntrance implements Entrance {
       if (handle !== undefined) worker.listen(slot, index, handle)
     }
   }
+}
+
+/** Whether the address is one that workers can have a socket of their own for. */
+export function sharesPort(listener: ListenerConfig): listener is InternetListener {
+  return listener.scheme === 'tcp' || listener.scheme === 'tls'
 }
 
 /** Binds one socket for each slot. @throws the system's error */

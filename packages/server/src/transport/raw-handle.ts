@@ -44,8 +44,8 @@ export interface RawHandle {
   /** Of TCP only, as all below `close`. */
   reset?(onClosed: (this: RawHandle) => void): number
   close(onClosed?: (this: RawHandle) => void): void
-  setNoDelay(on: boolean): number
-  setKeepAlive(on: boolean, delayS: number, intervalS: number, probes: number): number
+  setNoDelay?(on: boolean): number
+  setKeepAlive?(on: boolean, delayS: number, intervalS: number, probes: number): number
   getpeername?(out: { address?: string; port?: number }): number
 }
 
@@ -197,7 +197,7 @@ function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
   return typeof value === 'function'
 }
 
-function isConfigurable(value: unknown): value is Pick<RawHandle, 'setNoDelay' | 'setKeepAlive'> {
+function isConfigurable(value: unknown): value is Required<Pick<RawHandle, 'setNoDelay' | 'setKeepAlive'>> {
   return typeof value === 'object' && value !== null && 'setNoDelay' in value && 'setKeepAlive' in value
 }
 
@@ -237,6 +237,8 @@ export class RawHandles {
   }
 
   configure(handle: RawHandle, nodelay: boolean, keepaliveMs: number, intervalMs: number, probes: number): void {
+    // A Unix socket has no such options.
+    if (handle.setNoDelay === undefined || handle.setKeepAlive === undefined) return
     if (nodelay) handle.setNoDelay(true)
     if (keepaliveMs === 0) return
     handle.setKeepAlive(true, Math.floor(keepaliveMs / MS_PER_S), Math.floor(intervalMs / MS_PER_S), probes)

@@ -138,7 +138,7 @@ export class Reception {
 
   /** This worker accepted a socket itself. */
   accepted(socket: RawHandle | Socket, listener: number): void {
-    const address = this.#rules.concernsPeers && !this.#isLocal(listener) ? peerOf(socket) : ''
+    const address = this.#rules.concernsPeers ? peerOf(socket) : ''
     const plain = address === undefined ? undefined : plainAddress(address)
     const isProxy = plain !== undefined && plain !== '' && this.#rules.isProxy(plain)
     const reason = this.#refusalOf(plain, isProxy)
@@ -208,9 +208,5 @@ export class Reception {
     guest.connection = connection
     this.#departures.opened(connection, guest.id === 0 ? guest.ticket : guest.id)
     shard.open(connection)
-  }
-
-  #isLocal(listener: number): boolean {
-    return this.#parts.config.listen[listener]?.address.startsWith('unix:') === true
   }
 }

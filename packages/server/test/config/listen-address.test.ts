@@ -74,6 +74,13 @@ describe('accepted', () => {
     ])
   })
 
+  it('sockets that are handed on', () => {
+    expect(listen('fd://3,FD://4?nodelay=false')).toMatchObject([
+      { scheme: 'fd', fd: 3, address: 'fd://3', nodelay: true },
+      { scheme: 'fd', fd: 4, nodelay: false },
+    ])
+  })
+
   it('a scheme in capitals', () => {
     expect(listen('TCP://h:1')[0]?.scheme).toBe('tcp')
   })
@@ -84,14 +91,6 @@ describe('accepted', () => {
 })
 
 describe('not in this version', () => {
-  it.each([
-    ['fd://3', 'fd'],
-    ['FD://3', 'fd'],
-  ])('%s', (text, scheme) => {
-    const complaint = `asks for ${scheme}, which this version does not have yet: it has tcp, tls and unix`
-    expect(complaints(text)).toEqual([complaint])
-  })
-
   it.each(['json', 'line', 'raw'])('codec=%s', (codec) => {
     expect(complaints(`tcp://h:1?codec=${codec}`)).toEqual([
       `asks for the codec ${codec}, which this version does not have yet: it has frame only`,
@@ -101,10 +100,15 @@ describe('not in this version', () => {
 
 describe('refused', () => {
   it.each([
-    ['http://h:1', 'does not begin with tcp://, tls:// or unix:'],
-    ['udp://h:1', 'does not begin with tcp://, tls:// or unix:'],
+    ['http://h:1', 'does not begin with tcp://, tls://, unix: or fd://'],
+    ['udp://h:1', 'does not begin with tcp://, tls://, unix: or fd://'],
+    ['fd://2', 'is a standard stream: those that are handed on begin with fd://3'],
+    ['fd:3', 'names no descriptor: write fd://3 for the first that was handed on'],
+    ['fd://x', 'names no descriptor: write fd://3 for the first that was handed on'],
+    ['fd://3000000', 'names no descriptor: write fd://3 for the first that was handed on'],
+    ['fd://3?mode=0660', 'sets mode, which only a Unix socket has'],
     ['tcp:h:1', 'does not begin with tcp://'],
-    ['7400', 'does not begin with tcp://, tls:// or unix:'],
+    ['7400', 'does not begin with tcp://, tls://, unix: or fd://'],
     ['unix:wire.sock', 'has no absolute path: write unix:/run/shardwire.sock'],
     ['unix://host/wire.sock', 'has no absolute path: write unix:/run/shardwire.sock'],
     ['unix:', 'has no absolute path: write unix:/run/shardwire.sock'],
@@ -139,6 +143,7 @@ describe('refused', () => {
 
   it.each([
     'unix:/a,unix:/a?mode=0600',
+    'fd://3,fd://3?heartbeat-ms=5000',
     'tcp://h:1,tls://h:1',
     'tcp://h:1,tcp://h:1',
     'tcp://[::1]:1,tcp://[0:0::1]:1',

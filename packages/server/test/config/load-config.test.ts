@@ -130,7 +130,7 @@ describe('problems', () => {
       SHARDWIRE_IDLE_TIMEOUT_MS: '5000',
       SHARDWIRE_BACKLOG: '0',
       SHARDWIRE_BACKLOGS: '1',
-      SHARDWIRE_LISTEN: 'fd://3',
+      SHARDWIRE_LISTEN: 'fd://1',
     })
     expect(problems.map(({ name }) => name)).toEqual([
       'SHARDWIRE_LISTEN',

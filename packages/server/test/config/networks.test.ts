@@ -21,6 +21,9 @@ describe('the PROXY protocol', () => {
     expect(messagesOf(on)[0]).toContain('no header would be read from anybody')
     expect(messagesOf(trusted)[0]).toContain('their headers would not be read')
     expect(messagesOf({ ...on, ...trusted })).toEqual([])
+    const local = { SHARDWIRE_PROXY_TRUSTED: '10.0.0.0/8,unix:' }
+    expect(configOf({ ...on, ...local }).proxyTrusted).toEqual(['10.0.0.0/8', 'unix:'])
+    expect(messagesOf({ SHARDWIRE_DENY: 'unix:' })[0]).toContain('is neither an IP address nor a network')
   })
 })
 

@@ -1,5 +1,8 @@
 /** Owns the end-to-end tests of the PROXY protocol: from a trusted proxy's first byte to what a handler is told. */
+import { mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodeFrame } from '@shardwire/protocol'
 import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
@@ -103,6 +106,43 @@ describe.each(MODES)('a header of a trusted proxy, by %s', (accept) => {
     )
     second.destroy()
     expect(await refusals(daemon)).toMatchObject({ DENIED: 1 })
+  })
+})
+
+describe.each(MODES)('a proxy that connects by a Unix socket, by %s', (accept) => {
+  it('is trusted where the list has unix:, and limits go by the client it speaks for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shardwire-proxy-'))
+    const path = join(folder, 'socket')
+    const settings = { ...TRUSTING, SHARDWIRE_PROXY_TRUSTED: 'unix:', SHARDWIRE_DENY: '198.51.100.0/24' }
+    const listen = `tcp://127.0.0.1:0,unix:${path}`
+    await using daemon = await startDaemon({ ...settings, SHARDWIRE_LISTEN: listen, SHARDWIRE_ACCEPT: accept })
+    await using plain = await connect(daemon, ASK)
+    expect(frames.value(await plain.nextFrame())).toMatchObject({ address: '127.0.0.1' })
+    await using proxied = await RawClient.connectPath(path)
+    await proxied.writeChunks([header2('192.0.2.7', 4711), ASK])
+    expect(frames.value(await proxied.nextFrame())).toEqual({ address: '192.0.2.7', port: 4711 })
+    await using denied = await RawClient.connectPath(path)
+    await denied.writeChunks([header1('TCP4 198.51.100.9 10.0.0.1 1 2'), ASK])
+    expect(frames.errorOf(await denied.nextFrame()).name).toBe('PERMISSION_DENIED')
+    await using silent = await RawClient.connectPath(path)
+    await silent.writeChunks([ASK])
+    await silent.closed()
+    for (const client of [plain, proxied]) client.destroy()
+    expect(await refusals(daemon)).toEqual({ DENIED: 1, BAD_PROXY_HEADER: 1 })
+    await rm(folder, { recursive: true })
+  })
+
+  it('is a client like others where it has not', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shardwire-proxy-'))
+    const path = join(folder, 'socket')
+    const listen = `tcp://127.0.0.1:0,unix:${path}`
+    await using daemon = await startDaemon({ ...TRUSTING, SHARDWIRE_LISTEN: listen, SHARDWIRE_ACCEPT: accept })
+    await using client = await RawClient.connectPath(path)
+    await client.writeChunks([ASK])
+    expect((await client.nextFrame()).kind).toBe(2)
+    client.destroy()
+    expect(await refusals(daemon)).toEqual({})
+    await rm(folder, { recursive: true })
   })
 })
 

@@ -37,6 +37,8 @@ export interface DoorOptions {
   readonly rawBinding: RawBinding | undefined
   /** Most files that a process may have open. */
   readonly descriptorLimit: number
+  /** Whether a listener is a Unix socket: who may use it is for its file to say, and nobody there has an address. */
+  readonly isLocal: (listener: number) => boolean
   /** Whether this process may keep one more socket open beside the `pending` that it has. */
   readonly hasRoom: (pending: number) => boolean
 }
@@ -56,10 +58,12 @@ export class Door {
   readonly #workers = new Set<Worker>()
   /** Undefined where the door itself sees every connection. With no total they are without an end. */
   readonly #quotas: Quotas | undefined
+  readonly #isLocal: DoorOptions['isLocal']
   #balancedAtMs = -Infinity
 
   constructor(options: DoorOptions) {
-    const { config, clock, hasRoom, descriptorLimit } = options
+    const { config, clock, hasRoom, descriptorLimit, isLocal } = options
+    this.#isLocal = isLocal
     this.#clock = clock
     this.#config = config
     this.#rules = new AddressRules(config)
@@ -112,7 +116,8 @@ export class Door {
   offer(handle: Accepted, listener: number): void {
     let group = ''
     let proxied = false
-    if (this.#rules.concernsPeers && !this.#isLocal(listener)) {
+    if (this.#rules.concernsPeers && this.#isLocal(listener)) proxied = this.#rules.trustsLocal
+    else if (this.#rules.concernsPeers) {
       const address = addressOf(handle)
       if (address === undefined) return this.handoff.dismiss({ handle, listener, group }, Refusal.PEER_GONE)
       proxied = this.#rules.isProxy(address)
@@ -217,11 +222,6 @@ export class Door {
     const socket = socketOf(handle)
     if (socket === undefined) handle.close()
     else this.#farewell.say(socket, reason, this.#speaks[listener] === true)
-  }
-
-  /** A Unix socket: who may use it is for its file to say. */
-  #isLocal(listener: number): boolean {
-    return this.#config.listen[listener]?.address.startsWith('unix:') === true
   }
 }
 

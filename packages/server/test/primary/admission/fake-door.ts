@@ -65,6 +65,7 @@ export function doorWith(
     random: () => 0.5,
     rawBinding: fakeBinding,
     descriptorLimit: 65_536,
+    isLocal: () => false,
     hasRoom,
   })
   return { door, clock }
