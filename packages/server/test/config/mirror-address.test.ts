@@ -22,19 +22,36 @@ describe('SHARDWIRE_MIRROR', () => {
     expect(configOf({}).mirror).toBeNull()
   })
 
-  it.each(['tcp://h:7400', 'tcp://[::1]:1?compare=all', 'tcp://h:1?compare=a,2&sample=frames'])(
-    '%s is printed as it was written',
-    (text) => {
-      const { mirror } = configOf({ SHARDWIRE_MIRROR: text })
-      expect(mirror === null ? '' : mirrorText(mirror)).toBe(text)
-      const loaded = loadConfig({ SHARDWIRE_MIRROR: text }, MACHINE)
-      if (loaded.ok) expect(formatEffective(loaded.config, loaded.sources)).toContain(text)
-    },
-  )
+  it('has TLS with files, or is a Unix socket', () => {
+    const plain = { compare: [], sample: 'connections' }
+    expect(mirrorOf('tls://h:1?ca=./ca.pem&cert=c.pem&key=k.pem&servername=x.example')).toEqual({
+      ...plain,
+      ...{ scheme: 'tls', host: 'h', port: 1, ca: './ca.pem', cert: 'c.pem', key: 'k.pem', servername: 'x.example' },
+    })
+    expect(mirrorOf('unix:/run/w.sock?compare=all')).toEqual({
+      ...plain,
+      ...{ scheme: 'unix', path: '/run/w.sock', compare: 'all' },
+    })
+  })
+
+  it.each([
+    ...['tcp://h:7400', 'tcp://[::1]:1?compare=all', 'tcp://h:1?compare=a,2&sample=frames'],
+    ...['tls://h:1?ca=/a/c.pem&cert=c%26.pem&key=k.pem&compare=all', 'unix:/run/w.sock?sample=frames'],
+  ])('%s is printed as it was written', (text) => {
+    const { mirror } = configOf({ SHARDWIRE_MIRROR: text })
+    expect(mirror === null ? '' : mirrorText(mirror)).toBe(text)
+    const loaded = loadConfig({ SHARDWIRE_MIRROR: text }, MACHINE)
+    if (loaded.ok) expect(formatEffective(loaded.config, loaded.sources)).toContain(text)
+  })
 
   it.each([
     ['h:7400', 'has no scheme: write tcp://h:7400'],
-    ['tls://h:7400', 'asks for tls, which this version does not have yet: it has tcp only'],
+    ['http://h:7400', 'does not begin with tcp://, tls:// or unix:'],
+    ['unix:run/w.sock', 'has no absolute path: write unix:/run/shardwire.sock'],
+    ['tcp://h:1?ca=/c.pem', 'sets ca, which only tls:// has'],
+    ['tls://h:1?cert=/c.pem', 'has cert without key: it takes both, or neither'],
+    ['tls://h:1?ca=', 'sets ca to nothing'],
+    ['tls://h:1?servernam=x', 'has an unknown parameter "servernam": did you mean servername?'],
     ['tcp://h:0', 'has port 0, at which nobody can be reached'],
     ['tcp://h', 'has no port after its host'],
     ['tcp://h:1,tcp://i:2', 'is a list: frames are mirrored to one address'],

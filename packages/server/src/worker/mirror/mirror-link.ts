@@ -27,9 +27,10 @@ import {
   UNKNOWN_ROUTE,
   writeFrame,
 } from '@shardwire/protocol'
-import { connect, type Socket } from 'node:net'
-import type { HostAndPort } from '../../config/host.ts'
+import type { Socket } from 'node:net'
+import type { MirrorTarget } from '../../config/mirror-address.ts'
 import { Deadline, type DeadlineWheel } from '../deadline.ts'
+import { dialTarget } from './mirror-dial.ts'
 import { MirrorInbound } from './mirror-inbound.ts'
 import { SendQueue } from './send-queue.ts'
 
@@ -57,7 +58,7 @@ const HELLO = encodeHello({ protocol: PROTOCOL_VERSION, name: MIRROR_CLIENT_NAME
 const NOT_SERVED = encodeErrorBody(new ShardwireError(UNKNOWN_ROUTE, 'a mirror serves no requests'))
 
 export interface MirrorLinkParts {
-  readonly target: HostAndPort
+  readonly target: MirrorTarget
   readonly wheel: DeadlineWheel
   readonly nowMs: () => number
   readonly frameBytesMax: number
@@ -106,11 +107,10 @@ export class MirrorLink extends Deadline {
       buffer: new Uint8Array(READ_BYTES),
       callback: (bytes: number, memory: Uint8Array): boolean => this.#read(memory, bytes),
     }
-    const { host, port } = parts.target
-    // allowHalfOpen: a FIN of the target is seen before anything is closed for it.
-    this.#socket = connect({ host, port, noDelay: true, keepAlive: true, allowHalfOpen: true, onread })
+    const { socket, connected } = dialTarget(parts.target, onread)
+    this.#socket = socket
     this.#socket.unref()
-    this.#socket.on('connect', () => this.#socket.write(HELLO))
+    this.#socket.on(connected, () => this.#socket.write(HELLO))
     this.#socket.on('error', (error) => this.#end(briefly(error)))
     this.#socket.on('end', () => this.#end(this.#reasonOfFin()))
     this.#socket.on('close', () => this.#end('the socket was closed'))
@@ -246,8 +246,9 @@ export class MirrorLink extends Deadline {
     const { wheel, events } = this.#parts
     wheel.cancel(this)
     const { connecting, readableEnded, writableFinished } = this.#socket
-    // A reset of a socket that is still being connected would wait for that. Otherwise the kernel is to keep nothing.
-    if (connecting || (readableEnded && writableFinished)) this.#socket.destroy()
+    // A reset of a socket that is still being connected would wait for that; of TLS and pipes there is none. Otherwise
+    // the kernel is to keep nothing.
+    if (this.#parts.target.scheme !== 'tcp' || connecting || (readableEnded && writableFinished)) this.#socket.destroy()
     else this.#socket.resetAndDestroy()
     events.onLost(this.queue.abandon())
     events.onEnded(this, why)

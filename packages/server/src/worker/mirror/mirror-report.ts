@@ -6,8 +6,7 @@
  * many more there were.
  */
 import { type Clock, KIND_NAMES } from '@shardwire/protocol'
-import type { HostAndPort } from '../../config/host.ts'
-import { mirrorTarget } from '../../config/mirror-address.ts'
+import { mirrorTarget, type MirrorTarget } from '../../config/mirror-address.ts'
 import type { Logger } from '../../log.ts'
 import { createLimit } from '../report-limit.ts'
 import type { Difference } from './comparisons.ts'
@@ -37,7 +36,7 @@ export const SILENT_REPORT: MirrorReport = {
 }
 
 /** @param address null where nothing is mirrored: then there is nothing to report */
-export function createMirrorReport(log: Logger, clock: Clock, address: HostAndPort | null): MirrorReport | undefined {
+export function createMirrorReport(log: Logger, clock: Clock, address: MirrorTarget | null): MirrorReport | undefined {
   if (address === null) return undefined
   const target = mirrorTarget(address)
   let wasLost = true

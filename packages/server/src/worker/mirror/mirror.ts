@@ -164,9 +164,8 @@ export class Mirror implements MirrorLinkEvents {
   #dialIfDue(): void {
     const { address, wheel, nowMs, frameBytesMax } = this.#parts
     if (nowMs() < this.#dialAtMs) return
-    const target = { host: address.host, port: address.port }
     this.#link = new MirrorLink({
-      target,
+      target: address,
       wheel,
       nowMs,
       frameBytesMax,
