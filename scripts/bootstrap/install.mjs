@@ -38,7 +38,7 @@ export function installStamp(root) {
  * @returns {string[]} paths from the root, in an order that does not depend on the file system
  */
 function packageManifests(root) {
-  return ['benchmarks', ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)]
+  return ['benchmarks', 'examples', ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)]
     .map((directory) => `${directory}/package.json`)
     .filter((file) => existsSync(join(root, file)))
     .sort()
