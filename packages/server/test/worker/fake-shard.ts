@@ -91,6 +91,8 @@ export interface FakeShard {
   readonly shard: Shard
   readonly clock: HeldClock
   readonly faults: unknown[]
+  /** Routes whose handler failed. */
+  readonly failures: readonly string[]
   /** What was done with lent bodies that must not be, each with its route. */
   readonly misuses: readonly string[]
   /** What hooks threw, each with its name. */
@@ -110,6 +112,7 @@ export function fakeShard(
   const clock = new HeldClock()
   const faults: unknown[] = []
   const misuses: string[] = []
+  const failures: string[] = []
   const hookFaults: [string, unknown][] = []
   const config = configOf({ SHARDWIRE_HEARTBEAT_MS: '0', SHARDWIRE_DEBUG_VIEWS: 'true', ...environment })
   const log = pino({ level: 'silent' })
@@ -127,7 +130,7 @@ export function fakeShard(
     random,
     serverName: 'test',
     rawBinding: fakeBinding,
-    report: () => undefined,
+    report: (route) => void failures.push(route),
     onFault: (error) => faults.push(error),
     configured: false,
     tls: null,
@@ -137,7 +140,7 @@ export function fakeShard(
     const named = shard.counters.closes.map((count, code): [string, number] => [closeReasonName(code), count])
     return Object.fromEntries(named.filter(([, count]) => count > 0))
   }
-  return { shard, clock, faults, misuses, hookFaults, closes, connect: () => new FakePeer(shard) }
+  return { shard, clock, faults, failures, misuses, hookFaults, closes, connect: () => new FakePeer(shard) }
 }
 
 export function message(route: number, body: Uint8Array): Frame {
