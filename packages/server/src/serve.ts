@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from './clock.ts'
 import { formatProblems } from './config/format.ts'
@@ -24,6 +25,7 @@ export const EXIT_START = 1
 export const EXIT_CONFIG = 2
 /** EX_SOFTWARE: what 1 means to a service manager is taken. */
 export const EXIT_FAULT = 70
+const STANDARD_STREAMS = [0, 1, 2]
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 /** A second signal sooner than this is the same key press, seen twice: through the terminal and through a parent. */
 const SAME_SIGNAL_MS = 1000
@@ -118,15 +120,17 @@ function obeySignals(primary: Primary, reloads: Reloads): void {
       void primary.stop(signal)
     })
   }
-  const hadTerminal = hasTerminal()
+  // One that was started with nohup, or in the background with all streams elsewhere, shall outlive it. (Node makes
+  // SIGHUP end a process again for which nohup had it ignored, so the streams have to tell.)
+  const isAtTerminal = STANDARD_STREAMS.some((fd) => isatty(fd))
   process.on('SIGHUP', () => {
     // Of somebody who closed the terminal, and wants nothing to stay behind that holds the port.
-    if (hadTerminal && !hasTerminal()) void primary.stop('SIGHUP, and the terminal has gone')
+    if (isAtTerminal && !hasTerminal()) void primary.stop('SIGHUP, and the terminal has gone')
     else void reloads.request('SIGHUP')
   })
 }
 
-/** Whether this process belongs to a terminal that is still there. */
+/** Whether this process has a terminal that is still there. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'))
