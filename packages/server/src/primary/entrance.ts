@@ -13,7 +13,9 @@ export interface EntranceOptions {
   readonly clock: Clock
   /** Whether sockets are taken as raw handles. */
   readonly raw: boolean
-  /** The primary accepted a socket. */
+  /** Whether a documented socket is read at once, since it is served here; else not before somebody resumes it. */
+  readonly reads?: boolean
+  /** A socket was accepted. */
   readonly onSocket: (accepted: Accepted, listener: number) => void
   /** An accept on this address failed, with libuv's negative error number. */
   readonly onFault: (address: string, status: number) => void

@@ -58,13 +58,17 @@ export class HandoffEntrance implements Entrance {
 }
 
 /** A listener of the address with this index. */
-export function createListener({ config, clock, raw, onSocket, onFault }: EntranceOptions, index: number): Listener {
+export function createListener(
+  { config, clock, raw, reads = false, onSocket, onFault }: EntranceOptions,
+  index: number,
+): Listener {
   const address = config.listen[index]
   if (address === undefined) throw new RangeError(`there is no address ${index}`)
   return new Listener({
     config: address,
     clock,
     raw,
+    reads,
     onSocket: (accepted) => onSocket(accepted, index),
     onFault: (status) => onFault(address.address, status),
   })

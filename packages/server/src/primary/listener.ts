@@ -16,7 +16,7 @@ import { listenAtPath } from './unix-socket.ts'
 /** A flood of connects must not keep a listener from stopping. */
 const STOP_MS_MAX = 500
 
-export interface ListenerOptions extends Omit<AcceptOptions, 'reads'> {
+export interface ListenerOptions extends AcceptOptions {
   readonly config: ListenerConfig
   readonly clock: Clock
 }
@@ -33,7 +33,8 @@ export class Listener {
       this.#acceptedCount++
       options.onSocket(accepted)
     }
-    this.#accept = { raw: options.raw, reads: false, onSocket, onFault: options.onFault }
+    const { raw, reads, onFault } = options
+    this.#accept = { raw, reads, onSocket, onFault }
     this.#server = createAcceptor(this.#accept)
   }
 

@@ -18,22 +18,17 @@ import { isRawHandle, loadRawBinding, type RawHandle } from '../transport/raw-ha
 import { asListening } from '../transport/raw-listener.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { loadService } from '../service/load-service.ts'
-import { SERVER_NAME } from '../version.ts'
 import { Arrivals } from './arrivals.ts'
-import { CloseLog } from './close-log.ts'
 import type { Connection } from './connection.ts'
 import { loadCollector, usedHeapBytes } from './collector.ts'
-import { createService } from './create-service.ts'
+import { createShard, type CreatedShard } from './create-shard.ts'
 import type { DrainOrder } from './drain.ts'
 import type { DrainReport } from './drain-report.ts'
-import { createFailureReport, createHookReport } from './failure-report.ts'
 import { Health } from './health.ts'
-import { createOverloadReport } from './overload-report.ts'
 import { GiveBack } from './give-back.ts'
 import { createHeaderReport } from './header-report.ts'
 import type { Guest } from './guest.ts'
 import { describeMirror } from './mirror/mirror-counters.ts'
-import { createMirrorReport } from './mirror/mirror-report.ts'
 import { Reception } from './reception.ts'
 import { Shard } from './shard.ts'
 import { SlotListeners } from './slot-listeners.ts'
@@ -88,32 +83,19 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'worker', slot } })
   workerLog = log
   try {
-    const parts = { config, clock: systemClock, random: systemRandom, log }
-    const { service, pool } = await createService(await loadService(config.service, systemClock), parts)
-    const report = createHookReport(log, systemClock)
-    const hooks = new WorkerHooks({ hooks: service.hooks, worker: { shard: slot, log }, clock: systemClock, report })
-    await hooks.start()
-    const shard = new Shard({
+    const created = await createShard({
       identity: { slot, epoch },
       config,
       configured,
-      tls: newerTls ?? tls,
-      service,
-      hooks,
+      tls: () => newerTls ?? tls,
+      service: await loadService(config.service, systemClock),
       log,
       clock: systemClock,
       random: systemRandom,
-      serverName: SERVER_NAME,
       rawBinding: loadRawBinding(),
-      report: createFailureReport(log, systemClock),
-      onFault: (error) =>
-        log.error({ event: 'internal-fault', err: error }, 'a fault of this server ended a connection'),
-      closeLog: new CloseLog(log, systemClock),
       onClosed: (connection) => worker?.closed(connection),
-      onOverload: createOverloadReport(log),
-      mirrorReport: createMirrorReport(log, systemClock, config.mirror),
     })
-    worker = new Worker({ shard, hooks, offload: pool, log, config })
+    worker = new Worker(created, log, config)
     stopPulse()
     const inline = rawChannel !== undefined && config.transport === 'auto'
     tell({ type: 'ready', inline, descriptorsFree: worker.descriptorsFree })
@@ -135,14 +117,6 @@ function primaryGone(): void {
   process.exit(1)
 }
 
-interface WorkerParts {
-  readonly shard: Shard
-  readonly hooks: WorkerHooks
-  readonly offload: OffloadPool
-  readonly log: Logger
-  readonly config: Config
-}
-
 class Worker {
   readonly #shard: Shard
   readonly #offload: OffloadPool
@@ -159,7 +133,7 @@ class Worker {
   /** Whether the primary waits to be told of room. */
   #isShort = false
 
-  constructor({ shard, hooks, offload, log, config }: WorkerParts) {
+  constructor({ shard, hooks, offload }: CreatedShard, log: Logger, config: Config) {
     const { transport, listen, heapMb } = config
     this.#shard = shard
     this.#hooks = hooks

@@ -1,0 +1,70 @@
+/**
+ * Owns putting together what serves connections: the service with its threads, its hooks, and the shard that runs it.
+ * Must not know: where sockets come from, who asked for it.
+ * Invariant: the service has been started (its onStart is done) before there is a shard.
+ */
+import type { Clock } from '@shardwire/protocol'
+import type { Config } from '../config/load-config.ts'
+import type { Logger } from '../log.ts'
+import type { OffloadPool } from '../offload/offload-pool.ts'
+import type { Service } from '../service/service.ts'
+import type { RawBinding } from '../transport/raw-handle.ts'
+import type { TlsMaterial } from '../transport/tls-context.ts'
+import { SERVER_NAME } from '../version.ts'
+import { CloseLog } from './close-log.ts'
+import type { Connection, ShardIdentity } from './connection.ts'
+import { createService } from './create-service.ts'
+import { createFailureReport, createHookReport } from './failure-report.ts'
+import { createMirrorReport } from './mirror/mirror-report.ts'
+import { createOverloadReport } from './overload-report.ts'
+import { Shard } from './shard.ts'
+import { WorkerHooks } from './worker-hooks.ts'
+
+export interface CreateShardOptions {
+  readonly identity: ShardIdentity
+  readonly config: Config
+  readonly service: Service
+  readonly log: Logger
+  readonly clock: Clock
+  /** [0, 1) */
+  readonly random: () => number
+  /** Whether sockets come with the options of their listener. */
+  readonly configured: boolean
+  /** What TLS is spoken with, asked when the service has started; null where no listener has it. */
+  readonly tls: () => TlsMaterial | null
+  readonly rawBinding: RawBinding | undefined
+  /** A connection is gone. */
+  readonly onClosed: (connection: Connection) => void
+}
+
+export interface CreatedShard {
+  readonly shard: Shard
+  readonly hooks: WorkerHooks
+  readonly offload: OffloadPool
+}
+
+/** Rejects with what onStart throws, or with the tasks that no thread could find. */
+export async function createShard(options: CreateShardOptions): Promise<CreatedShard> {
+  const { identity, config, log, clock, tls, ...others } = options
+  const { service, pool: offload } = await createService(options.service, { ...others, config, clock, log })
+  const report = createHookReport(log, clock)
+  const hooks = new WorkerHooks({ hooks: service.hooks, worker: { shard: identity.slot, log }, clock, report })
+  await hooks.start()
+  const shard = new Shard({
+    ...others,
+    identity,
+    config,
+    tls: tls(),
+    service,
+    hooks,
+    log,
+    clock,
+    serverName: SERVER_NAME,
+    report: createFailureReport(log, clock),
+    onFault: (error) => log.error({ event: 'internal-fault', err: error }, 'a fault of this server ended a connection'),
+    closeLog: new CloseLog(log, clock),
+    onOverload: createOverloadReport(log),
+    mirrorReport: createMirrorReport(log, clock, config.mirror),
+  })
+  return { shard, hooks, offload }
+}
