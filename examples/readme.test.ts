@@ -19,6 +19,7 @@ function codeBlocks(page: string): string[] {
 test.each([
   ['README.md', ['examples/typescript/client.ts', 'examples/services/arithmetic.ts']],
   ['docs/services.md', ['examples/services/stock.ts']],
+  ['docs/codecs.md', ['examples/codecs/netstring.ts']],
 ])('every block of code on %s is the file that it names', (page, files) => {
   for (const file of files) expect(textOf(page)).toContain(file)
   expect(codeBlocks(page)).toEqual(files.map(textOf))

@@ -38,6 +38,9 @@ tcp://[::]:7400                              every address of the machine, IPv6 
 tcp://0.0.0.0:7400                           every IPv4 address
 tcp://localhost:0                            a name; port 0 takes a free port
 tcp://10.0.0.1:7400?heartbeat-ms=5000&idle-timeout-ms=20000&max-frame-bytes=65536
+tcp://0.0.0.0:7402?codec=json                a stream of JSON objects instead of frames
+tcp://0.0.0.0:7403?codec=line&delimiter=%0D%0A&route=note
+tcp://0.0.0.0:7404?codec=./my-codec.ts       a codec of your own
 tls://0.0.0.0:7401                           TLS: needs SHARDWIRE_TLS_CERT and SHARDWIRE_TLS_KEY, see tls.md
 unix:/run/shardwire.sock?mode=0660           a Unix socket, and who may connect
 fd://3                                       a socket that was handed on: systemd socket activation
@@ -45,8 +48,15 @@ fd://3                                       a socket that was handed on: system
 
 The parameters \`heartbeat-ms\`, \`idle-timeout-ms\`, \`max-frame-bytes\`, \`backlog\`, \`nodelay\`, \`keepalive-ms\`,
 \`keepalive-interval-ms\` and \`keepalive-probes\` stand in for the options of the same name on that address; a Unix
-socket does not have the last four. \`codec\` can be \`frame\`, which is the default. A host of \`*\`, or none, is
-refused: write which family is meant. The same address twice is refused; port 0 may come as often as you like.
+socket does not have the last four. A host of \`*\`, or none, is refused: write which family is meant. The same address
+twice is refused; port 0 may come as often as you like.
+
+\`codec\` says what is spoken: \`frame\`, which is the default, \`json\`, \`line\`, \`raw\`, or the path of a module
+from the working directory; all in [codecs.md](codecs.md). With \`line\` come \`delimiter\`, 1 to 8 bytes,
+percent-encoded where they are no plain characters (a comma is \`%2C\`), and \`route\`, a name or number, which
+\`raw\` and modules have too; a module is given each \`codec-NAME=value\` as its parameter NAME. Codecs other than
+\`frame\` have no PING, hence no \`heartbeat-ms\`, and an idle timeout of 90000 ms unless
+\`SHARDWIRE_IDLE_TIMEOUT_MS\` or \`idle-timeout-ms\` is set, if to 0.
 
 A Unix socket has an absolute path of at most 107 bytes, and the permissions \`mode\` from the moment it exists, 0660
 unless told otherwise: user and group of the daemon. One that a dead daemon left behind is replaced, one that somebody

@@ -58,6 +58,8 @@ export const CLOSE_REASONS = [
   'SERVICE_CLOSED',
   /** The service reset it. */
   'SERVICE_RESET',
+  /** A message got an error, on a listener whose codec has no form for errors (line, raw): it is told by the close. */
+  'ERROR_UNSPOKEN',
 ] as const
 
 export type CloseReasonName = (typeof CLOSE_REASONS)[number]
@@ -103,8 +105,14 @@ export const CLOSE_CLASSES: Readonly<Record<CloseReasonName, CloseClass>> = {
   HANDSHAKE_FAILED: 'protocol',
   HANDSHAKE_ABANDONED: 'transient',
   PEER_NOT_ALLOWED: 'protocol',
+  ERROR_UNSPOKEN: 'system',
 }
 
 export function closeReasonName(code: number): CloseReasonName {
   return CLOSE_REASONS[code] ?? 'INTERNAL'
+}
+
+/** The reason that is called as an error is; `otherwise` where none is. */
+export function reasonNamed(name: string, otherwise: number): number {
+  return (CLOSE_REASONS as readonly string[]).includes(name) ? CloseReason[name as CloseReasonName] : otherwise
 }

@@ -15,6 +15,7 @@ import {
   TOO_MANY_CONNECTIONS,
 } from '@shardwire/protocol'
 import type { CloseClass } from './close-reason.ts'
+import { errorText } from './codec/json/error-text.ts'
 
 export const REFUSALS = [
   /** SHARDWIRE_HANDOFF_QUEUE sockets were on their way already. */
@@ -96,22 +97,26 @@ export const REFUSAL_ROWS: Readonly<Record<RefusalName, RefusalRow>> = {
 
 const VERSIONS = 16
 
+/** How a refusal is said: as an ERROR frame, as an object of JSON, or not at all. */
+export type NoticeForm = 'frame' | 'json' | 'none'
+
 /**
- * ERROR frames that say so, which differ in retryAfterMs only: encoded beforehand, so that a refusal costs less than an
+ * ERRORs that say so, which differ in retryAfterMs only: encoded beforehand, so that a refusal costs less than an
  * answer, and those refused do not come back all at once. None where nothing is said.
  */
-export function noticeFrames({ notice }: RefusalRow): readonly Uint8Array[] {
-  if (notice === undefined) return []
-  if (notice.retryAfterMs === undefined) return [noticeFrame(notice, {})]
+export function noticesOf({ notice }: RefusalRow, form: NoticeForm): readonly Uint8Array[] {
+  if (notice === undefined || form === 'none') return []
+  if (notice.retryAfterMs === undefined) return [noticeOf(notice, {}, form)]
   const [least, most] = notice.retryAfterMs
   return Array.from({ length: VERSIONS }, (_, index) => {
-    return noticeFrame(notice, { retryAfterMs: least + Math.round(((most - least) * index) / (VERSIONS - 1)) })
+    return noticeOf(notice, { retryAfterMs: least + Math.round(((most - least) * index) / (VERSIONS - 1)) }, form)
   })
 }
 
-function noticeFrame({ code, text }: Notice, extras: { readonly retryAfterMs?: number }): Uint8Array {
-  const body = encodeErrorBody(new ShardwireError(code, text, extras))
-  return encodeFrame({ kind: KIND_ERROR, route: 0, id: 0, body })
+function noticeOf({ code, text }: Notice, extras: { readonly retryAfterMs?: number }, form: NoticeForm): Uint8Array {
+  const error = new ShardwireError(code, text, extras)
+  if (form === 'json') return Buffer.from(`{"error":${errorText(error)}}\n`)
+  return encodeFrame({ kind: KIND_ERROR, route: 0, id: 0, body: encodeErrorBody(error) })
 }
 
 export function createRefusals(): number[] {

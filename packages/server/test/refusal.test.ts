@@ -6,7 +6,7 @@ import { ERROR_TABLE } from '@shardwire/protocol'
 import { describe, expect, it } from 'vitest'
 import { LINGER_MS } from '../src/admission/farewell.ts'
 import type { Door } from '../src/primary/admission/door.ts'
-import { namedRefusals, noticeFrames, REFUSAL_ROWS, REFUSALS, type RefusalName } from '../src/refusal.ts'
+import { namedRefusals, noticesOf, REFUSAL_ROWS, REFUSALS, type RefusalName } from '../src/refusal.ts'
 import { doorWith, FakeSocket, FakeWorker } from './primary/admission/fake-door.ts'
 import { guestOf, lobbyWith } from './worker/fake-lobby.ts'
 
@@ -83,7 +83,7 @@ describe('a reason of a refusal', () => {
 
   it.each(REFUSALS)('%s tells different clients different times, or of none, or nothing', (name) => {
     const { notice } = REFUSAL_ROWS[name]
-    const frames = noticeFrames(REFUSAL_ROWS[name])
+    const frames = noticesOf(REFUSAL_ROWS[name], 'frame')
     const told = notice?.retryAfterMs === undefined ? 1 : 16
     const count = notice === undefined ? 0 : told
     expect(new Set(frames.map((frame) => Buffer.from(frame).toString('hex'))).size).toBe(count)
@@ -118,10 +118,31 @@ describe('a refused socket', () => {
     expect(sockets.filter(({ closed }) => !closed)).toHaveLength(1)
   })
 
-  it('on a TLS listener hears nothing', () => {
-    const { door } = doorWith({ maxConnections: 1 }, { tls: true })
-    const sockets = [new FakeSocket(), new FakeSocket()]
-    for (const socket of sockets) door.offer(socket.accepted, 0)
-    expect([sockets[1]?.writes, sockets[1]?.closed]).toEqual([0, true])
+  it('on a listener of JSON gets an object that says the same', () => {
+    const { door } = doorWith({ maxConnections: 1 }, { codec: 'json' })
+    const [first, second] = [new FakeSocket(), new FakeSocket()]
+    for (const socket of [first, second]) door.offer(socket.accepted, 0)
+    const text = Buffer.from(second.sent).toString()
+    expect(text.indexOf('\n')).toBe(text.length - 1)
+    expect(JSON.parse(text)).toEqual({
+      error: {
+        code: 14,
+        name: 'TOO_MANY_CONNECTIONS',
+        message: 'this server has as many connections as it may',
+        retryable: true,
+        retryAfterMs: expect.any(Number),
+      },
+    })
+    expect([second.ended, second.closed]).toEqual([true, false])
   })
+
+  it.each([{ tls: true }, { tls: true, codec: 'json' }, { codec: 'line' }, { codec: 'raw' }, { codec: './mine.ts' }])(
+    'on a listener %j hears nothing',
+    (settings) => {
+      const { door } = doorWith({ maxConnections: 1 }, settings)
+      const sockets = [new FakeSocket(), new FakeSocket()]
+      for (const socket of sockets) door.offer(socket.accepted, 0)
+      expect([sockets[1]?.writes, sockets[1]?.closed]).toEqual([0, true])
+    },
+  )
 })

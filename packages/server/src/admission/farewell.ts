@@ -1,12 +1,13 @@
 /**
- * Owns the end of a socket that is refused: an ERROR and FIN, or nothing, and then its close.
+ * Owns the end of a socket that is refused: an ERROR, in the form of its listener, and FIN, or nothing, and then its
+ * close.
  * Must not know: why it is refused.
  * Invariant: no byte is read. At most LINGERING_MAX sockets are kept for a moment after their FIN, each at most
  * LINGER_MS; past that number a socket is closed without a word, so that a flood of refusals holds no descriptors.
  */
 import type { Clock } from '@shardwire/protocol'
 import type { Socket } from 'node:net'
-import { noticeFrames, REFUSAL_ROWS, REFUSALS, type RefusalRow } from '../refusal.ts'
+import { type NoticeForm, noticesOf, REFUSAL_ROWS, REFUSALS, type RefusalRow } from '../refusal.ts'
 import { type RawBinding, type RawHandle, RawHandles } from '../transport/raw-handle.ts'
 
 /** Closing what has unread bytes is a reset, which would overtake our ERROR: a client gets this long to read it. */
@@ -30,7 +31,11 @@ export class Farewell {
   readonly #parts: FarewellParts
   readonly #raw: RawHandles | undefined
   readonly #rows: readonly RefusalRow[] = REFUSALS.map((name) => REFUSAL_ROWS[name])
-  readonly #frames = this.#rows.map(noticeFrames)
+  readonly #notices: Readonly<Record<NoticeForm, readonly (readonly Uint8Array[])[]>> = {
+    frame: this.#rows.map((row) => noticesOf(row, 'frame')),
+    json: this.#rows.map((row) => noticesOf(row, 'json')),
+    none: [],
+  }
   /** In the order of their moments. */
   #lingering: Lingering[] = []
   #isWaiting = false
@@ -45,22 +50,22 @@ export class Farewell {
     return this.#lingering.length
   }
 
-  /** @param speaks whether its client understands an ERROR frame */
-  say(socket: RawHandle | Socket, reason: number, speaks: boolean): void {
-    const frames = this.#frames[reason] ?? []
-    const frame = frames[Math.floor(this.#parts.random() * frames.length)]
+  /** @param form the one that its client understands */
+  say(socket: RawHandle | Socket, reason: number, form: NoticeForm): void {
+    const notices = this.#notices[form][reason] ?? []
+    const notice = notices[Math.floor(this.#parts.random() * notices.length)]
     const hasPlace = this.#lingering.length < LINGERING_MAX
     const lingers = this.#rows[reason]?.notice?.lingers === true
-    if (speaks && hasPlace && frame !== undefined && this.#send(socket, frame) && lingers) this.#linger(socket)
+    if (hasPlace && notice !== undefined && this.#send(socket, notice) && lingers) this.#linger(socket)
     else closeSocket(socket)
   }
 
   /** @returns false when the kernel would not take it at once */
-  #send(socket: RawHandle | Socket, frame: Uint8Array): boolean {
-    if (!('destroy' in socket)) return this.#raw?.sendLast(socket, frame) === true
+  #send(socket: RawHandle | Socket, notice: Uint8Array): boolean {
+    if (!('destroy' in socket)) return this.#raw?.sendLast(socket, notice) === true
     // A peer that resets meanwhile has heard enough.
     socket.on('error', () => undefined)
-    socket.write(frame)
+    socket.write(notice)
     if (socket.writableLength > 0) return false
     socket.end()
     return true

@@ -5,6 +5,7 @@
  */
 import type { Config } from '../config/load-config.ts'
 import { connectionsPossible } from '../descriptors.ts'
+import type { NoticeForm } from '../refusal.ts'
 
 /**
  * Most connections there may be; Infinity where open files end first. Those are told of by every worker, and the limit
@@ -25,7 +26,8 @@ export function countsEnds(config: Config, descriptorLimit: number): boolean {
   )
 }
 
-/** Whether a client of this listener can read an ERROR frame before anything else: not within a TLS handshake. */
-export function understandsErrors({ address, codec }: Config['listen'][number]): boolean {
-  return codec === 'frame' && !address.startsWith('tls:')
+/** In which form a client of this listener can read a refusal before anything else: in none within a TLS handshake. */
+export function noticeForm({ scheme, codec }: Config['listen'][number]): NoticeForm {
+  if (scheme === 'tls') return 'none'
+  return codec === 'frame' || codec === 'json' ? codec : 'none'
 }

@@ -3,6 +3,7 @@
  * Must not know: environments, texts, problems.
  * Invariant: it is plain data, frozen to the bottom, and survives JSON; every listener has all of its options.
  */
+import { type CodecSettings, hasPing } from './codec-parameters.ts'
 import {
   addressText,
   type DescriptorPlace,
@@ -14,8 +15,7 @@ import { type ListenerOptions, OWN_PARAMETERS } from './listen-parameters.ts'
 import type { Source } from './option.ts'
 import type { OptionValues } from './options.ts'
 
-interface ListenerCommon extends ListenerOptions {
-  readonly codec: 'frame'
+interface ListenerCommon extends ListenerOptions, CodecSettings {
   /** `tcp://host:port`, as logs and problems name it; port 0 as it was written. */
   readonly address: string
 }
@@ -41,11 +41,18 @@ export interface Config extends Omit<OptionValues, 'listen'> {
 export type Sources = { readonly [Key in keyof Config]: Source }
 
 const OPTION_KEYS = Object.keys(OWN_PARAMETERS) as readonly (keyof ListenerOptions)[]
+/** Where nobody can be asked whether he lives, so long a silence has to tell. */
+export const IDLE_WITHOUT_PING_MS = 90_000
 /** What a Unix socket has in the place of what only TCP has: nothing is set on it. */
 const NO_TCP = { nodelay: false, keepaliveMs: 0 } satisfies Partial<ListenerOptions>
 
-export function completeConfig(values: OptionValues): Config {
-  return deepFreeze({ ...values, listen: values.listen.map((address) => completeListener(address, values)) })
+/** @param isIdleSet whether somebody set SHARDWIRE_IDLE_TIMEOUT_MS */
+export function completeConfig(values: OptionValues, isIdleSet: boolean): Config {
+  const withoutPing = { heartbeatMs: 0, ...(isIdleSet ? {} : { idleTimeoutMs: IDLE_WITHOUT_PING_MS }) }
+  const listen = values.listen.map((address) => {
+    return completeListener(address, hasPing(address.codec) ? values : { ...values, ...withoutPing })
+  })
+  return deepFreeze({ ...values, listen })
 }
 
 function completeListener({ own, ...place }: ListenAddress, values: ListenerOptions): Listener {

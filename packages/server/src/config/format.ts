@@ -3,6 +3,7 @@
  * Must not know: where they are printed, or how values were read.
  * Invariant: a secret is printed as `NOT_SHOWN`, everything else as the text that would set it.
  */
+import { codecTexts, hasPing } from './codec-parameters.ts'
 import type { Config, Sources } from './config.ts'
 import { addressText, placeParameters } from './listen-address.ts'
 import { type ListenerOptions, OWN_PARAMETERS, TCP_OPTIONS } from './listen-parameters.ts'
@@ -67,9 +68,12 @@ function formatListen(config: Config): string {
     .map((listener) => {
       const own = (Object.keys(OWN_PARAMETERS) as (keyof ListenerOptions)[])
         .filter((key) => listener.scheme !== 'unix' || !TCP_OPTIONS.includes(key))
+        .filter((key) => key !== 'heartbeatMs' || hasPing(listener.codec))
         .filter((key) => listener[key] !== config[key])
         .map((key) => `${OWN_PARAMETERS[key]}=${listener[key]}`)
-      return [addressText(listener), [...placeParameters(listener), ...own].join('&')].filter(Boolean).join('?')
+      return [addressText(listener), [...placeParameters(listener), ...codecTexts(listener), ...own].join('&')]
+        .filter(Boolean)
+        .join('?')
     })
     .join(',')
 }

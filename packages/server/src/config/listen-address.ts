@@ -5,6 +5,7 @@
  * Invariant: what comes out has only schemes, codecs and options that this version has; all that is wrong is reported
  * at once, each with the address it is in.
  */
+import type { CodecSettings } from './codec-parameters.ts'
 import { formatHostAndPort, parseHostAndPort, type HostAndPort } from './host.ts'
 import { type ListenerKinds, type ListenerOptions, parseParameters } from './listen-parameters.ts'
 import type { Fault, Kind, Parsed } from './value-kinds.ts'
@@ -32,11 +33,11 @@ export interface DescriptorPlace {
 export type ListenPlace = InternetPlace | UnixPlace | DescriptorPlace
 
 /** An address as it was written, completed by nothing but the default codec and mode. */
-export type ListenAddress = ListenPlace & {
-  readonly codec: 'frame'
-  /** Only those that the address sets. */
-  readonly own: Partial<ListenerOptions>
-}
+export type ListenAddress = ListenPlace &
+  CodecSettings & {
+    /** Only those that the address sets. */
+    readonly own: Partial<ListenerOptions>
+  }
 
 export const LISTEN_EXPECTED =
   'tcp://host:port, tls://host:port, unix:/path or fd://N, each with ?parameters as below, several with commas between'
@@ -98,10 +99,10 @@ function parseAddress(entry: string, kinds: ListenerKinds): Parsed<ListenAddress
   if (!isScheme(scheme)) return failed(entry, schemeComplaint(entry))
   const [place = '', ...query] = rest.split('?')
   const complain = (complaint: string): Fault => fault(entry, complaint)
-  const { own, mode, faults } = parseParameters(query.join('?'), kinds, scheme === 'unix', complain)
+  const { own, mode, codec, faults } = parseParameters(query.join('?'), kinds, scheme === 'unix', complain)
   const parsed = parsePlace(scheme, place, mode)
   if (typeof parsed === 'string') return { ok: false, faults: [fault(entry, parsed), ...faults] }
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, value: { ...parsed, codec: 'frame', own } }
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, value: { ...parsed, ...codec, own } }
 }
 
 function isScheme(scheme: string | undefined): scheme is ListenPlace['scheme'] {

@@ -1,9 +1,10 @@
 /**
  * Owns the parameters of a listen address: `?codec=frame&heartbeat-ms=5000&nodelay=false`.
- * Must not know: hosts, paths, the values of other options.
+ * Must not know: hosts, paths, the values of other options, what a codec is.
  * Invariant: an option that an address sets is read by the very kind of the row that it stands in for.
  */
 import { closestName } from './closest-name.ts'
+import { CODEC_PARAMETERS, type CodecSettings, hasPing, isCodecParameter, parseCodec } from './codec-parameters.ts'
 import { quote } from './problem.ts'
 import type { Fault, Kind, Parsed } from './value-kinds.ts'
 
@@ -27,6 +28,8 @@ export interface ListenerParameters {
   readonly own: Partial<ListenerOptions>
   /** Permissions of a Unix socket. */
   readonly mode: number | undefined
+  /** What is spoken on it. */
+  readonly codec: CodecSettings
 }
 
 /** Parameters of an address, by the options that they set. */
@@ -49,8 +52,7 @@ export const TCP_OPTIONS: readonly (keyof ListenerOptions)[] = [
   'keepaliveProbes',
 ]
 
-const LATER_CODECS = ['json', 'line', 'raw']
-const OTHER_PARAMETERS = ['codec', 'mode']
+const OTHER_PARAMETERS = [...CODEC_PARAMETERS, 'mode']
 const MODE_EXPECTED = 'mode: three octal digits, with or without a 0 before them, as chmod takes them: 0660'
 const OPTION_KEYS = Object.keys(OWN_PARAMETERS) as readonly (keyof ListenerOptions)[]
 
@@ -74,19 +76,22 @@ export function parseParameters(
   const faults: Fault[] = []
   const seen = new Set<string>()
   let mode: number | undefined
+  const { settings: codec, complaints } = parseCodec(query)
   for (const [name, value] of new URLSearchParams(query)) {
     if (seen.has(name)) faults.push(complain(`sets ${name} twice`))
     seen.add(name)
     const key = OPTION_KEYS.find((option) => OWN_PARAMETERS[option] === name)
     if (key !== undefined && isUnix && TCP_OPTIONS.includes(key)) {
       faults.push(complain(`sets ${name}, which a Unix socket does not have`))
+    } else if (key === 'heartbeatMs' && !hasPing(codec.codec)) {
+      faults.push(complain(`sets ${name}, which codec=${codec.codec} does not have: it has no PING`))
     } else if (key !== undefined) faults.push(...setOption(own, key, kinds[key].parse(value), complain))
     else if (name === 'mode' && isUnix) {
       mode = parseMode(value)
       if (mode === undefined) faults.push(modeFault(value, complain))
-    } else faults.push(...otherFaults(name, value, complain))
+    } else if (!isCodecParameter(name)) faults.push(...otherFaults(name, complain))
   }
-  return { own, mode, faults }
+  return { own, mode, codec, faults: [...faults, ...complaints.map(complain)] }
 }
 
 function setOption(
@@ -114,16 +119,10 @@ function modeFault(value: string, complain: Complain): Fault {
   return { ...complain(`has mode=${quote(value)}, which is no mode of three octal digits`), expected: MODE_EXPECTED }
 }
 
-/** What is wrong with a parameter that is no option; nothing when it is the codec of this version. */
-function otherFaults(name: string, value: string, complain: Complain): readonly Fault[] {
-  if (name === 'codec') return value === 'frame' ? [] : [complain(codecComplaint(value))]
+/** What is wrong with a parameter that there is not. */
+function otherFaults(name: string, complain: Complain): readonly Fault[] {
   if (name === 'mode') return [complain('sets mode, which only a Unix socket has')]
   const near = closestName(name, [...OTHER_PARAMETERS, ...Object.values(OWN_PARAMETERS)])
   const advice = near === undefined ? '' : `: did you mean ${near}?`
   return [complain(`has an unknown parameter ${quote(name)}${advice}`)]
-}
-
-function codecComplaint(codec: string): string {
-  if (!LATER_CODECS.includes(codec)) return `has an unknown codec ${quote(codec)}: write codec=frame`
-  return `asks for the codec ${codec}, which this version does not have yet: it has frame only`
 }

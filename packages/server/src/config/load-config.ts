@@ -36,7 +36,7 @@ export function loadConfig(environment: Environment, machine: Machine, files?: R
   const { env, fromFile, problems: fileProblems } = readEnvironment(environment, files)
   const read = readOptions(OPTIONS, env, machine, files, fromFile)
   // The table is what both types are made of: readOptions gives every key of it a value of its row.
-  const config = completeConfig(read.values as OptionValues)
+  const config = completeConfig(read.values as OptionValues, read.sources['idleTimeoutMs'] !== 'default')
   const sources = Object.freeze(read.sources) as Sources
   const bad = new Set(read.problems.map((problem) => problem.name))
   const unknown = unknownNames(OPTIONS, env)

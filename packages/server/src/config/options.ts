@@ -49,7 +49,7 @@ export const OPTIONS = {
     needsRestart: true,
     kind: listenAddresses(listenerKinds),
     fallback: fixed(DEFAULT_LISTEN, 'tcp://127.0.0.1:7400'),
-    meaning: 'Where connections are accepted.',
+    meaning: 'Where connections are accepted, and what is spoken there.',
     example: 'tcp://0.0.0.0:7400,tls://[::]:7401?heartbeat-ms=5000,unix:/run/shardwire.sock',
   },
   admin: {
@@ -365,7 +365,9 @@ export const OPTIONS = {
     name: 'SHARDWIRE_IDLE_TIMEOUT_MS',
     kind: listenerKinds.idleTimeoutMs,
     fallback: fixed(0),
-    meaning: 'Time without a message after which the connection is closed.',
+    meaning:
+      'Time without a message after which the connection is closed; on listeners of other codecs than frame, which ' +
+      'have no PING, 90000 unless it is set.',
     example: '90000',
   },
   frameTimeoutMs: {
@@ -427,8 +429,8 @@ export const OPTIONS = {
     kind: mirrorAddress(),
     fallback: fixed(null, 'none: nothing is mirrored'),
     meaning:
-      'Another shardwire server that gets a copy of the MESSAGEs and REQUESTs served here; its answers are dropped, ' +
-      'or compared with ours.',
+      'Another shardwire server that gets a copy of the MESSAGEs and REQUESTs served here, of listeners of frames; ' +
+      'its answers are dropped, or compared with ours.',
     example: 'tcp://10.0.0.2:7400?compare=all',
   },
   mirrorPercent: {

@@ -21,6 +21,7 @@ export class Totals {
     for (const [code, count] of counters.closes.entries()) countAt(this.#counters.closes, code, count)
     this.#counters.connectionsTotal += connectionsTotal
     this.#counters.framesIn += counters.framesIn
+    this.#counters.lifeSigns += counters.lifeSigns
     this.#counters.strayRejections += counters.strayRejections
     this.#counters.uncaughtExceptions += counters.uncaughtExceptions
     if (isEnd && drained !== undefined) this.drained = addDrain(this.drained, drained)
@@ -28,12 +29,13 @@ export class Totals {
 
   /** Fields of the record of the end. */
   describe(): Readonly<Record<string, unknown>> {
-    const { connectionsTotal, framesIn, closes, strayRejections, uncaughtExceptions } = this.#counters
+    const { connectionsTotal, framesIn, lifeSigns, closes, strayRejections, uncaughtExceptions } = this.#counters
     const named = closes.map((count, code): [string, number] => [closeReasonName(code), count])
     return {
       ...this.drained,
       connectionsTotal,
       framesIn,
+      lifeSigns,
       strayRejections,
       uncaughtExceptions,
       closes: Object.fromEntries(named.filter(([, count]) => count > 0)),

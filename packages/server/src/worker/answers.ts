@@ -4,7 +4,6 @@
  * Invariant: every REQUEST gets exactly one frame from here; the text of an exception never leaves the server.
  */
 import {
-  encodeBody,
   HANDLER_FAILED,
   ID_BYTES,
   KIND_MESSAGE,
@@ -16,6 +15,8 @@ import type { RunnableRoute } from '../service/compile.ts'
 import type { RequestContext } from '../service/request-context.ts'
 import { FORWARD } from '../service/forward.ts'
 import type { Closing } from './closing.ts'
+import type { CodecAnswers } from './codecs/codec-answers.ts'
+import { encodeAnswer } from './codecs/encode-answer.ts'
 import type { Connection } from './connection.ts'
 import type { Outbound } from './outbound.ts'
 
@@ -29,11 +30,13 @@ export type ReportFailure = (route: string, connection: Connection, error: unkno
 export class Answers {
   readonly #outbound: Outbound
   readonly #closing: Closing
+  readonly #codecs: CodecAnswers
   readonly #report: ReportFailure
 
-  constructor(outbound: Outbound, closing: Closing, report: ReportFailure) {
+  constructor(outbound: Outbound, closing: Closing, codecs: CodecAnswers, report: ReportFailure) {
     this.#outbound = outbound
     this.#closing = closing
+    this.#codecs = codecs
     this.#report = report
   }
 
@@ -46,6 +49,7 @@ export class Answers {
     context: RequestContext<Connection>,
     value: unknown,
   ): void {
+    if (connection.listener.codec !== null) return this.#byCodec(connection, kind, id, route, context, value)
     if (value === FORWARD) {
       return this.#send(connection, kind, id, route, context.memory, context.start, context.end)
     }
@@ -73,6 +77,25 @@ export class Answers {
   /** Answers with an error: to the id of a REQUEST, or with id 0 to the route of a MESSAGE. */
   error(connection: Connection, kind: number, id: number, route: number, error: ShardwireError): void {
     this.#closing.sendError(connection, route, kind === KIND_REQUEST ? id : 0, error)
+  }
+
+  #byCodec(
+    connection: Connection,
+    kind: number,
+    id: number,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
+    value: unknown,
+  ): void {
+    const { codec } = connection.listener
+    if (codec === null) return
+    try {
+      if (context.isStale(value)) throw new Error(STALE_ANSWER)
+      this.#codecs.answer(connection, codec, id, route, context, value)
+    } catch (cause) {
+      const error = new Error(`the answer of ${route.name} cannot be sent`, { cause })
+      this.failure(connection, kind, id, route, error)
+    }
   }
 
   #encode(
@@ -116,10 +139,4 @@ export class Answers {
     }
     this.#outbound.send(connection, isRequest ? KIND_RESPONSE : KIND_MESSAGE, route.number, id, memory, start, end)
   }
-}
-
-function encodeAnswer(route: RunnableRoute, value: unknown): Uint8Array {
-  if (route.answer === 'msgpack') return encodeBody(value)
-  if (value instanceof Uint8Array) return value
-  throw new TypeError(`a route that answers bytes returned ${value === null ? 'null' : typeof value}`)
 }

@@ -134,8 +134,9 @@ export class Calls {
   #endEarly(call: Call, error: ShardwireError): void {
     const { connection, kind, key, route } = call.caller
     this.#answer(call, () => {
-      // A MESSAGE has nobody who waits: its end is silent.
-      if (kind === KIND_REQUEST) this.#parts.answers.error(connection, kind, key, route.number, error)
+      // A MESSAGE has nobody who waits: its end is silent. Where answers are known by their order, none may be missing.
+      const isKnown = kind === KIND_REQUEST || connection.listener.codec !== null
+      if (isKnown) this.#parts.answers.error(connection, kind, key, route.number, error)
     })
     call.context.abort(error)
   }

@@ -5,10 +5,12 @@
  * the connection holds no ring, no block, no call and no place on the wheel.
  */
 import { encodeErrorBody, ERROR_BODY_BYTES_MAX, ID_BYTES, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
-import { CloseReason, closeReasonName } from '../close-reason.ts'
+import { CloseReason, closeReasonName, reasonNamed } from '../close-reason.ts'
+import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Budget } from './budget.ts'
 import type { CloseLog } from './close-log.ts'
-import { type Connection, STATE_CLOSED, STATE_ENDING, STATE_FINISHED } from './connection.ts'
+import type { CodecAnswers } from './codecs/codec-answers.ts'
+import { type Connection, HOLD_ANSWER, STATE_CLOSED, STATE_ENDING, STATE_FINISHED } from './connection.ts'
 import { type Counters, countAt } from './counters.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { Outbound } from './outbound.ts'
@@ -24,6 +26,9 @@ export interface ClosingParts {
   readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly nowMs: () => number
+  readonly codecs: CodecAnswers
+  /** Of an ordered codec: what came behind a message may be served, which has been answered. */
+  readonly onAnswered: (connection: Connection) => void
   /** Told why connections end; undefined where nobody wants to know. */
   readonly closeLog: CloseLog | undefined
   /** Called once per connection, after everything is given back. */
@@ -39,12 +44,16 @@ export class Closing {
 
   /** Sends an ERROR that concerns a frame or, with id 0 and route 0, the connection. */
   sendError(connection: Connection, route: number, id: number, error: ShardwireError): void {
+    const { codec } = connection.listener
+    if (codec !== null) return this.#sayError(connection, codec, id, error)
     const bytesMax = Math.min(ERROR_BODY_BYTES_MAX, connection.listener.decoder.frameBytesMax - ID_BYTES)
     this.sendErrorBody(connection, route, id, error.code, encodeErrorBody(error, bytesMax))
   }
 
   /** The same, its body encoded before. */
   sendErrorBody(connection: Connection, route: number, id: number, code: number, body: Uint8Array): void {
+    const { codec } = connection.listener
+    if (codec !== null) return this.#sayError(connection, codec, id, this.#parts.codecs.errorOf(body))
     countAt(this.#parts.counters.errors, code)
     this.#parts.outbound.send(connection, KIND_ERROR, route, id, body)
   }
@@ -55,7 +64,8 @@ export class Closing {
     this.#decide(connection, reason, error.message)
     this.#abandonCalls(connection, error)
     this.sendError(connection, route, id, error)
-    this.#finish(connection)
+    // Where no error can be said it has been told by the end already.
+    if (connection.state < STATE_FINISHED) this.#finish(connection)
   }
 
   /** No new work is taken: what is in flight is answered, then our FIN follows. @param detail for the log */
@@ -68,6 +78,10 @@ export class Closing {
 
   /** To be called when a call has been answered or a hold is over: an ending connection may be done. */
   settle(connection: Connection): void {
+    if ((connection.hold & HOLD_ANSWER) !== 0 && connection.callsInFlight === 0) {
+      // Whoever lets it go settles again.
+      return this.#parts.onAnswered(connection)
+    }
     if (connection.state !== STATE_ENDING || connection.callsInFlight > 0) return
     // What came and waits is answered too; whoever lets it go settles again.
     if (connection.hold === 0) this.#finish(connection)
@@ -129,6 +143,8 @@ export class Closing {
     this.#decide(connection, fallbackReason)
     connection.state = STATE_CLOSED
     over(connection)
+    connection.codecState = undefined
+    connection.tags = null
     this.#abandonCalls(connection, new Error('the connection closed'))
     budget.closed(connection)
     rings.release(connection)
@@ -138,6 +154,20 @@ export class Closing {
     countAt(counters.closes, connection.closeReason)
     this.#parts.closeLog?.closed(connection)
     onClosed(connection)
+  }
+
+  /** By the codec of the listener; one that has no form for errors says them by a close. */
+  #sayError(connection: Connection, codec: SpokenCodec, id: number, error: ShardwireError): void {
+    countAt(this.#parts.counters.errors, error.code)
+    if (!codec.speaksErrors) this.#endForError(connection, error)
+    else if (!this.#parts.codecs.error(connection, codec, id, error)) this.reset(connection, CloseReason.INTERNAL)
+  }
+
+  #endForError(connection: Connection, error: ShardwireError): void {
+    if (connection.state >= STATE_FINISHED) return
+    this.#decide(connection, reasonNamed(error.name, CloseReason.ERROR_UNSPOKEN), `${error.name}: ${error.message}`)
+    this.#abandonCalls(connection, error)
+    this.#finish(connection)
   }
 
   #decide(connection: Connection, reason: number, detail?: string): void {

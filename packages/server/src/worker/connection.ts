@@ -6,6 +6,7 @@
  */
 import type { DecodedStream, FrameDecoder, Hello, RingBuffer } from '@shardwire/protocol'
 import type { Connection as ConnectionOfService } from '../service/connection.ts'
+import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import type { SocketSettings, Transport } from '../transport/transport.ts'
 import { Deadline } from './deadline.ts'
@@ -27,6 +28,9 @@ export const HOLD_WRITE = 1
 export const HOLD_TURN = 2
 /** Reading is paused until the service has let it in. */
 export const HOLD_GREETING = 4
+
+/** An ordered codec: what comes is served once the message before it has been answered. Reading goes on until then. */
+export const HOLD_ANSWER = 8
 
 /** What is told of a connection in the log once it is closed. */
 export interface CloseNote {
@@ -52,6 +56,8 @@ export interface RateState {
 export interface Listener {
   readonly index: number
   readonly decoder: FrameDecoder
+  /** What is spoken instead of frames; null where those are. */
+  readonly codec: SpokenCodec | null
   readonly heartbeatMs: number
   readonly heartbeatMisses: number
   readonly idleTimeoutMs: number
@@ -157,6 +163,10 @@ export class Connection extends Deadline implements DecodedStream {
   readonly openedAtMs: number
   /** Null while nothing is to be told of it. */
   closeNote: CloseNote | null = null
+  /** What the codec of its listener knows of a message that is cut. */
+  codecState: unknown = undefined
+  /** What tells answers apart whose handlers run, by number of the call; null while none does. */
+  tags: Map<number, unknown> | null = null
   /** Who is at the other end, where TLS is spoken. */
   tls: TlsPeer | undefined = undefined
   /** What the service sees of it; null until it asks. */

@@ -12,7 +12,10 @@ export interface Counters {
   connectionsOpen: number
   connectionsTotal: number
   bytesIn: number
+  /** Frames, and messages of other codecs. */
   framesIn: number
+  /** What other codecs know to be no message, but that the peer lives. */
+  lifeSigns: number
   bytesOut: number
   /** write() calls: one per read batch when all is well. */
   writes: number
@@ -49,6 +52,7 @@ export function createCounters(): Counters {
     connectionsTotal: 0,
     bytesIn: 0,
     framesIn: 0,
+    lifeSigns: 0,
     bytesOut: 0,
     writes: 0,
     callsInFlight: 0,

@@ -4,6 +4,7 @@
  * Invariant: the service has been started (its onStart is done) before there is a shard.
  */
 import type { Clock } from '@shardwire/protocol'
+import { listenerCodecs, loadCodecModules } from '../codec/listener-codecs.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
 import type { OffloadPool } from '../offload/offload-pool.ts'
@@ -43,10 +44,15 @@ export interface CreatedShard {
   readonly offload: OffloadPool
 }
 
-/** Rejects with what onStart throws, or with the tasks that no thread could find. */
+/**
+ * Rejects with what onStart throws, with the tasks that no thread could find, or with the listener whose codec or route
+ * there is not.
+ */
 export async function createShard(options: CreateShardOptions): Promise<CreatedShard> {
   const { identity, config, log, clock, tls, ...others } = options
   const { service, pool: offload } = await createService(options.service, { ...others, config, clock, log })
+  const modules = await loadCodecModules(config.listen)
+  const codecs = listenerCodecs(config.listen, service, () => clock.wallMs(), modules)
   const report = createHookReport(log, clock)
   const hooks = new WorkerHooks({ hooks: service.hooks, worker: { shard: identity.slot, log }, clock, report })
   await hooks.start()
@@ -56,6 +62,7 @@ export async function createShard(options: CreateShardOptions): Promise<CreatedS
     config,
     tls: tls(),
     service,
+    codecs,
     hooks,
     log,
     clock,

@@ -149,6 +149,10 @@ export class Deadlines {
       connection.lastMessageMs = nowMs
       return
     }
+    // Nothing is said unasked to who speaks no frames.
+    if (connection.listener.codec !== null) {
+      return this.#parts.closing.endAfterAnswers(connection, CloseReason.IDLE_TIMEOUT)
+    }
     const text = `no message within ${connection.listener.idleTimeoutMs} ms`
     this.#parts.closing.failWith(connection, CloseReason.IDLE_TIMEOUT, new ShardwireError(TIMEOUT, text))
   }
@@ -172,9 +176,10 @@ export class Deadlines {
     if (connection.ageByMs < 0) closing.reset(connection, CloseReason.MAX_AGE)
     else if (connection.draining || connection.state !== STATE_OPEN) connection.ageByMs = 0
     else {
-      connection.draining = true
       connection.ageByMs = -(nowMs + maxAge.graceMs)
       connection.endByMs = maxAge.endByMs(nowMs)
+      if (connection.listener.codec !== null) return
+      connection.draining = true
       outbound.sendEncoded(connection, maxAge.goaway)
       outbound.flush()
     }

@@ -53,6 +53,10 @@ export interface DispatchParts {
   /** Undefined where nothing is mirrored. */
   readonly mirror: Mirror | undefined
   readonly router: Router
+  /** What is run, by number. */
+  readonly routes: readonly (RunnableRoute | undefined)[]
+  /** What a number that is of no route is called. */
+  readonly missingRoute: (number: number) => string
   readonly control: ControlFrames
   readonly answers: Answers
   readonly calls: Calls
@@ -99,9 +103,11 @@ export class Dispatch {
     if (metadata === null) return
     const { admission } = this.#parts
     if (!admission.isOpen && !admission.admits(connection, decoder)) return
-    const route = this.#parts.router.routes[decoder.route]
+    const route = this.#parts.routes[decoder.route]
     // Its moment to end has come: what could keep it open is not begun any more.
-    if (connection.state === STATE_ENDING && route !== undefined && this.#parts.router.isAsynchronous(route)) return
+    if (connection.state === STATE_ENDING && route !== undefined && this.#parts.router.isAsynchronous(route)) {
+      return this.#notBegun(connection, decoder)
+    }
     if (route === undefined || this.#mayRefuse(connection)) {
       const refusal = this.#refusal(connection, kind, decoder.route, route)
       if (refusal !== undefined) return this.#parts.answers.error(connection, kind, id, decoder.route, refusal)
@@ -129,10 +135,8 @@ export class Dispatch {
     number: number,
     route: RunnableRoute | undefined,
   ): ShardwireError | undefined {
-    if (kind === KIND_REQUEST && connection.draining) {
-      return new ShardwireError(DRAINING, 'this server is stopping', { retryAfterMs: DRAINING_RETRY_MS })
-    }
-    if (route === undefined) return new ShardwireError(UNKNOWN_ROUTE, `there is no route ${number}`)
+    if (kind === KIND_REQUEST && connection.draining) return drainingError()
+    if (route === undefined) return new ShardwireError(UNKNOWN_ROUTE, this.#parts.missingRoute(number))
     const { limits, counters, router } = this.#parts
     const extras = { retryAfterMs: OVERLOADED_RETRY_MS }
     if (connection.callsInFlight >= limits.maxInFlight) {
@@ -150,6 +154,12 @@ export class Dispatch {
       )
     }
     return undefined
+  }
+
+  /** Who speaks frames was told by GOAWAY, and expects nothing. */
+  #notBegun(connection: Connection, { kind, id, route }: FrameDecoder): void {
+    if (connection.listener.codec === null || kind !== KIND_REQUEST) return
+    this.#parts.answers.error(connection, kind, id, route, drainingError())
   }
 
   #repeatedId(connection: Connection, id: number): void {
@@ -244,4 +254,8 @@ export class Dispatch {
     context.value = undefined
     if (context.signalTaken) this.#context = new RequestContext(this.#parts.scope)
   }
+}
+
+function drainingError(): ShardwireError {
+  return new ShardwireError(DRAINING, 'this server is stopping', { retryAfterMs: DRAINING_RETRY_MS })
 }

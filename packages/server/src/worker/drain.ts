@@ -113,9 +113,12 @@ export class Drain {
   #tell(connection: Connection, windowMs: number): void {
     const { outbound, deadlines, clock, random } = this.#parts
     if (connection.state !== STATE_OPEN || connection.draining) return
-    connection.draining = true
-    outbound.sendEncoded(connection, this.#goaway)
-    outbound.flush()
+    // Without a word for it a client is served until its moment comes.
+    if (connection.listener.codec === null) {
+      connection.draining = true
+      outbound.sendEncoded(connection, this.#goaway)
+      outbound.flush()
+    }
     const nowMs = clock.nowMs()
     const spreadMs = random() * Math.max(0, windowMs - GRACE_MS)
     const soonest = this.#isSilent(connection) ? Math.min(this.#firstFrameByMs, nowMs + FIRST_FRAME_MS) : 0

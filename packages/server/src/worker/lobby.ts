@@ -7,7 +7,7 @@
  */
 import { closeSocket, type Farewell } from '../admission/farewell.ts'
 import { ADMITTED, type Ask, type Verdict } from '../ipc.ts'
-import { Refusal } from '../refusal.ts'
+import { type NoticeForm, Refusal } from '../refusal.ts'
 import { ExactReaders } from '../transport/exact-reader.ts'
 import { isRawHandle, type RawBinding, socketOverHandle } from '../transport/raw-handle.ts'
 import { countAt } from './counters.ts'
@@ -26,8 +26,8 @@ export interface LobbyParts {
   /** Whether the primary is to be asked for an address. */
   readonly asks: boolean
   readonly timeoutMs: number
-  /** By listener: whether its clients understand an ERROR, and whether it is served by documented sockets (TLS). */
-  readonly speaks: readonly boolean[]
+  /** By listener: how its clients understand a refusal, and whether it is served by documented sockets (TLS). */
+  readonly forms: readonly NoticeForm[]
   readonly documented: readonly boolean[]
   /** Refusals so far, by reason. */
   readonly refusals: number[]
@@ -242,7 +242,7 @@ export class Lobby {
   #refuse(guest: Guest, reason: number): void {
     if (!this.#leave(guest)) return
     countAt(this.#parts.refusals, reason)
-    this.#parts.farewell.say(guest.socket, reason, this.#parts.speaks[guest.listener] === true)
+    this.#parts.farewell.say(guest.socket, reason, this.#parts.forms[guest.listener] ?? 'none')
     this.#parts.onLeft(guest)
     this.#line.look()
   }

@@ -79,7 +79,12 @@ export class Outbound {
 
   /** Sends bytes that are frames already. */
   sendEncoded(connection: Connection, frames: Uint8Array): void {
-    this.forward(connection, frames, 0, frames.length)
+    this.sendBytes(connection, frames, 0, frames.length)
+  }
+
+  /** Sends memory[start, end), which the caller may use again at once. */
+  sendBytes(connection: Connection, memory: Uint8Array, start: number, end: number): void {
+    this.forward(connection, memory, start, end)
     this.#copyRun()
   }
 

@@ -7,7 +7,9 @@
 import { type BodyKind, encodeBody, KIND_MESSAGE, ROUTE_MAX } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { ClientRoute } from '../service/client-route.ts'
+import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Closing } from './closing.ts'
+import type { CodecAnswers } from './codecs/codec-answers.ts'
 import { type Connection, STATE_FINISHED } from './connection.ts'
 import type { Outbound } from './outbound.ts'
 
@@ -17,6 +19,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 export interface PushesParts {
   readonly outbound: Outbound
+  readonly codecs: CodecAnswers
   readonly closing: Closing
   /** Unsent bytes from which on a peer does not keep up. */
   readonly writeBufferBytes: number
@@ -44,9 +47,20 @@ export class Pushes {
   /** @returns whether the next may follow at once */
   message(connection: Connection, route: ClientRoute | number, value: unknown): boolean {
     const number = typeof route === 'number' ? route : route.number
+    const { codec } = connection.listener
+    if (codec !== null) return this.#byCodec(connection, codec, number, value)
     const body = encodePush(typeof route === 'number' ? undefined : route.body, value)
     if (!this.admits(connection, number, body.length)) return false
     this.#parts.outbound.send(connection, KIND_MESSAGE, number, 0, body)
+    this.sent(connection)
+    return this.keepsUp(connection)
+  }
+
+  #byCodec(connection: Connection, codec: SpokenCodec, number: number, value: unknown): boolean {
+    if (!codec.pushes)
+      throw new TypeError(`to a listener of codec ${codec.name} nothing can be sent that was not asked for`)
+    if (!this.admits(connection, number, 0)) return false
+    this.#parts.codecs.push(connection, codec, value)
     this.sent(connection)
     return this.keepsUp(connection)
   }

@@ -10,15 +10,16 @@ import {
   allocateMemory,
   DECODE_BROKEN,
   DECODE_NEED_MORE,
-  errorName,
   POISON_BYTE,
   PREFIX_BYTES,
   type RingBuffer,
   ShardwireError,
 } from '@shardwire/protocol'
-import { CloseReason, type CloseReasonName, CLOSE_REASONS } from '../close-reason.ts'
+import { CloseReason, reasonNamed } from '../close-reason.ts'
+import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Closing } from './closing.ts'
-import { type Connection, HOLD_TURN, STATE_CLOSED, STATE_ENDING } from './connection.ts'
+import type { CodecPath } from './codecs/codec-path.ts'
+import { type Connection, HOLD_ANSWER, HOLD_TURN, STATE_CLOSED, STATE_ENDING } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Dispatch } from './dispatch.ts'
@@ -29,8 +30,12 @@ import type { TurnBudget } from './turn-budget.ts'
 /** Bytes of one read at most: a batch of sixteen 4 KB frames and its headers fits, and is not cut. */
 export const READ_SLAB_BYTES = 131_072
 
+/** Messages of ordered codecs that follow one another, without the loop having turned, at most. */
+const ANSWERED_MAX = 16
+
 export interface ReadPathParts {
   readonly dispatch: Dispatch
+  readonly codecs: CodecPath
   readonly outbound: Outbound
   readonly closing: Closing
   readonly rings: Rings
@@ -49,6 +54,8 @@ export class ReadPath {
   readonly slab = allocateKernelMemory(READ_SLAB_BYTES) ?? allocateMemory(READ_SLAB_BYTES)
   /** What `#run` was told by the decoder last: bytes that the cut frame has in all. */
   #frameBytes = PREFIX_BYTES
+  /** Messages of ordered codecs that were answered since somebody yielded for it. */
+  #answered = 0
 
   constructor(parts: ReadPathParts) {
     this.#parts = parts
@@ -107,12 +114,27 @@ export class ReadPath {
     } catch (error) {
       this.#fault(connection, error)
     }
-    if (connection.hold !== 0 || connection.state >= STATE_CLOSED) return
+    if (connection.state >= STATE_CLOSED) return
+    if (connection.hold !== 0) return this.#readOn(connection)
     if (connection.peerEnded) this.#lastFrameIsServed(connection)
     else {
       connection.transport.resume()
       this.#parts.closing.settle(connection)
     }
+  }
+
+  /** Who waits only for an answer is read on, so that its end is noticed: until something comes that has to wait. */
+  #readOn({ hold, ring, transport }: Connection): void {
+    if (hold === HOLD_ANSWER && (ring === null || ring.readableBytes === 0)) transport.resume()
+  }
+
+  /** Of an ordered codec: the message that is served has been answered, and what came behind it goes on. */
+  answered(connection: Connection): void {
+    if (connection.ring === null || ++this.#answered < ANSWERED_MAX) return this.release(connection, HOLD_ANSWER)
+    // Handlers that have their answer at once go on within this turn of the loop, where others are to be served too.
+    this.#answered = 0
+    connection.hold &= ~HOLD_ANSWER
+    this.#yieldTurn(connection)
   }
 
   /**
@@ -125,8 +147,24 @@ export class ReadPath {
   }
 
   #lastFrameIsServed(connection: Connection): void {
+    const { listener, ring, state } = connection
+    if (listener.codec !== null && ring !== null && ring.readableBytes > 0 && state <= STATE_ENDING) {
+      this.#runLast(connection, listener.codec, ring)
+    }
     const isCut = connection.ring !== null && connection.ring.readableBytes > 0
     this.#parts.closing.peerEnded(connection, isCut ? CloseReason.TRUNCATED : CloseReason.PEER_ENDED)
+  }
+
+  /** Of a codec to which what is left at the FIN may be a message. */
+  #runLast(connection: Connection, codec: SpokenCodec, ring: RingBuffer): void {
+    const { codecs, outbound } = this.#parts
+    try {
+      const { head, tail } = ring
+      ring.consume(codecs.last(connection, codec, ring.memory, head, tail) - head)
+      outbound.flush()
+    } catch (error) {
+      this.#fault(connection, error)
+    }
   }
 
   /** What is thrown here is a fault of this server; it costs the connection and is reported. */
@@ -150,9 +188,11 @@ export class ReadPath {
     deadlines.heard(connection)
     const { ring } = connection
     budget.begin(connection, bytes)
+    let isBusy = false
     if (connection.state > STATE_ENDING) {
       rings.release(connection)
     } else if (ring !== null) {
+      isBusy = connection.listener.codec !== null && ring.writableBytes === 0
       if (connection.hold === 0) this.#runRing(connection, ring)
       if (ring.readableBytes === 0) rings.release(connection)
     } else {
@@ -160,7 +200,11 @@ export class ReadPath {
       if (consumed < bytes && !rings.keep(connection, memory, consumed, bytes)) return
     }
     // The next read must have somewhere to land; a connection for which there is no memory has been reset.
-    if (connection.ring !== null) rings.makeRoom(connection, connection.ring, this.#frameBytes)
+    if (connection.ring !== null) {
+      if (isBusy && this.#frameBytes === PREFIX_BYTES) rings.widen(connection, connection.ring, READ_SLAB_BYTES)
+      else rings.makeRoom(connection, connection.ring, this.#frameBytes)
+      if ((connection.hold & HOLD_ANSWER) !== 0) connection.transport.pause()
+    }
     if (connection.hold === 0 && connection.state <= STATE_ENDING && budget.isSpentByBatch()) {
       this.#yieldTurn(connection)
     }
@@ -181,7 +225,9 @@ export class ReadPath {
   /** Dispatches the whole frames of memory[start, end) and flushes their answers. @returns the offset behind them */
   #run(connection: Connection, memory: Uint8Array, start: number, end: number): number {
     const { dispatch, outbound, deadlines, budget } = this.#parts
-    const { decoder } = connection.listener
+    const { decoder, codec } = connection.listener
+    // Here and not further down, so that the loop below sees frames only.
+    if (codec !== null) return this.#runCodec(connection, codec, memory, start, end)
     this.#frameBytes = PREFIX_BYTES
     let at = start
     while (at < end && connection.hold === 0) {
@@ -204,17 +250,33 @@ export class ReadPath {
     return at
   }
 
+  /** The same for messages that are no frames. */
+  #runCodec(connection: Connection, codec: SpokenCodec, memory: Uint8Array, start: number, end: number): number {
+    const { codecs, outbound, deadlines, budget } = this.#parts
+    this.#frameBytes = PREFIX_BYTES
+    let at = start
+    while (at < end && connection.hold === 0) {
+      const next = codecs.step(connection, codec, memory, at, end)
+      if (connection.state > STATE_ENDING) return end
+      if (next === at) {
+        this.#frameBytes = Math.max(PREFIX_BYTES, codecs.bytesNeeded)
+        break
+      }
+      at = next
+      if (at < end && connection.hold === 0 && budget.isSpent()) this.#yieldTurn(connection)
+    }
+    outbound.flush()
+    if (at > start) deadlines.frameEnded(connection)
+    if (at < end && connection.hold === 0) deadlines.frameBegan(connection)
+    return at
+  }
+
   #broken(connection: Connection, detail: string): void {
-    const name = errorName(connection.brokenCode)
     const error = new ShardwireError(connection.brokenCode, detail)
-    this.#parts.closing.failWith(connection, CloseReason[isCloseReason(name) ? name : 'BAD_FRAME'], error)
+    this.#parts.closing.failWith(connection, reasonNamed(error.name, CloseReason.BAD_FRAME), error)
   }
 }
 
 function releaseTurn(path: ReadPath, connection: Connection): void {
   path.release(connection, HOLD_TURN)
-}
-
-function isCloseReason(name: string): name is CloseReasonName {
-  return (CLOSE_REASONS as readonly string[]).includes(name)
 }

@@ -10,10 +10,10 @@ import { plainAddress } from '../admission/address.ts'
 import { AddressRules } from '../admission/address-rules.ts'
 import { ConnectionRate } from '../admission/connection-rate.ts'
 import { Farewell } from '../admission/farewell.ts'
-import { countsEnds, understandsErrors } from '../admission/limits.ts'
+import { countsEnds, noticeForm } from '../admission/limits.ts'
 import type { Config } from '../config/load-config.ts'
 import type { SocketTicket, ToPrimary, Verdict } from '../ipc.ts'
-import { createRefusals, Refusal } from '../refusal.ts'
+import { createRefusals, type NoticeForm, Refusal } from '../refusal.ts'
 import { peerOf } from '../transport/accepted.ts'
 import type { RawBinding, RawHandle } from '../transport/raw-handle.ts'
 import type { Connection } from './connection.ts'
@@ -51,7 +51,8 @@ export class Reception {
   readonly #farewell: Farewell
   readonly #lobby: Lobby
   readonly #departures: Departures
-  readonly #speaks: readonly boolean[]
+  /** By listener. */
+  readonly #forms: readonly NoticeForm[]
   readonly #countsAddresses: boolean
 
   constructor(parts: ReceptionParts) {
@@ -61,7 +62,7 @@ export class Reception {
     this.#rules = new AddressRules(config)
     this.#rate = connectionRate > 0 ? new ConnectionRate(connectionRate / workers) : undefined
     this.#farewell = new Farewell(parts)
-    this.#speaks = config.listen.map(understandsErrors)
+    this.#forms = config.listen.map(noticeForm)
     this.#countsAddresses = maxConnectionsPerIp > 0
     const counts = countsEnds(config, parts.descriptorLimit)
     this.#departures = new Departures({
@@ -79,7 +80,7 @@ export class Reception {
       versions: proxyProtocol === 'off' ? undefined : proxyProtocol,
       asks: this.#rules.concernsClients,
       timeoutMs: handshakeTimeoutMs,
-      speaks: this.#speaks,
+      forms: this.#forms,
       documented: config.listen.map(({ scheme }) => scheme === 'tls'),
       refusals: this.refusals,
       tellAsks: (asks) => tell({ type: 'ask', asks }),
@@ -145,7 +146,7 @@ export class Reception {
     const isAsked = this.#countsAddresses && plain !== undefined && plain !== ''
     if (reason !== undefined) {
       countAt(this.refusals, reason)
-      this.#farewell.say(socket, reason, this.#speaks[listener] === true)
+      this.#farewell.say(socket, reason, this.#forms[listener] ?? 'none')
     } else if (isProxy) this.#lobby.begin(this.#lobby.enterProxied({ socket, listener }))
     else if (isAsked) this.#lobby.begin(this.#lobby.enter({ socket, listener }, plain))
     else if (!this.#lobby.hasPlace) this.#lobby.begin(this.#lobby.enter({ socket, listener }))

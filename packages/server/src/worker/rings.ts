@@ -60,6 +60,20 @@ export class Rings {
     return ring.writableBytes > 0
   }
 
+  /**
+   * Makes room in the ring of a stream whose messages end where nobody knows: a read has filled it, and the next may
+   * bring as much, so it grows towards `bytesMax`.
+   */
+  widen(connection: Connection, ring: RingBuffer, bytesMax: number): void {
+    const { length } = ring.memory
+    if (length >= bytesMax) {
+      this.makeRoom(connection, ring, 0)
+      return
+    }
+    const larger = this.#budget.lease(connection, Math.min(bytesMax, length * GROWTH))
+    if (larger !== undefined) this.#budget.release(ring.moveTo(larger))
+  }
+
   /** Makes the ring hold `bytes` more, whatever it takes. @returns false when it has been reset */
   makeRoomFor(connection: Connection, ring: RingBuffer, bytes: number): boolean {
     const needed = ring.readableBytes + bytes

@@ -116,6 +116,8 @@ export class ServedConnection implements Served {
     options: AskOptions = {},
   ): Promise<Answer> {
     if (!this.isOpen || this.#connection.peerEnded) return unclaimed(Promise.reject(this.#endedError()))
+    const { codec } = this.#connection.listener
+    if (codec !== null) return Promise.reject(new TypeError(`a client of codec ${codec.name} cannot be asked`))
     this.#asks ??= new Asks(this.#connection, this.#parts)
     try {
       const target = typeof route === 'number' ? routeOf(route, body) : route
@@ -131,8 +133,10 @@ export class ServedConnection implements Served {
     const { retry = 'later', retryAfterMs = retry === 'later' ? RETRY_LATER_MS : 0 } = options
     const goaway = encodeGoaway({ reason, retry, retryAfterMs, jitterMs: retryAfterMs, deadlineMs: 0 })
     if (connection.state >= STATE_ENDING) return
-    connection.draining = true
-    this.#parts.pushes.frame(connection, goaway)
+    if (connection.listener.codec === null) {
+      connection.draining = true
+      this.#parts.pushes.frame(connection, goaway)
+    }
     // Behind what the handler that asks for it is about to answer.
     queueMicrotask(() => this.#parts.closing.endAfterAnswers(connection, CloseReason.SERVICE_CLOSED, reason))
   }

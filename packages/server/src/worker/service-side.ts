@@ -7,6 +7,7 @@ import type { Config } from '../config/load-config.ts'
 import type { ServiceLog } from '../log.ts'
 import type { RequestScope } from '../service/request-context.ts'
 import type { Closing } from './closing.ts'
+import type { CodecAnswers } from './codecs/codec-answers.ts'
 import { type Connection, HOLD_GREETING, type Served } from './connection.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import { Dispatch, type DispatchParts } from './dispatch.ts'
@@ -24,6 +25,7 @@ export interface ServiceSideParts {
   readonly clock: Clock
   readonly log: ServiceLog
   readonly outbound: Outbound
+  readonly codecs: CodecAnswers
   readonly closing: Closing
   readonly wheel: DeadlineWheel
   readonly nowMs: () => number

@@ -5,6 +5,7 @@
  */
 import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
+import { CODEC_OVERHEAD_BYTES, type SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Socket } from 'node:net'
 import type { RunnableService } from '../service/compile.ts'
@@ -13,15 +14,15 @@ import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-h
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { Admission, type AdmissionParts } from './admission.ts'
 import { Adopt } from './adopt.ts'
-import { Answers, type ReportFailure } from './answers.ts'
+import type { ReportFailure } from './answers.ts'
 import { Budget } from './budget.ts'
-import { Calls } from './calls.ts'
 import type { CloseLog } from './close-log.ts'
 import { Closing } from './closing.ts'
 import type { Connection, ShardIdentity } from './connection.ts'
-import { ControlFrames } from './control-frames.ts'
+import { CodecAnswers } from './codecs/codec-answers.ts'
 import { type Counters, createCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
+import { createServing } from './create-serving.ts'
 import { Drain, type DrainOrder } from './drain.ts'
 import type { DrainReport } from './drain-report.ts'
 import { createListeners } from './listeners.ts'
@@ -34,8 +35,7 @@ import { Overload, type OverloadParts, type OverloadSignals } from './overload.t
 import type { ClientAddress } from './proxy-header.ts'
 import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
-import { Router } from './router.ts'
-import { createDispatch, createGreetings, createScope } from './service-side.ts'
+import { createGreetings, createScope } from './service-side.ts'
 import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
@@ -60,6 +60,8 @@ export interface ShardOptions {
   readonly config: Config
   readonly service: RunnableService
   readonly hooks: WorkerHooks
+  /** What is spoken on each listener, null for frames. */
+  readonly codecs: readonly (SpokenCodec | null)[]
   /** What handlers write to. */
   readonly log: ServiceLog
   readonly clock: Clock
@@ -113,7 +115,7 @@ export class Shard {
     const { config, clock, identity } = options
     const { counters } = this
     this.#options = options
-    this.#listeners = createListeners(config, options.configured)
+    this.#listeners = createListeners(config, options.codecs, options.configured)
     const ringBytesMax = ringBytesMaxOf(config)
     this.pool = createPool(config, ringBytesMax)
     const wheel = (this.wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS }))
@@ -128,32 +130,25 @@ export class Shard {
     const { mirror, comparisons } = createMirror(options, wheel, counters)
     const outbound = createOutbound(budget, counters, onPending, comparisons)
     const onClosed = (connection: Connection): void => this.#closed(connection)
-    const closing: Closing = new Closing({ outbound, rings, budget, wheel, counters, nowMs, closeLog, onClosed })
+    const { onFault } = options
+    const codecAnswers = new CodecAnswers(outbound, onFault)
+    const onAnswered = (connection: Connection): void => readPath.answered(connection)
+    const closing: Closing = new Closing({
+      ...{ outbound, rings, budget, wheel, counters, nowMs },
+      ...{ codecs: codecAnswers, onAnswered, closeLog, onClosed },
+    })
     const base = { outbound, closing, wheel, counters, nowMs }
     const unsent = { slowConsumerMs, writeTimeoutMs, writeBufferBytes }
     const deadlines: Deadlines = new Deadlines({ ...base, ...unsent, maxAge: createMaxAge(options) })
-    const answers = new Answers(outbound, closing, options.report)
-    const router = new Router(options.service)
     const exactNowMs = (): number => clock.nowMs()
-    const { onFault } = options
-    const calls = new Calls({ ...base, router, answers, onFault })
-    const control = new ControlFrames(outbound, closing, options.serverName, mirror)
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
-    const dispatchParts = { admission, mirror, router, control, answers, calls, closing, outbound, counters }
-    const serviceSide = { ...options, ...base }
+    const serviceSide = { ...options, ...base, codecs: codecAnswers }
     const scope = createScope(serviceSide)
-    const dispatch = createDispatch(options.hooks, { ...dispatchParts, limits: config, scope })
-    const turnBudget = new TurnBudget(exactNowMs)
-    const readPath = new ReadPath({
-      dispatch,
-      outbound,
-      closing,
-      rings,
-      deadlines,
-      budget: turnBudget,
-      counters,
+    const serving = createServing({ ...options, ...base, admission, mirror, codecAnswers, limits: config, scope })
+    const readPath: ReadPath = new ReadPath({
+      ...{ ...serving, outbound, closing, rings, deadlines, counters, onFault },
+      budget: new TurnBudget(exactNowMs),
       poison: config.debugViews,
-      onFault,
     })
     const greetings = createGreetings(serviceSide, scope.connectionOf, readPath)
     const { tls } = options
@@ -259,9 +254,10 @@ export class Shard {
   }
 }
 
-/** A ring holds one frame of the largest size, or what a read leaves. */
+/** A ring holds one frame or message of the largest size, or what a read leaves. */
 function ringBytesMaxOf({ listen }: Config): number {
-  const frameBytesMax = Math.max(...listen.map(({ maxFrameBytes }) => maxFrameBytes)) + FRAME_OVERHEAD_BYTES
+  const overhead = listen.some(({ codec }) => codec !== 'frame') ? CODEC_OVERHEAD_BYTES : FRAME_OVERHEAD_BYTES
+  const frameBytesMax = Math.max(...listen.map(({ maxFrameBytes }) => maxFrameBytes)) + overhead
   return Math.max(frameBytesMax, READ_SLAB_BYTES)
 }
 

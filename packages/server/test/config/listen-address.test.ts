@@ -90,14 +90,6 @@ describe('accepted', () => {
   })
 })
 
-describe('not in this version', () => {
-  it.each(['json', 'line', 'raw'])('codec=%s', (codec) => {
-    expect(complaints(`tcp://h:1?codec=${codec}`)).toEqual([
-      `asks for the codec ${codec}, which this version does not have yet: it has frame only`,
-    ])
-  })
-})
-
 describe('refused', () => {
   it.each([
     ['http://h:1', 'does not begin with tcp://, tls://, unix: or fd://'],
@@ -123,7 +115,6 @@ describe('refused', () => {
     ['127.0.0.1:7400', 'has no scheme: write tcp://127.0.0.1:7400'],
     ['localhost:7400', 'has no scheme: write tcp://localhost:7400'],
     ['tcp://h', 'has no port after its host'],
-    ['tcp://h:1?codec=msgpack', 'has an unknown codec "msgpack": write codec=frame'],
     ['tcp://h:1?hartbeat-ms=1', 'has an unknown parameter "hartbeat-ms": did you mean heartbeat-ms?'],
     ['tcp://h:1?color=red', 'has an unknown parameter "color"'],
     ['tcp://h:1?heartbeat-ms=5000&heartbeat-ms=6000', 'sets heartbeat-ms twice'],
@@ -159,12 +150,12 @@ describe('refused', () => {
   })
 
   it('everything at once, each with the address it is in', () => {
-    const problems = problemsOf({ SHARDWIRE_LISTEN: 'fd://1,tcp://b:99999?codec=json&x=1,tcp://c:1' })
+    const problems = problemsOf({ SHARDWIRE_LISTEN: 'fd://1,tcp://b:99999?codec=jsno&x=1,tcp://c:1' })
     expect(problems.map(({ value }) => value)).toEqual([
       '"fd://1"',
-      '"tcp://b:99999?codec=json&x=1"',
-      '"tcp://b:99999?codec=json&x=1"',
-      '"tcp://b:99999?codec=json&x=1"',
+      '"tcp://b:99999?codec=jsno&x=1"',
+      '"tcp://b:99999?codec=jsno&x=1"',
+      '"tcp://b:99999?codec=jsno&x=1"',
     ])
   })
 

@@ -81,6 +81,7 @@ beforeAll(async () => {
         routes: { echo: route(1, { body: 'bytes' }, (request) => request.forward()) },
       }),
     ),
+    codecs: [],
     hooks: new WorkerHooks({ hooks: {}, worker: { shard: 0, log }, clock: systemClock, report: () => undefined }),
     log,
     clock: systemClock,

@@ -111,6 +111,11 @@ const CASES: Readonly<Record<Exclude<CloseReasonName, 'OPEN' | (typeof OF_TLS)[n
     run: disowned,
   },
   INTERNAL: { run: ({ client }) => client.sendFrames(frames.request(ROUTE_BROKEN, 1, '')) },
+  // The route takes no bytes as long as these.
+  ERROR_UNSPOKEN: {
+    environment: { SHARDWIRE_LISTEN: 'tcp://127.0.0.1:0?codec=line&route=picky' },
+    ...writes(Buffer.from('a line\n')),
+  },
   MAX_AGE: { environment: { SHARDWIRE_MAX_CONNECTION_AGE_MS: '100' }, run: async () => Promise.resolve() },
   UNAUTHENTICATED: { environment: HOOKED, run: ({ client }) => client.sendFrames(frames.request(1, 1, '')) },
   SERVICE_REFUSED: { environment: HOOKED, ...writes(encodeHello({ protocol: 1, token: 'refused' })) },

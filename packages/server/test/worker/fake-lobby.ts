@@ -43,7 +43,7 @@ export function lobbyWith({ asks = false, seatedRefusal }: LobbySettings = {}): 
     versions: 'any',
     asks,
     timeoutMs: TIMEOUT_MS,
-    speaks: [true],
+    forms: ['frame'],
     documented: [false],
     refusals,
     tellAsks: (more) => asked.push(...more),

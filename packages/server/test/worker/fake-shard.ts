@@ -4,6 +4,7 @@ import type { CancelTimer, Clock } from '@shardwire/protocol'
 import { FakeClock, FrameReader, type ReceivedFrame } from '@shardwire/testkit'
 import { pino } from 'pino'
 import { closeReasonName } from '../../src/close-reason.ts'
+import { type CodecModules, listenerCodecs } from '../../src/codec/listener-codecs.ts'
 import { KeptViews } from '../../src/service/kept-views.ts'
 import { watchViews } from '../../src/service/lent-views.ts'
 import { compileService } from '../../src/service/compile.ts'
@@ -108,6 +109,7 @@ export function fakeShard(
   random: () => number = () => 0.5,
   onOverload?: ShardOptions['onOverload'],
   hooks: ServiceHooks = {},
+  modules?: CodecModules,
 ): FakeShard {
   const clock = new HeldClock()
   const faults: unknown[] = []
@@ -120,7 +122,9 @@ export function fakeShard(
   const service = compileService(defineService({ name: 'test', routes, ...hooks }))
   const report = (_: string, text: string): void => void misuses.push(text)
   const keptViews = new KeptViews(clock, loadCollector(), report)
+  const codecs = listenerCodecs(config.listen, service, () => clock.wallMs(), modules)
   const shard = new Shard({
+    codecs,
     identity: { slot: 0, epoch: 'test' },
     config,
     service: config.debugViews ? watchViews(service, keptViews, report) : service,

@@ -78,6 +78,7 @@ export type FakeConnection = Connection & { readonly transport: FakeTransport }
 export const LISTENER: Listener = {
   index: 0,
   decoder: new FrameDecoder(FRAME_BYTES_MAX_DEFAULT),
+  codec: null,
   heartbeatMs: 0,
   heartbeatMisses: 3,
   idleTimeoutMs: 0,

@@ -11,10 +11,10 @@ import { AddressRules } from '../../admission/address-rules.ts'
 import { AddressTable } from '../../admission/address-table.ts'
 import { ConnectionRate } from '../../admission/connection-rate.ts'
 import { Farewell } from '../../admission/farewell.ts'
-import { connectionsMax, understandsErrors } from '../../admission/limits.ts'
+import { connectionsMax, noticeForm } from '../../admission/limits.ts'
 import type { Config } from '../../config/load-config.ts'
 import { ADMITTED, type Ask, type ToWorker, type Verdict } from '../../ipc.ts'
-import { Refusal } from '../../refusal.ts'
+import { type NoticeForm, Refusal } from '../../refusal.ts'
 import { type Accepted, peerOf, socketOf } from '../../transport/accepted.ts'
 import type { RawBinding } from '../../transport/raw-handle.ts'
 import { Handoff, type Refused } from '../handoff.ts'
@@ -52,7 +52,8 @@ export class Door {
   readonly #farewell: Farewell
   readonly #descriptorLimit: number
   #connectionsMax: number
-  readonly #speaks: readonly boolean[]
+  /** By listener. */
+  readonly #forms: readonly NoticeForm[]
   readonly #table = new AddressTable<HandoffTarget>()
   /** Workers that may have connections, those that end among them. */
   readonly #workers = new Set<Worker>()
@@ -70,7 +71,7 @@ export class Door {
     this.#rate = rateOf(config)
     this.#descriptorLimit = descriptorLimit
     this.#connectionsMax = connectionsMax(config, descriptorLimit)
-    this.#speaks = config.listen.map(understandsErrors)
+    this.#forms = config.listen.map(noticeForm)
     this.#farewell = new Farewell(options)
     if (config.accept === 'reuseport') this.#quotas = this.#createQuotas()
     const current = (): Config => this.#config
@@ -221,7 +222,7 @@ export class Door {
     if (group !== '') this.#table.release(group)
     const socket = socketOf(handle)
     if (socket === undefined) handle.close()
-    else this.#farewell.say(socket, reason, this.#speaks[listener] === true)
+    else this.#farewell.say(socket, reason, this.#forms[listener] ?? 'none')
   }
 }
 

@@ -45,7 +45,7 @@ export class ComparedOutbound extends Outbound {
   /** A REQUEST that is forwarded has become its RESPONSE by now; it has no metadata. */
   override forward(connection: Connection, memory: Uint8Array, start: number, end: number): void {
     const kind = ((memory[start] ?? 0) >>> KIND_SHIFT) & KIND_MASK
-    if (kind === KIND_RESPONSE) {
+    if (kind === KIND_RESPONSE && connection.listener.codec === null) {
       const body = start + PREFIX_BYTES + ID_BYTES
       const id = readU32(memory, start + PREFIX_BYTES)
       this.#comparisons.originalAnswered(connection, id, kind, memory, body, end - CRC_BYTES)

@@ -51,14 +51,23 @@ export interface FakeDoor {
   readonly clock: FakeClock
 }
 
-/** @param options.tls whether its listener speaks TLS */
+interface DoorSettings {
+  readonly hasRoom?: () => boolean
+  /** Whether its listener speaks TLS. */
+  readonly tls?: boolean
+  readonly codec?: string
+}
+
 export function doorWith(
   settings: Partial<Config>,
-  { hasRoom = () => true, tls = false }: { readonly hasRoom?: () => boolean; readonly tls?: boolean } = {},
+  { hasRoom = () => true, tls = false, codec = 'frame' }: DoorSettings = {},
 ): FakeDoor {
   const clock = new FakeClock()
   const config = { ...configOf({}), ...settings }
-  const listen = tls ? config.listen.map((listener) => ({ ...listener, address: 'tls://h:1' })) : config.listen
+  const listen = configOf({
+    SHARDWIRE_LISTEN: `${tls ? 'tls' : 'tcp'}://h:1?codec=${codec}`,
+    ...(tls ? { SHARDWIRE_TLS_CERT: './c.pem', SHARDWIRE_TLS_KEY: './k.pem' } : {}),
+  }).listen
   const door = new Door({
     config: { ...config, listen },
     clock,
