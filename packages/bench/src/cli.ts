@@ -3,15 +3,15 @@
  * Must not know: signals, the process it runs in.
  * Invariant: never throws; whatever happens becomes a message and an exit code.
  */
-import { EnvironmentError, EXIT_ENVIRONMENT, EXIT_INVALID, EXIT_PASS } from './exit-codes.ts'
+import { EnvironmentError, EXIT_ENVIRONMENT, EXIT_INVALID, EXIT_PASS, EXIT_SLO_MISSED } from './exit-codes.ts'
+import { describeFlags, describeProblems } from './options/read-flags.ts'
 import type { Outputs } from './output.ts'
 import { checkJsonFile, writeJsonFile } from './report/json-file.ts'
 import { ProgressLine, SILENT } from './report/progress.ts'
-import type { RunReport } from './report/run-report.ts'
+import type { RunReport } from './report/schema/run.ts'
 import { runTable } from './report/table.ts'
 import { runBench } from './run/run-bench.ts'
-import { describeFlags } from './run/run-flags.ts'
-import { describeProblems, parseRun } from './run/run-options.ts'
+import { parseRun, RUN_FLAGS } from './run/run-options.ts'
 import type { RunReporting } from './run/run-options.ts'
 import { benchVersion } from './version.ts'
 
@@ -20,7 +20,7 @@ const HELP = `shardwire-bench: puts a server that speaks shardwire frames under 
   shardwire-bench run [flags]
   shardwire-bench --help | --version
 
-${describeFlags()}
+${describeFlags(RUN_FLAGS)}
 
 verdict, at the end of every report:
   VALID    every frame was answered rightly, and the generator was not the limit
@@ -33,7 +33,7 @@ verdict, at the end of every report:
 With --json - standard output is the JSON report alone; progress and table go to standard error. Through npm say
 \`npm run --silent bench -- run --json -\`: without --silent npm prints two lines of its own first.
 
-exit codes: 0 pass (VALID or SUSPECT), 1 objective missed (not used yet), 2 INVALID, 3 the run could not take place
+exit codes: 0 pass (VALID or SUSPECT), 1 objective (--slo) missed, 2 INVALID, 3 the run could not take place
 (flags, no server, limits of the system, a file for the report that cannot be written)
 `
 
@@ -62,11 +62,16 @@ async function runCommand(args: readonly string[], outputs: Outputs, signal: Abo
     const report = await runBench(options, { progress, signal })
     text.write(runTable(report))
     writeJson(report, reporting, outputs)
-    return report.verdict.state === 'INVALID' ? EXIT_INVALID : EXIT_PASS
+    return exitCodeOf(report)
   } catch (error) {
     outputs.err.write(`shardwire-bench run: ${inWords(error)}\n`)
     return EXIT_ENVIRONMENT
   }
+}
+
+function exitCodeOf({ verdict, objectives }: RunReport): number {
+  if (verdict.state === 'INVALID') return EXIT_INVALID
+  return objectives.every(({ met }) => met) ? EXIT_PASS : EXIT_SLO_MISSED
 }
 
 function writeJson(report: RunReport, { jsonFile }: RunReporting, outputs: Outputs): void {

@@ -4,7 +4,7 @@
  * Invariant: monotonic. `performance.now()` is the hrtime clock as a double of milliseconds with a nanosecond's
  * resolution: times 1000 it is microseconds without a BigInt or an array for every reading.
  */
-import type { Clock } from '@shardwire/protocol'
+import type { CancelTimer, Clock } from '@shardwire/protocol'
 import type { EventLoopUtilization } from 'node:perf_hooks'
 
 export const systemClock: Clock = {
@@ -29,4 +29,18 @@ export function nowUs(clock: Clock): number {
 /** Busy and idle time of the event loop, since its beginning or since an earlier reading. */
 export function loopUtilization(since?: EventLoopUtilization): EventLoopUtilization {
   return performance.eventLoopUtilization(since)
+}
+
+/** Runs `task` once in every turn of the event loop, which does not sleep meanwhile. */
+export function eachTurn(task: () => void): CancelTimer {
+  let goesOn = true
+  const turn = (): void => {
+    if (!goesOn) return
+    task()
+    if (goesOn) setImmediate(turn)
+  }
+  setImmediate(turn)
+  return () => {
+    goesOn = false
+  }
 }

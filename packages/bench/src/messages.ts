@@ -1,28 +1,75 @@
 /**
- * Owns every message between the coordinator and its load processes.
+ * Owns every message between the coordinator and the processes that it starts.
  * Must not know: who acts on them, or how they travel (plain data; the IPC channel's JSON is enough).
- * Invariant: both ends import this file and nothing is sent that is not in one of its two unions.
+ * Invariant: both ends import this file and nothing is sent that is not in one of its unions.
  */
+import type { Arrivals, RateStage } from './load/pace/schedule.ts'
 
 export type LoadMode = 'message' | 'request'
+export type LoadCodec = 'frame' | 'json' | 'line' | 'raw'
+/** How a load process waits for the next moment at which something is due. */
+export type Pacing = 'spin' | 'timer'
+
+/** One form of message of a load. */
+export interface TrafficShape {
+  /** Index of the class whose latencies it belongs to. */
+  readonly classIndex: number
+  readonly route: number
+  readonly payloadBytes: number
+  /** A fixed body as hex instead of numbers and letters. */
+  readonly body: string | null
+  /** What must come back: `echo` is the same bytes, `any` whatever has the right id; else these bytes as hex. */
+  readonly answer: string
+}
+
+/** What is sent. */
+export interface Traffic {
+  /** Names of the classes whose latencies are told apart. */
+  readonly classes: readonly string[]
+  readonly shapes: readonly TrafficShape[]
+  /** How often each shape comes, relative to the others. */
+  readonly weights: readonly number[]
+}
+
+/** When frames are due; without it the loop is closed. */
+export interface OpenPlan {
+  /** Warm-up first, if there is one. */
+  readonly stages: readonly RateStage[]
+  readonly arrivals: Arrivals
+  readonly part: number
+  readonly parts: number
+  readonly pacing: Pacing
+}
+
+/** Where connections of a process go to, and from where. */
+export interface Route {
+  /** Addresses after name resolution: connections take turns over them. */
+  readonly hosts: readonly string[]
+  readonly port: number
+  /** Address of ours to connect from; null leaves it to the system. */
+  readonly localAddress: string | null
+}
 
 /** What one load process is to do: its part of the run. */
 export interface LoadPlan {
-  /** Address after name resolution. */
-  readonly host: string
-  readonly port: number
+  readonly route: Route
+  readonly codec: LoadCodec
+  readonly mode: LoadMode
+  readonly traffic: Traffic
+  /** Null for a closed loop. */
+  readonly open: OpenPlan | null
   /** Number of its first connection, counted over all processes from 0. */
   readonly connectionFirst: number
   readonly connections: number
-  /** Frames that each connection keeps in flight. */
+  /** Frames that each connection keeps, or in an open loop may have, in flight. */
   readonly depth: number
-  readonly payloadBytes: number
-  readonly mode: LoadMode
-  readonly route: number
   readonly warmupMs: number
   readonly durationMs: number
+  /** How long answers are waited for after that. */
+  readonly drainMs: number
   /** Connects that may be under way at once. */
   readonly connectingMax: number
+  readonly seed: number
 }
 
 /** Why a connection could not be made. */
@@ -39,6 +86,7 @@ export const ERROR_KINDS = [
   'wrong-answer',
   'unexpected-frame',
   'error-frame',
+  'refused',
   'broken-stream',
   'goaway',
   'lost-connection',
@@ -75,6 +123,19 @@ export interface LatencySnapshot {
   readonly histogram: string
 }
 
+/** The histograms of a load; those of an open loop are empty in a closed one. */
+export const LATENCY_KINDS = ['response', 'service', 'sendLag', 'ownLag'] as const
+/**
+ * response: from the moment a frame was due (in a closed loop: was written) to the moment its answer was read.
+ * service: from the moment it was written to the answer; what a generator without a plan would report.
+ * sendLag: from due to written, whatever the cause. ownLag: the part of it that the generator itself is to blame for.
+ */
+export type LatencyKind = (typeof LATENCY_KINDS)[number]
+export type LatencySet = Readonly<Record<LatencyKind, LatencySnapshot>> & {
+  /** Response times by class of message; empty where there is only one. */
+  readonly classes: readonly LatencySnapshot[]
+}
+
 /** In their order. */
 export const PHASES = ['warm-up', 'measured', 'drain'] as const
 export type Phase = (typeof PHASES)[number]
@@ -86,11 +147,16 @@ export interface IntervalReport {
   readonly answers: number
   readonly bytesReceived: number
   readonly bytesSent: number
+  /** Frames that fell due in an open loop, and frames written. */
+  readonly due: number
+  readonly sent: number
+  /** Frames that are due and not written, at its end. */
+  readonly waiting: number
   /** Connections that are up at its end. */
   readonly connections: number
   /** Errors since the beginning. */
   readonly errors: number
-  readonly latency: LatencySnapshot
+  readonly latency: LatencySet
 }
 
 /** What a process used of its core while it measured. */
@@ -99,11 +165,17 @@ export interface SelfReport {
   /** CPU of the thread that makes the load, and of the whole process, with the threads of its runtime. */
   readonly threadCpuUs: number
   readonly processCpuUs: number
-  /** Share of the time that the event loop was not waiting, 0 to 1. */
+  /** Share of the time that the event loop was not waiting, 0 to 1; waiting by spinning counts as waiting. */
   readonly loopBusy: number
+  /** Time spent spinning for the next due moment. */
+  readonly spinUs: number
   readonly loopDelayP50Us: number
   readonly loopDelayP99Us: number
   readonly loopDelayMaxUs: number
+  /** Garbage collections: how many, how long in all and at most. */
+  readonly gcCount: number
+  readonly gcUs: number
+  readonly gcMaxUs: number
 }
 
 /** The same with the number of the process, from 0, which it keeps when others are gone. */
@@ -111,11 +183,28 @@ export interface ProcessReport extends SelfReport {
   readonly process: number
 }
 
+/** What became of the frames of an open loop's measured time. */
+export interface OpenCounts {
+  /** Fell due. */
+  readonly due: number
+  /** Waited because their connection had its window, or the kernel's buffer, full. */
+  readonly held: number
+  /** Were written more than LATE_US after they were due, through the generator's own fault. */
+  readonly late: number
+  /** Were not written by the end of the drain. */
+  readonly unsent: number
+  /** Found no room to wait, or no connection; they are in no histogram. */
+  readonly dropped: number
+  /** Had no answer by the end of the drain: they enter the histograms with the time that they had waited by then. */
+  readonly censored: number
+}
+
 export interface LoadSummary {
   /** Whether it was told to stop before its time. */
   readonly cutShort: boolean
   readonly measuredUs: number
   readonly self: SelfReport
+  readonly open: OpenCounts | null
   readonly errors: ErrorCounts
   readonly example: ErrorExample | null
 }
@@ -128,7 +217,7 @@ export type CoordinatorMessage =
 export type LoadMessage =
   | { readonly type: 'connecting'; readonly connected: number }
   | { readonly type: 'connect-failed'; readonly failure: ConnectFailure }
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly connects: LatencySnapshot }
   | { readonly type: 'interval'; readonly interval: IntervalReport }
   | { readonly type: 'done'; readonly summary: LoadSummary }
 

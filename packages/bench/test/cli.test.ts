@@ -4,13 +4,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-import type { RunReport } from '../src/index.ts'
 import { LatencyHistogram } from '../src/index.ts'
+import type { RunReport } from '../src/index.ts'
 import { BenchProgram, shortRun } from './fixtures/bench-program.ts'
+import { validReport } from './fixtures/json-schema.ts'
 import { EchoServer, echoOf, withWrongByte } from './fixtures/echo-server.ts'
 
 function reportOf(json: string): RunReport {
-  return JSON.parse(json) as RunReport
+  return validReport('run', json) as RunReport
 }
 
 /**
@@ -41,15 +42,15 @@ describe('run', () => {
     const report = reportOf(readFileSync(file, 'utf8'))
     rmSync(folder, { recursive: true })
     expect(report).toMatchObject({
-      schema: 'shardwire-bench/run/1',
+      schema: 'shardwire-bench/run/2',
       options: { connections: 5, processes: 2, mode, durationMs: 300 },
     })
     expectSound(report, exitCode)
     expect(report.processes.map(({ process }) => process)).toEqual([0, 1])
-    expect(report.latency.maxUs).toBeGreaterThanOrEqual(report.latency.p50Us)
+    expect(report.latency.response.maxUs).toBeGreaterThanOrEqual(report.latency.response.p50Us)
     const histogram = new LatencyHistogram()
-    histogram.merge(report.latency.histogram)
-    expect(histogram.samples).toBe(report.latency.samples)
+    histogram.merge(report.latency.response.histogram)
+    expect(histogram.samples).toBe(report.latency.response.samples)
     expect(server.connectionsSeen).toBe(5)
     expect(bench.stdout).toContain('messages/s')
     expect(bench.stdout).toContain('coordinated omission')
@@ -105,7 +106,7 @@ describe('run', () => {
     const bench = new BenchProgram(...shortRun(server.url, ...few))
     await bench.ended()
     const report = reportOf(bench.stdout)
-    expect(report.latency).toMatchObject({ samples: 40, fewSamplesFor: [90, 99, 99.9, 99.99] })
+    expect(report.latency.response).toMatchObject({ samples: 40, fewSamplesFor: [90, 99, 99.9, 99.99] })
     expect(report.verdict.reasons).toContainEqual(expect.stringMatching(/^40 samples are too few for p90: 4 of them/))
     expect(bench.stderr).toMatch(/^ {2}p90 .* \*$/m)
     expect(bench.stderr).toMatch(/^ {2}p50 .*\d$/m)
@@ -184,7 +185,7 @@ describe('an end before its time', () => {
       state: 'INVALID',
       reasons: expect.arrayContaining(['The run was cut short.']),
     })
-    expect(report.latency.samples).toBeGreaterThan(0)
+    expect(report.latency.response.samples).toBeGreaterThan(0)
     await server.until('no connection', () => server.sockets.size === 0)
   })
 
@@ -219,7 +220,7 @@ test('--help and --version answer on standard output', async () => {
   const help = new BenchProgram('--help')
   const version = new BenchProgram('--version')
   expect(await help.ended()).toBe(0)
-  expect(help.stdout).toContain('--payload-bytes N')
+  expect(help.stdout).toContain('--payload-bytes SIZES')
   expect(help.stdout).toContain('exit codes')
   expect(help.stdout).toContain('server under load (tcp://127.0.0.1:7400)')
   expect(help.stdout).toContain('npm run --silent bench -- run --json -')

@@ -5,8 +5,10 @@
  * first failure. While connecting no connection may go: a server that closes one then refuses it.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
+import { getSystemErrorMap } from 'node:util'
 
 import type { ConnectFailure } from '../messages.ts'
+import type { Dial } from '../socket/wire.ts'
 import type { ConnectionEvents, LoadConnection } from './load-connection.ts'
 
 /** Without any connect coming through for so long, the rest is not waited for. */
@@ -20,11 +22,12 @@ export interface DialerEvents {
   onAllUp(): void
   onFailure(failure: ConnectFailure): void
   /** A connection ended after all were up. */
-  onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void
+  onDown(connection: LoadConnection, code: string | null): void
 }
 
 export class Dialer implements ConnectionEvents {
   readonly #connections: readonly LoadConnection[]
+  readonly #dial: Dial
   readonly #connectingMax: number
   readonly #clock: Clock
   readonly #events: DialerEvents
@@ -34,8 +37,15 @@ export class Dialer implements ConnectionEvents {
   #reportedMs = 0
   #ended = false
 
-  constructor(connections: readonly LoadConnection[], connectingMax: number, clock: Clock, events: DialerEvents) {
+  constructor(
+    connections: readonly LoadConnection[],
+    dial: Dial,
+    connectingMax: number,
+    clock: Clock,
+    events: DialerEvents,
+  ) {
     this.#connections = connections
+    this.#dial = dial
     this.#connectingMax = connectingMax
     this.#clock = clock
     this.#events = events
@@ -64,14 +74,14 @@ export class Dialer implements ConnectionEvents {
     } else this.#dialMore()
   }
 
-  onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void {
-    if (this.#connected === this.#connections.length) return this.#events.onDown(connection, error)
-    this.#fail(downEarly(error, this.#connected))
+  onDown(connection: LoadConnection, code: string | null): void {
+    if (this.#connected === this.#connections.length) return this.#events.onDown(connection, code)
+    this.#fail(downEarly(code, this.#connected))
   }
 
   #dialMore(): void {
     while (this.#dialed < this.#connections.length && this.#dialed - this.#connected < this.#connectingMax) {
-      this.#connections[this.#dialed++]?.dial(this)
+      this.#connections[this.#dialed++]?.dial(this.#dial, this)
     }
   }
 
@@ -98,7 +108,13 @@ export class Dialer implements ConnectionEvents {
 }
 
 /** A connection that never came up, or ended before the load began. */
-export function downEarly(error: NodeJS.ErrnoException | null, connected: number): ConnectFailure {
-  if (error === null) return { code: 'CLOSED_EARLY', message: 'closed by the server', connected }
-  return { code: error.code ?? 'CLOSED_EARLY', message: error.message, connected }
+export function downEarly(code: string | null, connected: number): ConnectFailure {
+  if (code === null) return { code: 'CLOSED_EARLY', message: 'closed by the server', connected }
+  return { code, message: messageOf(code), connected }
+}
+
+/** What the system says to one of its codes. */
+function messageOf(code: string): string {
+  const row = [...getSystemErrorMap().values()].find(([name]) => name === code)
+  return row === undefined ? code : `${code}: ${row[1]}`
 }

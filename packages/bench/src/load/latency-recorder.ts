@@ -1,19 +1,22 @@
 /**
- * Owns the latencies of the running interval: which answers count as samples, and their sum, extremes and histogram.
- * Must not know: connections, phases, the coordinator.
- * Invariant: a sample is an answer that was read at or after `measureFromUs`, with all of its latency; nothing else is
- * in, nothing is clamped. Answers of one read mostly waited equally long: equal neighbours enter the histogram as one.
- *
- * Frames that were written before that moment and answered after it count too, from when they were really written. Left
- * out, they would hide a stall of the server as measuring begins: in a closed loop the frames in flight are the only
- * ones that see it. Cut at that moment, they would show a latency that no caller had, and always a smaller one.
+ * Owns one distribution of latencies over the running interval: sum, extremes and histogram.
+ * Must not know: connections, phases, which latency it is, the coordinator.
+ * Invariant: nothing is clamped: what is above the histogram's range is counted apart. Answers of one read mostly
+ * waited equally long: equal neighbours enter the histogram as one.
  */
-import { LATENCY_US_MAX, LatencyHistogram } from '../latency-histogram.ts'
+import { LATENCY_US_MAX, LatencyHistogram } from '../histogram/latency-histogram.ts'
 import type { LatencySnapshot } from '../messages.ts'
 
+export const NO_LATENCIES: LatencySnapshot = {
+  samples: 0,
+  sumUs: 0,
+  minUs: 0,
+  maxUs: 0,
+  aboveRange: 0,
+  histogram: '',
+}
+
 export class LatencyRecorder {
-  /** Answers read before this moment are warm-up. */
-  measureFromUs = Infinity
   readonly #histogram = new LatencyHistogram()
   #runUs = 0
   #runSamples = 0
@@ -23,21 +26,21 @@ export class LatencyRecorder {
   #maxUs = 0
   #samples = 0
 
-  /** One answer: its frame was written at `writtenUs`, it was read at `readUs`. */
-  record(writtenUs: number, readUs: number): void {
-    if (readUs < this.measureFromUs) return
-    const latencyUs = Math.floor(readUs - writtenUs + 0.5)
-    if (latencyUs !== this.#runUs) this.#closeRun(latencyUs)
+  /** One sample in microseconds, not negative; rounded to the nearest. */
+  record(latencyUs: number): void {
+    const wholeUs = Math.floor(latencyUs + 0.5)
+    if (wholeUs !== this.#runUs) this.#closeRun(wholeUs)
     this.#runSamples++
   }
 
   /** What came since the last call, which it forgets. */
   take(): LatencySnapshot {
     this.#closeRun(0)
+    if (this.#samples === 0) return NO_LATENCIES
     const snapshot = {
       samples: this.#samples,
       sumUs: this.#sumUs,
-      minUs: this.#samples === 0 ? 0 : this.#minUs,
+      minUs: this.#minUs,
       maxUs: this.#maxUs,
       aboveRange: this.#aboveRange,
       histogram: this.#histogram.encode(),

@@ -1,240 +1,270 @@
 /**
- * Owns one connection under load: which frame must be answered next, and sending the next one for every answer.
- * Must not know: phases, other connections, how answers are counted.
- * Invariant: a slot is in flight, owed (its write waits for the kernel), or idle (not sending). Slots are written and
- * answered in turn; answers to REQUESTs may overtake each other and are then found by id, which is the sequence number
- * and says the slot: sequence = slot + 1 + a multiple of depth. Per frame nothing is allocated.
+ * Owns one connection under load: which answer is due, and sending what comes next.
+ * Must not know: phases, other connections, codecs, how answers are counted.
+ * Invariant: a slot is in flight, owed (its write waits for the kernel), or idle. Slots are written in turn; answers
+ * may overtake each other where they have ids, and are then found by the sequence number, which says the slot:
+ * sequence = slot + 1 + a multiple of depth. Per frame nothing is allocated.
  */
-import { DECODE_FRAME, DECODE_NEED_MORE, ID_MAX } from '@shardwire/protocol'
-import type { Socket } from 'node:net'
+import { ID_MAX } from '@shardwire/protocol'
 
 import { nowUs } from '../clock.ts'
-import { CutFrame } from './cut-frame.ts'
-import { dialSocket } from './dial-socket.ts'
-import { judgeBroken, judgeFrame } from './frame-judge.ts'
-import { NOT_IN_FLIGHT } from './load-shared.ts'
+import type { Dial, Wire, WireEvents } from '../socket/wire.ts'
+import type { AnsweredConnection, AnswerReader } from './answers/answer-reader.ts'
+import { NO_SLOT } from './answers/answer-reader.ts'
+import { BATCHED, NOT_IN_FLIGHT, NOT_HELD } from './load-shared.ts'
 import type { LoadShared } from './load-shared.ts'
-
-const NO_BYTES = new Uint8Array(0)
+import type { MessageShape } from './message/message-shape.ts'
+import type { WriteSlab } from './write-batch.ts'
 
 export interface ConnectionEvents {
   onUp(connection: LoadConnection): void
-  /** It ended, or never came up; `error` is null when the other end just closed it. */
-  onDown(connection: LoadConnection, error: NodeJS.ErrnoException | null): void
+  /** It ended, or never came up; `code` is null when the other end just closed it. */
+  onDown(connection: LoadConnection, code: string | null): void
 }
 
-export class LoadConnection {
-  /** For the decoder: 0, or the error code that broke the stream. */
+export class LoadConnection implements AnsweredConnection, WireEvents {
   brokenCode = 0
-  /** Counted over all processes from 0; stands in every payload that has room for it. */
   readonly number: number
   readonly shared: LoadShared
-  /** Slot whose answer comes next if answers come in order. */
   slotDue = 0
   up = false
   /** Slots that were sent, written or owed, and are not answered. */
   #outstanding = 0
+  #slotNext = 0
+  readonly #index: number
   readonly #first: number
-  readonly #crc: number
-  readonly #cut: CutFrame
+  readonly #answers: AnswerReader
   readonly #owed: number[] = []
-  #socket: Socket | null = null
+  readonly #given: WriteSlab[] = []
+  #events: ConnectionEvents | null = null
+  #wire: Wire | null = null
+  #dialedUs = 0
   #blocked = false
 
-  constructor(shared: LoadShared, index: number) {
+  constructor(shared: LoadShared, index: number, reader: (connection: AnsweredConnection) => AnswerReader) {
     this.shared = shared
     this.number = shared.plan.connectionFirst + index
+    this.#index = index
     this.#first = index * shared.plan.depth
-    this.#crc = shared.template.connectionCrc(this.number)
-    this.#cut = new CutFrame(shared.rings)
+    this.#answers = reader(this)
   }
 
-  dial(events: ConnectionEvents): void {
-    const { plan, slab } = this.shared
-    this.#socket = dialSocket({
-      host: plan.host,
-      port: plan.port,
-      slab,
-      onUp: () => {
-        this.up = true
-        events.onUp(this)
-      },
-      onRead: (bytes) => this.#read(bytes),
-      onDown: (error) => {
-        this.#release()
-        events.onDown(this, error)
-      },
-    })
+  dial(dial: Dial, events: ConnectionEvents): void {
+    const { hosts, port, localAddress } = this.shared.plan.route
+    const host = hosts[this.number % hosts.length] ?? ''
+    this.#events = events
+    this.#dialedUs = nowUs(this.shared.clock)
+    this.#wire = dial.dial({ host, port, localAddress }, this)
   }
 
-  /** Sends the first frame of every slot. */
+  /** Sends the first frame of every slot of a closed loop. */
   start(): void {
     if (!this.up) return
     const { depth } = this.shared.plan
-    for (let slot = 0; slot < depth; slot++) this.#send(slot, slot + 1)
+    for (let slot = 0; slot < depth; slot++) this.#send(slot)
+    this.#flush()
+  }
+
+  /**
+   * Sends what waits for this connection in an open loop, as far as it has room.
+   * @param isHeld whether the frames waited for room, rather than for the moment that they are due
+   */
+  sendWaiting(isHeld: boolean): void {
+    const { waiting, plan } = this.shared
+    while (this.#outstanding < plan.depth && !this.#blocked && !waiting.isEmpty(this.#index)) {
+      this.#sendFirstWaiting(isHeld)
+    }
     this.#flush()
   }
 
   destroy(): void {
-    this.#socket?.destroy()
+    this.#wire?.close()
   }
 
-  /** Frames written and not answered; counted by looking, so not for the load path. */
-  get inFlight(): number {
-    let frames = 0
-    for (let slot = 0; slot < this.shared.plan.depth; slot++) if (this.isInFlight(slot)) frames++
-    return frames
+  /** Calls `use` with the due moment and class of every frame that still waits to be written, and forgets them. */
+  giveUpWaiting(use: (dueUs: number, classIndex: number) => void): void {
+    const { waiting, shapes } = this.shared
+    for (; !waiting.isEmpty(this.#index); waiting.shift(this.#index)) {
+      const shape = shapes[waiting.shape(this.#index)] as MessageShape
+      use(waiting.dueUs(this.#index), shape.form.classIndex)
+    }
+  }
+
+  /** Calls `use` for every slot whose message was written and not answered; not for the load path. */
+  eachInFlight(use: (slot: number) => void): void {
+    for (let slot = 0; slot < this.shared.plan.depth; slot++) if (this.isInFlight(slot)) use(slot)
   }
 
   isInFlight(slot: number): boolean {
-    return this.shared.writtenUs[this.#first + slot] !== NOT_IN_FLIGHT
+    return (this.shared.writtenUs[this.#first + slot] as number) >= 0
   }
 
-  /** Sequence number of the slot's last frame. */
   sequenceOf(slot: number): number {
     return this.shared.sequences[this.#first + slot] as number
   }
 
-  /** Sets the check to the answer that the slot waits for. */
-  expect(slot: number): void {
-    const { check, template } = this.shared
-    const sequence = this.sequenceOf(slot)
-    check.expect(this.number, sequence, template.crcFor(this.#crc, sequence))
+  shapeOf(slot: number): MessageShape {
+    return this.shared.shapes[this.shared.forms[this.#first + slot] as number] as MessageShape
   }
 
-  /** The slot's answer is here: counts it and sends the next frame. */
+  dueUsOf(slot: number): number {
+    return this.shared.dueUs[this.#first + slot] as number
+  }
+
+  slotOf(sequence: number): number {
+    const slot = (sequence - 1) % this.shared.plan.depth
+    return sequence > 0 && this.isInFlight(slot) && this.sequenceOf(slot) === sequence ? slot : NO_SLOT
+  }
+
   answered(slot: number): void {
     const { shared } = this
     const flight = this.#first + slot
-    shared.recorder.record(shared.writtenUs[flight] as number, shared.readUs)
-    shared.writtenUs[flight] = NOT_IN_FLIGHT
+    const writtenUs = shared.writtenUs[flight] as number
+    const dueUs = shared.isOpen ? (shared.dueUs[flight] as number) : writtenUs
+    shared.samples.answered(dueUs, writtenUs, shared.readUs, this.shapeOf(slot).form.classIndex)
     shared.answers++
+    this.failed(slot)
+  }
+
+  failed(slot: number): void {
+    const { shared } = this
+    shared.writtenUs[this.#first + slot] = NOT_IN_FLIGHT
     shared.inFlight--
     this.#outstanding--
     this.slotDue = slot + 1 === shared.plan.depth ? 0 : slot + 1
-    if (!shared.sending) return this.#quiet()
-    const next = (shared.sequences[flight] as number) + shared.plan.depth
-    this.#send(slot, next > ID_MAX ? slot + 1 : next)
+    if (shared.sending) this.#send(slot)
+    else if (shared.isOpen && !this.#blocked && !shared.waiting.isEmpty(this.#index)) this.#sendFirstWaiting(true)
+    else if (shared.inFlight === 0) shared.onQuiet()
   }
 
-  /** Writes bytes that are no part of the load. */
+  /** Writes bytes that are no part of the load, and must stand still: nothing says when the kernel has taken them. */
   writeControl(bytes: Uint8Array): void {
-    if (this.up) this.#socket?.write(bytes)
+    if (this.up) this.#wire?.write(bytes)
   }
 
-  #read(bytes: number): void {
+  onUp(): void {
+    const { connects, clock } = this.shared
+    connects.record(nowUs(clock) - this.#dialedUs)
+    this.up = true
+    this.#events?.onUp(this)
+  }
+
+  onRead(bytes: number): void {
     const { shared } = this
     shared.readUs = nowUs(shared.clock)
     shared.bytesReceived += bytes
-    let at = this.#cut.ring === null ? 0 : this.#join(bytes)
-    while (at < bytes && this.brokenCode === 0) at = this.#next(at, bytes)
+    shared.reads++
+    this.#answers.read(bytes)
     if (this.brokenCode === 0) return this.#flush()
     shared.batch.clear()
     this.destroy()
   }
 
-  /** Handles the frame at `at` of the slab. @returns the offset behind it, or `end` when it is cut */
-  #next(at: number, end: number): number {
+  onDrained(): void {
     const { shared } = this
-    const behind = at + shared.template.frameBytes
-    if (behind <= end && this.isInFlight(this.slotDue)) {
-      this.expect(this.slotDue)
-      if (shared.check.matches(at)) {
-        this.answered(this.slotDue)
-        return behind
-      }
-    }
-    return this.#decode(shared.slab, at, end)
+    for (const slab of this.#given.splice(0)) shared.batch.takeBack(slab)
+    this.#blocked = false
+    const slots = this.#owed.splice(0)
+    this.#forget(slots.length)
+    if (shared.sending && this.up) for (const slot of slots) this.#send(slot)
+    if (shared.isOpen) this.sendWaiting(true)
+    this.#flush()
+    if (shared.inFlight === 0) shared.onQuiet()
   }
 
-  /** The way of every frame that is not just the answer due: cut, wrong, overtaking, or no answer at all. */
-  #decode(memory: Uint8Array, at: number, end: number): number {
-    const { decoder } = this.shared
-    const status = decoder.next(this, memory, at, end)
-    if (status === DECODE_NEED_MORE) this.#cut.keep(memory, at, end, decoder.bytesNeeded)
-    else if (status === DECODE_FRAME) {
-      judgeFrame(this, memory)
-      return decoder.frameEnd
-    } else judgeBroken(this, memory, at, end)
-    return end
+  /** The socket is gone, and with it what was in flight. */
+  onDown(code: string | null): void {
+    for (const slab of this.#given.splice(0)) this.shared.batch.takeBack(slab)
+    this.up = false
+    this.#answers.drop()
+    this.#dropWaiting()
+    this.#forget(this.#outstanding)
+    this.shared.writtenUs.fill(NOT_IN_FLIGHT, this.#first, this.#first + this.shared.plan.depth)
+    this.#events?.onDown(this, code)
   }
 
-  /** Completes the frame that the last read cut. @returns the offset in the slab behind what it took */
-  #join(end: number): number {
-    const { decoder, slab } = this.shared
-    let at = 0
-    for (let ring = this.#cut.ring; ring !== null && at < end; ring = this.#cut.ring) {
-      at += this.#cut.fill(slab, at, end)
-      if (this.#cut.bytesMissing > 0) return end
-      const status = decoder.next(this, ring.memory, ring.head, ring.tail)
-      if (status === DECODE_NEED_MORE) this.#cut.needMore(decoder.bytesNeeded)
-      else {
-        if (status === DECODE_FRAME) judgeFrame(this, ring.memory)
-        else judgeBroken(this, ring.memory, ring.head, ring.tail)
-        this.#cut.drop()
-      }
-    }
-    return at
-  }
-
-  #send(slot: number, sequence: number): void {
+  /** The next frame of a slot of a closed loop. */
+  #send(slot: number): void {
     const { shared } = this
-    const { batch } = shared
-    const flight = this.#first + slot
-    shared.sequences[flight] = sequence
     shared.inFlight++
     this.#outstanding++
-    if (batch.full) this.#flush()
     if (this.#blocked) this.#owed.push(slot)
-    else batch.add(flight, this.number, sequence, shared.template.crcFor(this.#crc, sequence))
+    else this.#add(slot, shared.nextForm())
+  }
+
+  #sendFirstWaiting(isHeld: boolean): void {
+    const { shared } = this
+    const { waiting } = shared
+    const slot = this.#freeSlot()
+    const form = waiting.shape(this.#index)
+    shared.dueUs[this.#first + slot] = waiting.dueUs(this.#index)
+    shared.seenUs[this.#first + slot] = isHeld ? waiting.seenUs(this.#index) : NOT_HELD
+    waiting.shift(this.#index)
+    shared.inFlight++
+    this.#outstanding++
+    this.#add(slot, form)
+  }
+
+  /** The next one in turn, unless answers overtook each other. */
+  #freeSlot(): number {
+    const { depth } = this.shared.plan
+    let slot = this.#slotNext
+    while (this.shared.writtenUs[this.#first + slot] !== NOT_IN_FLIGHT) slot = slot + 1 === depth ? 0 : slot + 1
+    this.#slotNext = slot + 1 === depth ? 0 : slot + 1
+    // In a connection that was empty this is the answer that comes next.
+    if (this.#outstanding === 0) this.slotDue = slot
+    return slot
+  }
+
+  #add(slot: number, form: number): void {
+    const { shared } = this
+    const { batch, plan } = shared
+    const flight = this.#first + slot
+    if (!batch.hasRoom(form)) this.#flush()
+    const last = shared.sequences[flight] as number
+    const next = last === 0 ? slot + 1 : last + plan.depth
+    const sequence = next > ID_MAX ? slot + 1 : next
+    shared.sequences[flight] = sequence
+    shared.forms[flight] = form
+    shared.writtenUs[flight] = BATCHED
+    batch.add(form, flight, this.number, sequence)
   }
 
   #flush(): void {
     const { shared } = this
     const { batch } = shared
-    const socket = this.#socket
-    if (batch.frames === 0) return
-    if (socket === null || !this.up) return batch.clear()
-    const bytes = batch.take(shared.writtenUs, nowUs(shared.clock))
+    const wire = this.#wire
+    if (batch.messages === 0) return
+    if (wire === null || !this.up) return batch.clear()
+    const atUs = nowUs(shared.clock)
+    const messages = batch.messages
+    for (let index = 0; index < messages; index++) this.#noteWritten(batch.flight(index), atUs)
+    shared.sent += messages
+    const bytes = batch.take()
     shared.bytesSent += bytes.length
-    socket.write(bytes)
-    if (socket.writableLength > 0) this.#wait(socket)
-  }
-
-  /** The kernel did not take all: the slab stays with the socket, further frames are owed until it is through. */
-  #wait(socket: Socket): void {
-    const { batch } = this.shared
-    const slab = batch.giveAway()
+    if (wire.write(bytes)) return
+    // The kernel did not take all: the slab stays with the wire, further frames wait until it is through.
+    this.#given.push(batch.giveAway())
     this.#blocked = true
-    // Only a write tells when the ones before it are through; an empty one costs no byte.
-    socket.write(NO_BYTES, (error) => {
-      batch.takeBack(slab)
-      this.#blocked = false
-      if (!error) this.#sendOwed()
-    })
   }
 
-  #sendOwed(): void {
-    const slots = this.#owed.splice(0)
-    this.#forget(slots.length)
-    if (this.shared.sending && this.up) for (const slot of slots) this.#send(slot, this.sequenceOf(slot))
-    this.#flush()
-    this.#quiet()
+  #noteWritten(flight: number, atUs: number): void {
+    const { shared } = this
+    shared.writtenUs[flight] = atUs
+    if (!shared.isOpen) return
+    const dueUs = shared.dueUs[flight] as number
+    shared.samples.written(dueUs, atUs, shared.seenUs[flight] as number)
+  }
+
+  #dropWaiting(): void {
+    const { waiting, samples } = this.shared
+    for (; !waiting.isEmpty(this.#index); waiting.shift(this.#index)) {
+      if (samples.isMeasured(waiting.dueUs(this.#index))) samples.dropped++
+    }
   }
 
   #forget(slots: number): void {
     this.#outstanding -= slots
     this.shared.inFlight -= slots
-  }
-
-  #quiet(): void {
-    if (this.shared.inFlight === 0 && !this.shared.sending) this.shared.onQuiet()
-  }
-
-  /** The socket is gone, and with it what was in flight. */
-  #release(): void {
-    this.up = false
-    this.#cut.drop()
-    this.#forget(this.#outstanding)
   }
 }

@@ -9,6 +9,7 @@ import process from 'node:process'
 import { systemClock } from '../clock.ts'
 import { isCoordinatorMessage } from '../messages.ts'
 import type { CoordinatorMessage, LoadMessage } from '../messages.ts'
+import { openDial } from '../socket/open-dial.ts'
 import { LoadRunner } from './load-runner.ts'
 
 let runner: LoadRunner | null = null
@@ -20,7 +21,7 @@ function emit(message: LoadMessage): void {
 
 function obey(message: CoordinatorMessage): void {
   if (message.type === 'prepare') {
-    runner = new LoadRunner(message.plan, systemClock, emit)
+    runner = new LoadRunner(message.plan, { clock: systemClock, emit, openDial })
     runner.prepare()
   } else if (message.type === 'start') runner?.start()
   else runner?.stop()

@@ -1,18 +1,20 @@
 /**
- * Owns the frames on their way out of one read: they gather in a slab full of templates, and leave in one write.
+ * Owns the messages on their way out of one read or one moment of the schedule: they gather in a slab, and leave in one
+ * write.
  * Must not know: sockets, answers.
  * Invariant: the slab is either ours, or given away until `takeBack`: the kernel did not take all of a write at once,
- * and the bytes must stand still until it has. In every slab of ours stands the template, frame behind frame.
+ * and the bytes must stand still until it has. Where all messages have one form, it stands ready in every slab of ours,
+ * message behind message, and is only stamped.
  */
 import { allocateMemory } from '@shardwire/protocol'
 
-import { viewOf } from './frame-template.ts'
-import type { FrameTemplate } from './frame-template.ts'
+import type { MessageShape } from './message/message-shape.ts'
+import { viewOf } from './message/template.ts'
 
-/** A slab is at least one frame, and else about this long. */
+/** A slab holds at least the largest message, and else about this much. */
 const SLAB_BYTES = 65_536
 
-/** Memory with the template in it, and a view of every length that was ever written. */
+/** Memory with what is written, and a view of every length that was ever written. */
 export interface WriteSlab {
   readonly memory: Uint8Array
   readonly view: DataView
@@ -20,45 +22,61 @@ export interface WriteSlab {
 }
 
 export class WriteBatch {
-  readonly #template: FrameTemplate
-  readonly #framesMax: number
+  readonly #shapes: readonly MessageShape[]
+  readonly #slabBytes: number
   readonly #flights: Int32Array
   readonly #free: WriteSlab[] = []
+  readonly #isUniform: boolean
   #slab: WriteSlab
-  #frames = 0
+  #messages = 0
+  #bytes = 0
 
-  /** @param depth frames that one connection has in flight: no batch can be longer */
-  constructor(template: FrameTemplate, depth: number) {
-    this.#template = template
-    this.#framesMax = Math.max(1, Math.min(depth, Math.floor(SLAB_BYTES / template.frameBytes)))
-    this.#flights = new Int32Array(this.#framesMax)
+  /** @param depth messages that one connection has in flight: no batch can be longer */
+  constructor(shapes: readonly MessageShape[], depth: number) {
+    const bytesMax = Math.max(...shapes.map(({ request }) => request.bytes))
+    const bytesMin = Math.min(...shapes.map(({ request }) => request.bytes))
+    this.#shapes = shapes
+    this.#isUniform = shapes.length === 1
+    this.#slabBytes = Math.max(bytesMax, Math.min(SLAB_BYTES, bytesMax * depth))
+    this.#flights = new Int32Array(Math.floor(this.#slabBytes / bytesMin))
     this.#slab = this.#newSlab()
   }
 
-  get frames(): number {
-    return this.#frames
-  }
-  get full(): boolean {
-    return this.#frames === this.#framesMax
+  get messages(): number {
+    return this.#messages
   }
 
-  /** Adds the frame of one flight; the batch must not be full. */
-  add(flight: number, connection: number, sequence: number, crc: number): void {
-    this.#template.stamp(this.#slab.view, this.#frames * this.#template.frameBytes, connection, sequence, crc)
-    this.#flights[this.#frames++] = flight
+  /** Whether there is room for one more of this form. */
+  hasRoom(shape: number): boolean {
+    return this.#bytes + (this.#shapes[shape] as MessageShape).request.bytes <= this.#slabBytes
   }
 
-  /** Notes `atUs` as the moment of writing for every flight of the batch, and empties it. @returns its bytes */
-  take(writtenUs: Float64Array, atUs: number): Uint8Array {
-    const frames = this.#frames
-    for (let index = 0; index < frames; index++) writtenUs[this.#flights[index] as number] = atUs
-    this.#frames = 0
-    return this.#slab.slices[frames] ?? this.#slice(frames)
+  /** Adds the message of one flight; there must be room. */
+  add(shape: number, flight: number, connection: number, sequence: number): void {
+    const { request } = this.#shapes[shape] as MessageShape
+    if (!this.#isUniform) this.#slab.memory.set(request.blank, this.#bytes)
+    request.stamp(this.#slab.view, this.#bytes, connection, sequence)
+    this.#flights[this.#messages++] = flight
+    this.#bytes += request.bytes
   }
 
-  /** Forgets the frames in it. */
+  /** The flight of the message added as number `index` since the last `take`. */
+  flight(index: number): number {
+    return this.#flights[index] as number
+  }
+
+  /** Empties the batch. @returns its bytes */
+  take(): Uint8Array {
+    const bytes = this.#bytes
+    const messages = this.#messages
+    this.#messages = this.#bytes = 0
+    if (!this.#isUniform) return this.#slab.memory.subarray(0, bytes)
+    return this.#slab.slices[messages] ?? this.#slice(messages, bytes)
+  }
+
+  /** Forgets the messages in it. */
   clear(): void {
-    this.#frames = 0
+    this.#messages = this.#bytes = 0
   }
 
   /** Leaves the slab with whoever writes it and goes on with another. */
@@ -73,16 +91,19 @@ export class WriteBatch {
     this.#free.push(slab)
   }
 
-  #slice(frames: number): Uint8Array {
-    const slice = this.#slab.memory.subarray(0, frames * this.#template.frameBytes)
-    this.#slab.slices[frames] = slice
+  #slice(messages: number, bytes: number): Uint8Array {
+    const slice = this.#slab.memory.subarray(0, bytes)
+    this.#slab.slices[messages] = slice
     return slice
   }
 
   #newSlab(): WriteSlab {
-    const { request, frameBytes } = this.#template
-    const memory = allocateMemory(this.#framesMax * frameBytes)
-    for (let frame = 0; frame < this.#framesMax; frame++) memory.set(request, frame * frameBytes)
-    return { memory, view: viewOf(memory), slices: new Array<Uint8Array | undefined>(this.#framesMax + 1) }
+    const memory = allocateMemory(this.#slabBytes)
+    const shape = this.#shapes[0]
+    if (this.#isUniform && shape !== undefined) {
+      const { blank, bytes } = shape.request
+      for (let at = 0; at + bytes <= memory.length; at += bytes) memory.set(blank, at)
+    }
+    return { memory, view: viewOf(memory), slices: [] }
   }
 }

@@ -16,6 +16,7 @@ export interface ProgressState {
   readonly samples: number
   readonly p50Us: number
   readonly p99Us: number
+  readonly p999Us: number
   readonly errors: number
   readonly secondsLeft: number
 }

@@ -1,68 +1,31 @@
 /**
- * Owns the report of a run: its versioned JSON schema, and how it is made from what the run gathered.
+ * Owns how the report of a run is made from what the run gathered.
  * Must not know: the terminal, files, processes.
- * Invariant: a field keeps its meaning and unit (in its name) for the life of RUN_SCHEMA; times are microseconds.
+ * Invariant: every number comes from the sums; nothing is estimated.
  */
+import type { LatencySums } from '../histogram/latency-sums.ts'
 import type { ErrorCounts, ErrorExample, ProcessReport } from '../messages.ts'
+import { ERROR_KINDS } from '../messages.ts'
+import { judgeObjectives } from '../options/objective.ts'
 import { hasFewSamples, PERCENTILES, percentileOf } from '../run/percentiles.ts'
 import type { Percentile } from '../run/percentiles.ts'
 import type { RunOptions } from '../run/run-options.ts'
-import type { RunTotals, SeriesPoint } from '../run/run-totals.ts'
+import type { RunTotals } from '../run/run-totals.ts'
 import { judgeRun } from '../run/verdict.ts'
-import type { Verdict } from '../run/verdict.ts'
-import type { RunEnvironment } from './environment.ts'
+import type { RunEnvironment } from './schema/environment.ts'
+import type { LatencyReport } from './schema/parts.ts'
+import { RUN_SCHEMA } from './schema/run.ts'
+import type { RunReport } from './schema/run.ts'
 
-export const RUN_SCHEMA = 'shardwire-bench/run/1'
-
-/** What a closed loop cannot tell; part of every report. */
+/** What a closed loop cannot tell; part of every report of one. */
 export const CLOSED_LOOP_NOTE =
   'Closed loop: a connection sends its next frame when an answer has come, so a stall of the server holds back the ' +
   'load too and is seen by at most connections x depth frames. The queueing that clients who do not wait would meet ' +
-  '(coordinated omission) is not in these percentiles; that takes an open loop, which this version does not have yet.'
+  '(coordinated omission) is not in these percentiles: that takes an open loop, with --rate.'
 export const NO_SEQUENCE_NOTE =
   'Payloads under 4 bytes carry no sequence number: answers to MESSAGEs that change places are not noticed.'
-
-export interface LatencyReport {
-  readonly samples: number
-  readonly minUs: number
-  readonly meanUs: number
-  readonly p50Us: number
-  readonly p90Us: number
-  readonly p99Us: number
-  readonly p999Us: number
-  readonly p9999Us: number
-  readonly maxUs: number
-  /** Percentiles above which fewer than ten samples lie: they are little more than the maximum. */
-  readonly fewSamplesFor: readonly number[]
-  /** Samples above the histogram's range: in min, mean and max, but in no percentile. */
-  readonly aboveRange: number
-  /** HDR V2, compressed, base64; unit microseconds, three significant digits. */
-  readonly histogram: string
-}
-
-export interface RunReport {
-  readonly schema: typeof RUN_SCHEMA
-  readonly version: string
-  /** ISO 8601, UTC. */
-  readonly startedAt: string
-  readonly options: RunOptions
-  readonly environment: RunEnvironment
-  readonly measuredUs: number
-  readonly messages: number
-  readonly messagesPerSecond: number
-  /** Frames with everything that belongs to them, in one direction. */
-  readonly bytesSent: number
-  readonly bytesReceived: number
-  readonly bytesReceivedPerSecond: number
-  readonly latency: LatencyReport
-  readonly series: readonly SeriesPoint[]
-  readonly errors: ErrorCounts
-  readonly example: ErrorExample | null
-  /** One for every load process that reported to the end, with its number. */
-  readonly processes: readonly ProcessReport[]
-  readonly verdict: Verdict
-  readonly notes: readonly string[]
-}
+export const NO_CHECK_NOTE =
+  'Some answers are not known beforehand: of these only the checksum, the kind, the route and the id were checked.'
 
 /** What a run leaves behind. */
 export interface RunOutcome {
@@ -77,47 +40,80 @@ export interface RunOutcome {
   readonly breaks: readonly string[]
 }
 
-export function makeReport(outcome: RunOutcome, environment: RunEnvironment, version: string): RunReport {
+/** What a report says about where it comes from. */
+export interface ReportOrigin {
+  readonly environment: RunEnvironment
+  readonly version: string
+  readonly commandLine: readonly string[]
+}
+
+export function makeReport(outcome: RunOutcome, { environment, version, commandLine }: ReportOrigin): RunReport {
   const { options, totals, measuredUs, errors, example, selves } = outcome
-  const latency = latencyReport(totals)
+  const { response, service, sendLag, ownLag } = totals.latency
+  const isOpen = options.open !== null
+  const percentile = askedPercentile(options)
   const perSecond = (amount: number): number => (measuredUs === 0 ? 0 : Math.round((amount / measuredUs) * 1_000_000))
+  const latency = latencyReport(response)
+  const messagesPerSecond = perSecond(totals.answers)
+  const failed = ERROR_KINDS.reduce((sum, kind) => sum + errors[kind], 0)
+  const errorShare = failed === 0 ? 0 : failed / (failed + totals.answers)
+  const open = {
+    ...totals.open,
+    responseUs: response.percentileUs(percentile.percent),
+    ownLagUs: ownLag.percentileUs(percentile.percent),
+  }
+  const evidence = { ...outcome, ...latency, answers: totals.answers, percentile, open: isOpen ? open : null }
+  const percentileUs = (percent: number): number => response.percentileUs(percent)
   return {
     schema: RUN_SCHEMA,
     version,
     startedAt: new Date(outcome.startedAtMs).toISOString(),
+    commandLine,
     options,
     environment,
+    merged: 1,
     measuredUs: Math.round(measuredUs),
     messages: totals.answers,
-    messagesPerSecond: perSecond(totals.answers),
+    messagesPerSecond,
     bytesSent: totals.bytesSent,
     bytesReceived: totals.bytesReceived,
     bytesReceivedPerSecond: perSecond(totals.bytesReceived),
-    latency,
+    open: isOpen ? totals.open : null,
+    latency: {
+      response: latency,
+      service: isOpen ? latencyReport(service) : null,
+      sendLag: isOpen ? latencyReport(sendLag) : null,
+      ownLag: isOpen ? latencyReport(ownLag) : null,
+      connect: latencyReport(totals.connects),
+    },
+    classes: totals.classes.map((sums, index) => {
+      return { name: options.traffic.classes[index] ?? '', response: latencyReport(sums) }
+    }),
     series: totals.series(),
     errors,
     example,
     processes: selves,
-    verdict: judgeRun({ ...outcome, ...latency, answers: totals.answers, percentile: askedPercentile(options) }),
+    objectives: judgeObjectives(options.objectives, { ...latency, percentileUs, messagesPerSecond, errorShare }),
+    verdict: judgeRun(evidence),
     notes: notesOn(options),
   }
 }
 
-function latencyReport({ latency }: RunTotals): LatencyReport {
-  const { samples } = latency
+export function latencyReport(sums: LatencySums): LatencyReport {
+  const { samples } = sums
   return {
     samples,
-    minUs: samples === 0 ? 0 : latency.minUs,
-    meanUs: samples === 0 ? 0 : Math.round((latency.sumUs / samples) * 10) / 10,
-    p50Us: latency.percentileUs(50),
-    p90Us: latency.percentileUs(90),
-    p99Us: latency.percentileUs(99),
-    p999Us: latency.percentileUs(99.9),
-    p9999Us: latency.percentileUs(99.99),
-    maxUs: latency.maxUs,
+    minUs: samples === 0 ? 0 : sums.minUs,
+    meanUs: samples === 0 ? 0 : Math.round((sums.sumUs / samples) * 10) / 10,
+    p50Us: sums.percentileUs(50),
+    p90Us: sums.percentileUs(90),
+    p99Us: sums.percentileUs(99),
+    p999Us: sums.percentileUs(99.9),
+    p9999Us: sums.percentileUs(99.99),
+    maxUs: sums.maxUs,
     fewSamplesFor: PERCENTILES.filter((one) => hasFewSamples(samples, one)).map(({ percent }) => percent),
-    aboveRange: latency.aboveRange,
-    histogram: latency.histogram.encode(),
+    aboveRange: sums.aboveRange,
+    histogram: sums.histogram.encode(),
   }
 }
 
@@ -127,7 +123,12 @@ function askedPercentile({ percentile }: RunOptions): Percentile {
   return asked
 }
 
-function notesOn(options: RunOptions): string[] {
-  const orderUnseen = options.mode === 'message' && options.payloadBytes < 4 && options.depth > 1
-  return orderUnseen ? [CLOSED_LOOP_NOTE, NO_SEQUENCE_NOTE] : [CLOSED_LOOP_NOTE]
+function notesOn({ open, mode, depth, traffic, codec }: RunOptions): string[] {
+  const isShort = traffic.shapes.some(({ body, payloadBytes }) => body === null && payloadBytes < 4)
+  const isUnchecked = traffic.shapes.some(({ answer }) => answer === 'any')
+  return [
+    ...(open === null ? [CLOSED_LOOP_NOTE] : []),
+    ...(codec === 'frame' && mode === 'message' && depth > 1 && isShort ? [NO_SEQUENCE_NOTE] : []),
+    ...(isUnchecked ? [NO_CHECK_NOTE] : []),
+  ]
 }

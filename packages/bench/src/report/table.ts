@@ -5,28 +5,47 @@
  * went wrong.
  */
 import type { ErrorKind } from '../messages.ts'
-import { targetUrl } from '../run/diagnosis.ts'
+import { targetUrl } from '../options/target.ts'
 import { SAMPLES_ABOVE_MIN } from '../run/percentiles.ts'
 import { grouped, megabytes, seconds, wrapped } from './numbers.ts'
-import type { LatencyReport, RunReport } from './run-report.ts'
+import type { ObjectiveResult } from '../options/objective.ts'
+import { rateInWords } from '../options/rate-spec.ts'
+import type { LatencyReport } from './schema/parts.ts'
+import type { RunReport } from './schema/run.ts'
 
 const LABEL_COLUMNS = 12
-const NUMBER_COLUMNS = 12
+const NUMBER_COLUMNS = 13
+const ROWS: readonly (readonly [string, (latency: LatencyReport) => number])[] = [
+  ['min', ({ minUs }) => minUs],
+  ['mean', ({ meanUs }) => meanUs],
+  ['p50', ({ p50Us }) => p50Us],
+  ['p90', ({ p90Us }) => p90Us],
+  ['p99', ({ p99Us }) => p99Us],
+  ['p99.9', ({ p999Us }) => p999Us],
+  ['p99.99', ({ p9999Us }) => p9999Us],
+  ['max', ({ maxUs }) => maxUs],
+]
 
 export function runTable(report: RunReport): string {
-  const isMeasured = report.latency.samples > 0
-  const numbers = isMeasured ? [throughput(report), latency(report.latency), loadProcesses(report)] : []
-  const sections = [heading(report), ...numbers, verdict(report)]
+  const isMeasured = report.latency.response.samples > 0
+  const numbers = isMeasured ? [throughput(report), latency(report), classes(report), loadProcesses(report)] : []
+  const sections = [heading(report), ...numbers.filter((section) => section !== ''), verdict(report)]
   return `\n${sections.join('\n')}\n`
 }
 
 function heading({ options, measuredUs }: RunReport): string {
-  const { target, connections, depth, payloadBytes, mode, route, processes, warmupMs } = options
-  const load = `${grouped(connections)} connections x ${depth} in flight, ${payloadBytes} B payload`
+  const { target, codec, connections, depth, traffic, mode, open, processes, warmupMs } = options
+  const sizes = [...new Set(traffic.shapes.map(({ payloadBytes }) => payloadBytes))]
+  const size = sizes.length === 1 ? `${sizes[0]} B` : `${Math.min(...sizes)} to ${Math.max(...sizes)} B`
+  const what = codec === 'frame' ? `${mode}s to ${routesOf(traffic)}` : `${codec} messages`
+  const inFlight = open === null ? `${depth} in flight` : `up to ${depth} in flight`
+  const load = `${grouped(connections)} connections x ${inFlight}, ${size} payload`
   const warmUp = warmupMs === 0 ? 'without warm-up' : `after ${warmupMs / 1000} s of warm-up`
+  const loop =
+    open === null ? 'closed loop' : `open loop, ${rateInWords(open.stages)} messages/s, ${open.arrivals} arrivals`
   return [
-    `${targetUrl(target)}  ${load}, ${mode}s to route ${route}, load processes: ${processes}`,
-    `closed loop, ${measuredUs === 0 ? 'nothing measured' : `${seconds(measuredUs)} measured ${warmUp}`}`,
+    `${targetUrl(target)}  ${load}, ${what}, load processes: ${processes}`,
+    `${loop}, ${measuredUs === 0 ? 'nothing measured' : `${seconds(measuredUs)} measured ${warmUp}`}`,
     '',
   ].join('\n')
 }
@@ -38,26 +57,48 @@ function throughput(report: RunReport): string {
   return `${label('throughput')}${rate}\n${label('total')}${sum}\n`
 }
 
-function latency(report: LatencyReport): string {
-  const rows: [string, number][] = [
-    ['min', report.minUs],
-    ['mean', report.meanUs],
-    ['p50', report.p50Us],
-    ['p90', report.p90Us],
-    ['p99', report.p99Us],
-    ['p99.9', report.p999Us],
-    ['p99.99', report.p9999Us],
-    ['max', report.maxUs],
-  ]
-  const few = new Set(report.fewSamplesFor.map((percent) => `p${percent}`))
-  const lines = rows.map(([name, us]) => `${label(`  ${name}`)}${number(us)}${few.has(name) ? ' *' : ''}`)
+/** Closed loop: one column. Open loop: response time, beside it what a generator without a plan would have said. */
+function latency({ latency: { response, service, sendLag, ownLag }, open }: RunReport): string {
+  const columns: [string, LatencyReport | null][] =
+    service === null
+      ? [['us', response]]
+      : [
+          ['response us', response],
+          ['uncorrected', service],
+          ['send lag', sendLag],
+          ['own lag', ownLag],
+        ]
+  const few = new Set(response.fewSamplesFor.map((percent) => `p${percent}`))
+  const lines = ROWS.map(([name, of]) => {
+    const numbers = columns.map(([, one]) => (one === null ? '' : number(of(one)))).join('')
+    return `${label(`  ${name}`)}${numbers}${few.has(name) ? ' *' : ''}`
+  })
+  const titles = columns.map(([title]) => title.padStart(NUMBER_COLUMNS)).join('')
   const note = few.size > 0 ? [`  * fewer than ${SAMPLES_ABOVE_MIN} samples lie above it`] : []
-  return [
-    `${label('latency')}${'us'.padStart(NUMBER_COLUMNS)}  ${grouped(report.samples)} samples`,
-    ...lines,
-    ...note,
-    '',
-  ].join('\n')
+  const counts = open === null ? [] : [`${label('frames')}${openCounts(open)}`]
+  return [`${label('latency')}${titles}  ${grouped(response.samples)} samples`, ...lines, ...note, ...counts, ''].join(
+    '\n',
+  )
+}
+
+function openCounts({ due, held, late, unsent, dropped, censored }: NonNullable<RunReport['open']>): string {
+  const parts = [`${grouped(due)} due`]
+  if (held > 0) parts.push(`${grouped(held)} waited for room in their connection`)
+  if (late > 0) parts.push(`${grouped(late)} late by the generator's fault`)
+  if (censored > 0) parts.push(`${grouped(censored)} not answered by the end`)
+  if (unsent > 0) parts.push(`${grouped(unsent)} of them never written`)
+  if (dropped > 0) parts.push(`${grouped(dropped)} dropped`)
+  return parts.join(', ')
+}
+
+function classes(report: RunReport): string {
+  if (report.classes.length === 0) return ''
+  const title = ['p50', 'p99', 'p99.9', 'max'].map((name) => name.padStart(NUMBER_COLUMNS)).join('')
+  const lines = report.classes.map(({ name, response: { samples, p50Us, p99Us, p999Us, maxUs } }) => {
+    const numbers = [p50Us, p99Us, p999Us, maxUs].map(number).join('')
+    return `${label(`  ${name}`)}${numbers}  ${grouped(samples)} samples`
+  })
+  return [`${label('by route')}${title}`, ...lines, ''].join('\n')
 }
 
 function loadProcesses({ processes }: RunReport): string {
@@ -70,16 +111,27 @@ function loadProcesses({ processes }: RunReport): string {
   return `${lines.join('\n')}\n`
 }
 
-function verdict({ latency: { samples }, errors, verdict: { state, reasons }, notes }: RunReport): string {
+function verdict({ latency: { response }, errors, objectives, verdict: { state, reasons }, notes }: RunReport): string {
   const counted = (Object.entries(errors) as [ErrorKind, number][]).filter(([, count]) => count > 0)
   const list = counted.map(([kind, count]) => `${grouped(count)} ${kind}`).join(', ')
   return [
     `${label('errors')}${list === '' ? 'none' : list}`,
+    ...objectives.map(objective),
     `${label('verdict')}${state}`,
     ...reasons.map((reason) => `  - ${wrapped(reason, '    ')}`),
     // They are about the numbers.
-    ...(samples === 0 ? [] : notes).map((note) => `\n${wrapped(note)}`),
+    ...(response.samples === 0 ? [] : notes).map((note) => `\n${wrapped(note)}`),
   ].join('\n')
+}
+
+function objective({ text, metric, actual, met }: ObjectiveResult): string {
+  const shown =
+    metric === 'rate' ? grouped(actual) : metric === 'errors' ? `${actual * 100} %` : `${grouped(actual)} us`
+  return `${label('objective')}${met ? 'met   ' : 'MISSED'}  ${text}, was ${shown}`
+}
+
+function routesOf({ classes: names }: RunReport['options']['traffic']): string {
+  return names.length === 1 ? `route ${names[0]}` : `routes ${names.join(', ')}`
 }
 
 function label(text: string): string {

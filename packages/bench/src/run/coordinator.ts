@@ -8,7 +8,6 @@ import type { CancelTimer, Clock } from '@shardwire/protocol'
 
 import type { EnvironmentError } from '../exit-codes.ts'
 import { noErrors } from '../load/error-ledger.ts'
-import { DRAIN_MS } from '../load/load-runner.ts'
 import { CONNECT_STALL_MS } from '../load/dialer.ts'
 import type { ErrorKind, LoadMessage, LoadPlan, LoadSummary } from '../messages.ts'
 import type { Progress } from '../report/progress.ts'
@@ -57,7 +56,7 @@ export class Coordinator implements LoadChildEvents {
     this.#clock = clock
     this.#progress = progress
     this.#begin = begin ?? ((index, events) => new LoadChild(index, events))
-    this.#totals = new RunTotals(plans.length)
+    this.#totals = new RunTotals(plans.length, options.traffic.classes.length)
     this.#summaries = plans.map(() => undefined)
     this.#connected = plans.map(() => 0)
   }
@@ -93,11 +92,13 @@ export class Coordinator implements LoadChildEvents {
       case 'connect-failed':
         return this.#onConnectFailed(diagnose(this.#options.target, message.failure))
       case 'ready':
+        this.#totals.addConnects(message.connects)
         return this.#onReady(index)
       case 'interval':
         return this.#totals.add(index, message.interval)
       case 'done':
         this.#summaries[index] = message.summary
+        if (message.summary.open !== null) this.#totals.addOpen(message.summary.open)
         return this.#onOver(index)
     }
   }
@@ -131,7 +132,7 @@ export class Coordinator implements LoadChildEvents {
     if (this.#breaks.length > 0) return
     this.#startedMs = this.#clock.nowMs()
     for (const child of this.#children) child.send({ type: 'start' })
-    this.#watch(this.#plannedMs() + DRAIN_MS + SILENCE_MS, this.#over)
+    this.#watch(this.#plannedMs() + this.#options.drainMs + SILENCE_MS, this.#over)
   }
 
   /** A process that is gone leaves the others nothing to measure. */
@@ -195,9 +196,10 @@ export class Coordinator implements LoadChildEvents {
       connections: started ? totals.connectionsNow : connected,
       connectionsWanted: this.#options.connections,
       messagesPerSecond: totals.messagesPerSecondNow,
-      samples: totals.latency.samples,
-      p50Us: totals.latency.percentileUs(50),
-      p99Us: totals.latency.percentileUs(99),
+      samples: totals.latency.response.samples,
+      p50Us: totals.latency.response.percentileUs(50),
+      p99Us: totals.latency.response.percentileUs(99),
+      p999Us: totals.latency.response.percentileUs(99.9),
       errors: totals.errorsNow,
       secondsLeft: (this.#startedMs + this.#plannedMs() - this.#clock.nowMs()) / 1000,
     })

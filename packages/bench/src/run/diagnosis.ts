@@ -5,7 +5,8 @@
  */
 import { EnvironmentError } from '../exit-codes.ts'
 import type { ConnectFailure } from '../messages.ts'
-import type { RunTarget } from './run-options.ts'
+import { targetUrl } from '../options/target.ts'
+import type { Target } from '../options/target.ts'
 
 type Remedy = (target: string, failure: ConnectFailure) => string
 
@@ -38,12 +39,8 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   CLOSED_EARLY: CUT_OFF,
 }
 
-export function targetUrl(target: RunTarget): string {
-  return `tcp://${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`
-}
-
 /** The error that ends the program when connections cannot be made. */
-export function diagnose(target: RunTarget, failure: ConnectFailure): EnvironmentError {
+export function diagnose(target: Target, failure: ConnectFailure): EnvironmentError {
   const remedy = REMEDIES[failure.code]
   const url = targetUrl(target)
   const sentence = remedy?.(url, failure) ?? `Cannot connect to ${url}: ${failure.message}. Check address and server.`

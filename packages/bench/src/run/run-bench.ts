@@ -4,19 +4,21 @@
  * Invariant: throws an EnvironmentError when the run cannot take place; every run that began has a report.
  */
 import { lookup } from 'node:dns/promises'
+import process from 'node:process'
 import type { Clock } from '@shardwire/protocol'
 
 import { systemClock } from '../clock.ts'
 import { describeEnvironment } from '../report/environment.ts'
+import type { Target } from '../options/target.ts'
 import { SILENT } from '../report/progress.ts'
 import type { Progress } from '../report/progress.ts'
 import { makeReport } from '../report/run-report.ts'
-import type { RunReport } from '../report/run-report.ts'
+import type { RunReport } from '../report/schema/run.ts'
 import { benchVersion } from '../version.ts'
 import { Coordinator } from './coordinator.ts'
 import { diagnose } from './diagnosis.ts'
 import { splitLoad } from './load-split.ts'
-import type { RunOptions, RunTarget } from './run-options.ts'
+import type { RunOptions } from './run-options.ts'
 import { checkDescriptors, descriptorLimit } from './system-limits.ts'
 
 export interface RunParts {
@@ -33,13 +35,14 @@ export interface RunParts {
 export async function runBench(options: RunOptions, parts: RunParts = {}): Promise<RunReport> {
   const { clock = systemClock, progress = SILENT, signal = new AbortController().signal } = parts
   checkDescriptors(Math.ceil(options.connections / options.processes), descriptorLimit())
-  const plans = splitLoad(options, await resolveHost(options.target))
+  const plans = splitLoad(options, [await resolveHost(options.target)])
   const outcome = await new Coordinator(options, plans, { clock, progress }).run(signal)
-  return makeReport(outcome, describeEnvironment(), benchVersion())
+  const environment = describeEnvironment()
+  return makeReport(outcome, { environment, version: benchVersion(), commandLine: process.argv.slice(2) })
 }
 
 /** Looks the name up once, for all connections. */
-async function resolveHost(target: RunTarget): Promise<string> {
+async function resolveHost(target: Target): Promise<string> {
   try {
     return (await lookup(target.host)).address
   } catch (error) {

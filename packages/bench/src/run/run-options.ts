@@ -1,40 +1,49 @@
 /**
- * Owns the way from the words behind `run` to its options, all checked at once.
+ * Owns the options of a run, and the way to them from the words of the command line.
  * Must not know: what a run does.
  * Invariant: options that come out are complete and in range; otherwise every problem there is comes out.
  */
-import { parseArgs } from 'node:util'
+import { cpus } from 'node:os'
 
-import type { LoadMode } from '../messages.ts'
-import { PERCENTILES, percentileOf } from './percentiles.ts'
-import {
-  CONNECTIONS_MAX,
-  DEPTH_MAX,
-  DURATION_S_MAX,
-  IN_FLIGHT_MAX,
-  PAYLOAD_BYTES_MAX,
-  PROCESSES_MAX,
-  RUN_FLAGS,
-  WARMUP_S_MAX,
-} from './run-flags.ts'
+import type { Arrivals, RateStage } from '../load/pace/schedule.ts'
+import type { LoadCodec, LoadMode, Pacing, Traffic } from '../messages.ts'
+import { readConfigFile, readScenario } from '../options/config-file.ts'
+import { optional } from '../options/flag.ts'
+import type { FlagValues } from '../options/flag.ts'
+import { COMMON_FLAGS, IN_FLIGHT_MAX, JUDGE_FLAGS, LOAD_FLAGS } from '../options/load-flags.ts'
+import { plainTraffic, trafficOf } from '../options/mix-spec.ts'
+import type { Objective } from '../options/objective.ts'
+import { stagesOf } from '../options/rate-spec.ts'
+import { exampleOf, readFlags, splitArgs } from '../options/read-flags.ts'
+import type { OptionProblem } from '../options/read-flags.ts'
+import type { Target } from '../options/target.ts'
+import { freshSeed } from '../random.ts'
 
-export interface RunTarget {
-  readonly host: string
-  readonly port: number
+/** When frames are due. */
+export interface OpenOptions {
+  /** Warm-up not among them; it runs at the first stage's first rate. */
+  readonly stages: readonly RateStage[]
+  readonly arrivals: Arrivals
+  readonly pacing: Pacing
 }
 
 export interface RunOptions {
-  readonly target: RunTarget
+  readonly target: Target
+  readonly codec: LoadCodec
+  readonly mode: LoadMode
+  readonly traffic: Traffic
   readonly connections: number
   readonly depth: number
-  readonly payloadBytes: number
-  readonly durationMs: number
+  /** Null for a closed loop. */
+  readonly open: OpenOptions | null
   readonly warmupMs: number
+  readonly durationMs: number
+  readonly drainMs: number
   readonly processes: number
-  readonly mode: LoadMode
-  readonly route: number
+  readonly seed: number
   /** The percentile that the run is made for, one of those reported. */
   readonly percentile: number
+  readonly objectives: readonly Objective[]
 }
 
 /** What `run` is told beside the load itself: where its report goes. */
@@ -44,148 +53,99 @@ export interface RunReporting {
   readonly quiet: boolean
 }
 
-export interface OptionProblem {
-  /** As it was written, with its dashes. */
-  readonly name: string
-  readonly value: string
-  readonly expected: string
-  readonly example: string
-}
-
 export type ParsedRun =
   | { readonly ok: true; readonly options: RunOptions; readonly reporting: RunReporting }
   | { readonly ok: false; readonly problems: readonly OptionProblem[] }
 
+export const RUN_FLAGS = {
+  scenario: optional(
+    {
+      value: 'NAME',
+      expected: 'a scenario that comes with the bench',
+      example: 'ping-pong',
+      help: 'flags of a scenario',
+    },
+    (text) => (text === '' ? undefined : text),
+  ),
+  ...LOAD_FLAGS,
+  ...JUDGE_FLAGS,
+  ...COMMON_FLAGS,
+}
+export type RunFlags = FlagValues<typeof RUN_FLAGS>
+
+/** @throws EnvironmentError for a configuration file or scenario that cannot be read */
 export function parseRun(args: readonly string[]): ParsedRun {
-  const flags = new FlagReader(args)
-  const target = flags.target('target')
-  const options = {
-    connections: flags.whole('connections', 1, CONNECTIONS_MAX),
-    depth: flags.whole('depth', 1, DEPTH_MAX),
-    payloadBytes: flags.whole('payload-bytes', 0, PAYLOAD_BYTES_MAX),
-    durationMs: flags.seconds('duration-s', 0.05, DURATION_S_MAX) * 1000,
-    warmupMs: flags.seconds('warmup-s', 0, WARMUP_S_MAX) * 1000,
-    processes: flags.whole('processes', 1, PROCESSES_MAX),
-    mode: flags.mode('mode'),
-    route: flags.whole('route', 1, 4095),
-    percentile: flags.percentile('percentile'),
-  }
-  flags.pair('processes', options.processes <= options.connections, 'not more than connections')
-  flags.pair(
-    'depth',
-    options.connections * options.depth <= IN_FLIGHT_MAX,
-    `connections x depth up to ${IN_FLIGHT_MAX}`,
-  )
-  const reporting = { jsonFile: flags.text('json'), quiet: flags.on('quiet') }
-  if (target === undefined || flags.problems.length > 0) return { ok: false, problems: flags.problems }
-  return { ok: true, options: { target, ...options }, reporting }
+  const written = splitArgs('run', RUN_FLAGS, args)
+  const named = (name: string): string | undefined => written.flags.get(name)?.at(-1)
+  const [config, scenario] = [named('config'), named('scenario')]
+  const files = [
+    ...(config === undefined ? [] : [readConfigFile(config)]),
+    ...(scenario === undefined ? [] : [readScenario(scenario)]),
+  ]
+  const { values, positionals, problems } = readFlags(RUN_FLAGS, written, files)
+  const all = [
+    ...problems,
+    ...positionals.map((name) => ({ name, value: 'here', expected: 'flags only', example: '--depth 16' })),
+  ]
+  const wrong = new Set(all.map(({ name }) => name))
+  for (const rule of brokenRules(values)) if (!wrong.has(rule.name)) all.push(rule)
+  if (all.length > 0) return { ok: false, problems: all }
+  const reporting = { jsonFile: values.json, quiet: values.quiet }
+  return { ok: true, options: optionsOf(values), reporting }
 }
 
-/** One line for every problem: name, value, what was expected, an example. */
-export function describeProblems(problems: readonly OptionProblem[]): string {
-  return problems
-    .map(
-      ({ name, value, expected, example }) => `  ${name} is ${value}: expected ${expected}, for example ${example}\n`,
-    )
-    .join('')
+/** What flags must be to each other; blamed on one of them. */
+function brokenRules(values: RunFlags): OptionProblem[] {
+  const { connections, depth, processes, codec, mode, mix, rate, payloadBytes } = values
+  const rules: [string, unknown, boolean, string][] = [
+    ['processes', processes, processes <= connections, 'not more than connections'],
+    ['depth', depth, connections * depth <= IN_FLIGHT_MAX, `connections x depth up to ${IN_FLIGHT_MAX}`],
+    ['mode', mode, codec === 'frame' || mode === 'message', `message, with --codec ${codec}`],
+    ['codec', codec, mix === undefined || codec === 'frame', 'frame, with --mix'],
+    [
+      'rate',
+      'shorter than 0.05 s',
+      rate === undefined || rate.every(({ lengthMs }) => (lengthMs ?? 50) >= 50),
+      'x0.05',
+    ],
+    [
+      'payload-bytes',
+      'no byte',
+      codec !== 'raw' || payloadBytes.every(({ bytes }) => bytes > 0),
+      'at least 1, with --codec raw',
+    ],
+  ]
+  return rules
+    .filter(([, , holds]) => !holds)
+    .map(([name, value, , expected]) => {
+      return { name: `--${name}`, value: String(value), expected, example: exampleOf(RUN_FLAGS, name) }
+    })
 }
 
-/** Reads flags one by one and gathers what is wrong with them; a wrong value reads as a harmless one. */
-class FlagReader {
-  readonly problems: OptionProblem[] = []
-  readonly #values = new Map<string, string>()
-
-  constructor(args: readonly string[]) {
-    const options = Object.fromEntries(RUN_FLAGS.map(({ name, value }) => [name, { type: typeOf(value) }]))
-    const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
-    for (const token of tokens) {
-      if (token.kind === 'option') this.#take(token.rawName, token.name, token.value)
-      else if (token.kind === 'positional') this.#reject(token.value, 'here', 'flags only', '--depth 16')
-    }
-  }
-
-  text(name: string): string | undefined {
-    return this.#values.get(name) ?? RUN_FLAGS.find((flag) => flag.name === name)?.fallback
-  }
-
-  on(name: string): boolean {
-    return this.#values.has(name)
-  }
-
-  whole(name: string, min: number, max: number): number {
-    const text = this.text(name) ?? ''
-    const value = Number(text)
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value
-    this.#wrong(name)
-    return min
-  }
-
-  seconds(name: string, min: number, max: number): number {
-    const text = this.text(name) ?? ''
-    const value = Number(text)
-    if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max) return value
-    this.#wrong(name)
-    return min
-  }
-
-  mode(name: string): LoadMode {
-    const text = this.text(name)
-    if (text === 'message' || text === 'request') return text
-    this.#wrong(name)
-    return 'message'
-  }
-
-  percentile(name: string): number {
-    const percentile = percentileOf(this.text(name) ?? '')
-    if (percentile !== undefined) return percentile.percent
-    this.#wrong(name)
-    return PERCENTILES[0]?.percent ?? 0
-  }
-
-  target(name: string): RunTarget | undefined {
-    const url = URL.parse(this.text(name) ?? '')
-    const plain = url?.protocol === 'tcp:' && `${url.username}${url.pathname}${url.search}${url.hash}` === ''
-    const port = Number(url?.port)
-    if (url !== null && plain && url.hostname !== '' && port > 0) return { host: bare(url.hostname), port }
-    this.#wrong(name)
-    return undefined
-  }
-
-  /** A rule between two flags, blamed on one of them. */
-  pair(name: string, holds: boolean, expected: string): void {
-    const wrongAlready = this.problems.some((problem) => problem.name === `--${name}`)
-    if (!holds && !wrongAlready) this.#reject(`--${name}`, this.text(name) ?? 'missing', expected, exampleOf(name))
-  }
-
-  #take(rawName: string, name: string, value: string | undefined): void {
-    const flag = RUN_FLAGS.find((one) => one.name === name)
-    if (flag === undefined) return this.#reject(rawName, 'unknown', 'a flag of run', 'those that --help shows')
-    if (flag.value === '' && value !== undefined) return this.#reject(rawName, value, flag.expected, flag.example)
-    if (flag.value !== '' && value === undefined) return this.#reject(rawName, 'empty', flag.expected, flag.example)
-    this.#values.set(name, value ?? '')
-  }
-
-  #wrong(name: string): void {
-    const known = this.problems.some((problem) => problem.name === `--${name}`)
-    const flag = RUN_FLAGS.find((one) => one.name === name)
-    if (known || flag === undefined) return
-    this.#reject(`--${name}`, this.text(name) ?? 'missing', flag.expected, exampleOf(name))
-  }
-
-  #reject(name: string, value: string, expected: string, example: string): void {
-    this.problems.push({ name, value, expected, example })
+function optionsOf(values: RunFlags): RunOptions {
+  const { target, codec, connections, depth, mix, route, payloadBytes, rate, processes, seed, percentile, slo } = values
+  const isMixed = mix !== undefined
+  const stages = rate === undefined ? [] : stagesOf(rate, values.durationS)
+  return {
+    target,
+    codec,
+    mode: isMixed ? 'request' : values.mode,
+    traffic: isMixed ? trafficOf(mix, payloadBytes) : plainTraffic(route, payloadBytes),
+    connections,
+    depth,
+    open: rate === undefined ? null : { stages, arrivals: values.arrivals, pacing: pacingOf(values) },
+    warmupMs: values.warmupS,
+    durationMs: rate === undefined ? values.durationS : stages.reduce((sum, { lengthMs }) => sum + lengthMs, 0),
+    drainMs: values.drainS,
+    processes,
+    seed: seed ?? freshSeed(),
+    percentile,
+    objectives: slo,
   }
 }
 
-function typeOf(value: string): 'string' | 'boolean' {
-  return value === '' ? 'boolean' : 'string'
-}
-
-function exampleOf(name: string): string {
-  return `--${name} ${RUN_FLAGS.find((flag) => flag.name === name)?.example ?? ''}`
-}
-
-/** `[::1]` stands in brackets in a URL only. */
-function bare(hostname: string): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+/** Spinning is exact, but takes a core from each process: by default only where one is left for the server. */
+function pacingOf({ pacing, processes }: RunFlags): Pacing {
+  if (pacing !== 'auto') return pacing
+  return processes < cpus().length ? 'spin' : 'timer'
 }

@@ -1,11 +1,12 @@
 /**
  * Owns the judgement whether a run's numbers may be used: VALID, SUSPECT or INVALID, with the reasons.
- * Must not know: how numbers are gathered or shown.
- * Invariant: INVALID outweighs SUSPECT; a verdict other than VALID has at least one reason, each a whole sentence.
+ * Must not know: how numbers are gathered or shown, whether objectives were met.
+ * Invariant: INVALID outweighs SUSPECT; a verdict other than VALID has at least one reason, each a whole sentence. A
+ * server that is slow or refuses is no fault of the numbers; a generator that is late is.
  */
-import { LATENCY_US_MAX } from '../latency-histogram.ts'
+import { LATENCY_US_MAX } from '../histogram/latency-histogram.ts'
 import { ERROR_KINDS } from '../messages.ts'
-import type { ErrorCounts, ErrorExample, ErrorKind, ProcessReport } from '../messages.ts'
+import type { ErrorCounts, ErrorExample, ErrorKind, OpenCounts, ProcessReport } from '../messages.ts'
 import { hasFewSamples, SAMPLES_ABOVE_MIN, samplesAbove } from './percentiles.ts'
 import type { Percentile } from './percentiles.ts'
 
@@ -14,6 +15,13 @@ export type VerdictState = 'VALID' | 'SUSPECT' | 'INVALID'
 export interface Verdict {
   readonly state: VerdictState
   readonly reasons: readonly string[]
+}
+
+/** What an open loop adds to the evidence. */
+export interface OpenEvidence extends OpenCounts {
+  /** The percentile that the run was made for: of the response times, and of the generator's own lag. */
+  readonly responseUs: number
+  readonly ownLagUs: number
 }
 
 /** What the verdict depends on. */
@@ -25,6 +33,8 @@ export interface RunEvidence {
   readonly percentile: Percentile
   readonly aboveRange: number
   readonly p99Us: number
+  /** Null in a closed loop. */
+  readonly open: OpenEvidence | null
   readonly errors: ErrorCounts
   readonly example: ErrorExample | null
   /** One for every process that reported to the end. */
@@ -42,30 +52,54 @@ const LOOP_DELAY_US_MIN = 1000
 /** A load process that stood still for so long, or for this share of the run, has measured itself. */
 const STARVED_US_MIN = 1_000_000
 const STARVED_SHARE_MAX = 0.1
+/** The generator's own lag may be this share of the response time at the percentile asked for, or so long ... */
+const OWN_LAG_SHARE_SUSPECT = 0.1
+const OWN_LAG_US_SUSPECT = 100
+/** ... and beyond this share, and this long, the percentile is the generator's own. */
+const OWN_LAG_SHARE_INVALID = 0.5
+const OWN_LAG_US_INVALID = 2000
+/** Of the frames that fell due, so many at most may have been more than a millisecond late by the generator's fault. */
+const LATE_SHARE_SUSPECT = 0.01
+/** Garbage collections may stop a load process for this share of its time. */
+const GC_SHARE_MAX = 0.05
 
 const ERROR_NAMES: Readonly<Record<ErrorKind, string>> = {
   'wrong-answer': 'Wrong answers',
   'unexpected-frame': 'Frames that answer nothing',
   'error-frame': 'ERROR frames',
+  refused: 'Frames refused by the server',
   'broken-stream': 'Broken streams',
   goaway: 'Connections told to go away',
   'lost-connection': 'Lost connections',
   unanswered: 'Frames never answered',
 }
+/** What a server may say that is too busy: it cost the refused frames, and not the others' numbers. */
+const SUSPECT_KINDS: ReadonlySet<ErrorKind> = new Set(['refused'])
 
 export function judgeRun(evidence: RunEvidence): Verdict {
-  const invalid = [...evidence.breaks, ...errorReasons(evidence), ...starvedReasons(evidence.selves)]
+  const { errors } = evidence
+  const fatal = ERROR_KINDS.filter((kind) => errors[kind] > 0 && !SUSPECT_KINDS.has(kind))
+  const invalid = [
+    ...evidence.breaks,
+    ...fatal.map((kind) => errorReason(kind, errors)),
+    ...(fatal.length > 0 ? exampleReasons(evidence) : []),
+    ...starvedReasons(evidence.selves),
+    ...lagReasons(evidence).invalid,
+  ]
   if (evidence.answers === 0) invalid.push('No frame was answered while measuring.')
   // Doubts about numbers are of no use where there are none.
-  const suspect = evidence.samples === 0 ? [] : suspectReasons(evidence)
+  const suspect = evidence.samples === 0 ? [] : suspectReasons(evidence, fatal.length > 0)
   const reasons = [...invalid, ...suspect]
   if (invalid.length > 0) return { state: 'INVALID', reasons }
   return { state: suspect.length > 0 ? 'SUSPECT' : 'VALID', reasons }
 }
 
-function errorReasons({ errors, example }: RunEvidence): string[] {
-  const reasons = ERROR_KINDS.filter((kind) => errors[kind] > 0).map((kind) => `${ERROR_NAMES[kind]}: ${errors[kind]}.`)
-  return example === null ? reasons : [...reasons, `The first: ${example.sentence}.`]
+function errorReason(kind: ErrorKind, errors: ErrorCounts): string {
+  return `${ERROR_NAMES[kind]}: ${errors[kind]}.`
+}
+
+function exampleReasons({ example }: RunEvidence): string[] {
+  return example === null ? [] : [`The first: ${example.sentence}.`]
 }
 
 function starvedReasons(selves: readonly ProcessReport[]): string[] {
@@ -77,8 +111,52 @@ function starvedReasons(selves: readonly ProcessReport[]): string[] {
   )
 }
 
-function suspectReasons(evidence: RunEvidence): string[] {
-  return [...rangeReasons(evidence), ...fewReasons(evidence), ...busyReasons(evidence.selves), ...lateReasons(evidence)]
+function lagReasons({ open, percentile }: RunEvidence): { invalid: string[]; suspect: string[] } {
+  if (open === null || open.responseUs === 0) return { invalid: [], suspect: [] }
+  const { ownLagUs, responseUs } = open
+  const share = ownLagUs / responseUs
+  const sentence =
+    `The generator itself was ${inMs(ownLagUs)} late with its frames at ${percentile.name}, ` +
+    `where the response time is ${inMs(responseUs)}`
+  if (share > OWN_LAG_SHARE_INVALID && ownLagUs > OWN_LAG_US_INVALID) {
+    return { invalid: [`${sentence}: the number is the generator's own.`], suspect: [] }
+  }
+  const isSuspect = share > OWN_LAG_SHARE_SUSPECT && ownLagUs > OWN_LAG_US_SUSPECT
+  return { invalid: [], suspect: isSuspect ? [`${sentence}: part of it is the generator's own.`] : [] }
+}
+
+function suspectReasons(evidence: RunEvidence, hasFatal: boolean): string[] {
+  const { errors, open, selves } = evidence
+  const refused = errors.refused === 0 ? [] : [`${errorReason('refused', errors)} They are in no percentile.`]
+  return [
+    ...refused,
+    ...(refused.length > 0 && !hasFatal ? exampleReasons(evidence) : []),
+    ...(open === null ? [] : overloadReasons(open)),
+    ...rangeReasons(evidence),
+    ...fewReasons(evidence),
+    ...lagReasons(evidence).suspect,
+    ...(open === null ? [] : lateShareReasons(open)),
+    ...busyReasons(selves),
+    ...lateReasons(evidence),
+    ...collectionReasons(selves),
+  ]
+}
+
+function overloadReasons({ due, unsent, dropped, censored }: OpenEvidence): string[] {
+  if (unsent + dropped + censored === 0) return []
+  const parts = [
+    ...(censored > 0
+      ? [`${censored} were not answered by the end of the drain and count with the time till then`]
+      : []),
+    ...(unsent > 0 ? [`${unsent} of these were never written`] : []),
+    ...(dropped > 0 ? [`${dropped} found no place to wait and are in no percentile`] : []),
+  ]
+  return [`The server did not keep up: of ${due} frames due, ${parts.join(', ')}. Percentiles are lower bounds.`]
+}
+
+function lateShareReasons({ due, late }: OpenEvidence): string[] {
+  if (due === 0 || late / due <= LATE_SHARE_SUSPECT) return []
+  return [`The generator wrote ${inPercent(late / due)} of its frames more than a millisecond late by its own fault.`]
 }
 
 function rangeReasons({ aboveRange }: RunEvidence): string[] {
@@ -98,7 +176,8 @@ function fewReasons({ samples, percentile }: RunEvidence): string[] {
 
 function busyReasons(selves: readonly ProcessReport[]): string[] {
   return selves.flatMap((self) => {
-    const cpu = self.lengthUs === 0 ? 0 : self.threadCpuUs / self.lengthUs
+    // Time spent spinning for the next due moment costs CPU, but is time to spare.
+    const cpu = self.lengthUs === 0 ? 0 : Math.max(0, self.threadCpuUs - self.spinUs) / self.lengthUs
     if (cpu <= BUSY_MAX && self.loopBusy <= BUSY_MAX) return []
     const what =
       cpu > BUSY_MAX ? `used ${inPercent(cpu)} of a core` : `was busy ${inPercent(self.loopBusy)} of the time`
@@ -106,12 +185,23 @@ function busyReasons(selves: readonly ProcessReport[]): string[] {
   })
 }
 
-function lateReasons({ selves, p99Us }: RunEvidence): string[] {
+function lateReasons({ selves, p99Us, open }: RunEvidence): string[] {
+  // The lag of an open loop is measured frame by frame.
+  if (open !== null) return []
   const bound = Math.max(LOOP_DELAY_US_MIN, p99Us * LOOP_DELAY_SHARE_MAX)
   return selves.flatMap((self) => {
     if (self.loopDelayP99Us <= bound) return []
     const late = `was ${inMs(self.loopDelayP99Us)} late at p99, where the latency has ${inMs(p99Us)}`
     return [`The event loop of load process ${self.process} ${late}: part of the latency may be the generator's own.`]
+  })
+}
+
+function collectionReasons(selves: readonly ProcessReport[]): string[] {
+  return selves.flatMap((self) => {
+    const share = self.lengthUs === 0 ? 0 : self.gcUs / self.lengthUs
+    if (share <= GC_SHARE_MAX) return []
+    const longest = `the longest of ${inMs(self.gcMaxUs)}`
+    return [`Load process ${self.process} collected garbage ${inPercent(share)} of the time, ${longest}.`]
   })
 }
 

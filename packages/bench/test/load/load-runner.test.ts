@@ -9,15 +9,15 @@ import {
 } from '@shardwire/protocol'
 import { describe, expect, test } from 'vitest'
 
-import { DRAIN_MS } from '../../src/load/load-runner.ts'
 import { EchoServer, echoOf, sealed, withWrongByte } from '../fixtures/echo-server.ts'
 import type { SeenFrame } from '../fixtures/echo-server.ts'
-import { answersOf, planFor, RunningLoad } from '../fixtures/run-load.ts'
+import { answersOf, DRAIN_MS, planFor, RunningLoad } from '../fixtures/run-load.ts'
 
 const NO_ERRORS = {
   'wrong-answer': 0,
   'unexpected-frame': 0,
   'error-frame': 0,
+  refused: 0,
   'broken-stream': 0,
   goaway: 0,
   'lost-connection': 0,
@@ -185,8 +185,11 @@ describe('a wrong answer', () => {
 })
 
 describe('frames that are no answer', () => {
-  test('an ERROR is counted by name and the load goes on', async () => {
-    const body = encodeErrorBody(new ShardwireError(11, 'too much'))
+  test.each([
+    ['that may pass is a refusal', 11, 'refused', 'OVERLOADED (too much)'],
+    ['that will not pass is an error', 15, 'error-frame', 'HANDLER_FAILED (too much)'],
+  ] as const)('an ERROR %s, told by name, no sample, and the load goes on', async (_name, code, kind, said) => {
+    const body = encodeErrorBody(new ShardwireError(code, 'too much'))
     await using server = await EchoServer.listen(({ bytes, number }) => {
       const id = bytes.readUInt32BE(6)
       return [number === 9 ? Buffer.from(encodeFrame({ kind: KIND_ERROR, route: 1, id, body })) : echoOf(bytes)]
@@ -194,8 +197,9 @@ describe('frames that are no answer', () => {
     const load = await new RunningLoad(planFor(server, { mode: 'request' })).start()
     await server.until('frames', () => server.frames >= 40)
     const { errors, example } = await load.finish()
-    expect(errors).toEqual({ ...NO_ERRORS, 'error-frame': 1 })
-    expect(example?.sentence).toContain('OVERLOADED (too much)')
+    expect(errors).toEqual({ ...NO_ERRORS, [kind]: 1 })
+    expect(example?.sentence).toContain(said)
+    expect(load.latency().samples).toBe(server.frames - 1)
   })
 
   test('a PING is answered with its bytes', async () => {

@@ -11,6 +11,7 @@ const STATE: ProgressState = {
   samples: 1000,
   p50Us: 480,
   p99Us: 1910,
+  p999Us: 9000,
   errors: 0,
   secondsLeft: 6.2,
 }

@@ -9,13 +9,15 @@ import type { RunOutcome } from '../../src/report/run-report.ts'
 import { Coordinator } from '../../src/run/coordinator.ts'
 import type { LoadChildEvents, LoadProcess } from '../../src/run/load-child.ts'
 import { splitLoad } from '../../src/run/load-split.ts'
-import type { RunOptions } from '../../src/run/run-options.ts'
+import { NO_LATENCIES } from '../../src/load/latency-recorder.ts'
+import { optionsWith } from '../fixtures/options.ts'
 
-const SELF = { lengthUs: 1, threadCpuUs: 1, processCpuUs: 1, loopBusy: 0, loopDelayP50Us: 1, loopDelayP99Us: 1 }
+const CPU = { lengthUs: 1, threadCpuUs: 1, processCpuUs: 1, loopBusy: 0, spinUs: 0, gcCount: 0, gcUs: 0, gcMaxUs: 0 }
+const SELF = { ...CPU, loopDelayP50Us: 1, loopDelayP99Us: 1 }
 
 function summaryOf(loopDelayMaxUs: number): LoadSummary {
   const self = { ...SELF, loopDelayMaxUs }
-  return { cutShort: false, measuredUs: 1_000_000, self, errors: noErrors(), example: null }
+  return { cutShort: false, measuredUs: 1_000_000, self, open: null, errors: noErrors(), example: null }
 }
 
 /** A load process that does nothing by itself: the test says what it reports and when it ends. */
@@ -63,16 +65,14 @@ class PuppetRun {
   readonly outcome: Promise<RunOutcome>
 
   constructor(processes: number) {
-    const target = { host: '127.0.0.1', port: 7400 }
-    const rest = { depth: 1, payloadBytes: 8, durationMs: 1000, warmupMs: 0, mode: 'message', route: 1 } as const
-    const options: RunOptions = { target, connections: processes, processes, percentile: 99, ...rest }
+    const options = optionsWith({ connections: processes, processes })
     const begin = (index: number, events: LoadChildEvents): LoadProcess => {
       const process = new PuppetProcess(index, events)
       this.processes.push(process)
       return process
     }
     const parts = { clock: this.clock, progress: SILENT, begin }
-    this.outcome = new Coordinator(options, splitLoad(options, '127.0.0.1'), parts).run(new AbortController().signal)
+    this.outcome = new Coordinator(options, splitLoad(options, ['127.0.0.1']), parts).run(new AbortController().signal)
   }
 
   get(index: number): PuppetProcess {
@@ -83,7 +83,7 @@ class PuppetRun {
 
   /** All are ready and told to start. */
   async started(): Promise<void> {
-    for (const process of this.processes) process.say({ type: 'ready' })
+    for (const process of this.processes) process.say({ type: 'ready', connects: NO_LATENCIES })
     for (const process of this.processes) await withinLimit(process.sent.reached(2), () => 'no start')
   }
 
@@ -101,7 +101,7 @@ test('a load process that hangs from its beginning on breaks the run, and is kil
   const run = new PuppetRun(2)
   expect(run.get(1).sent.calls).toMatchObject([[{ type: 'prepare' }]])
   run.clock.advance(5000)
-  run.get(0).say({ type: 'ready' })
+  run.get(0).say({ type: 'ready', connects: NO_LATENCIES })
   run.clock.advance(CONNECT_STALL_MS + 10_000)
   await withinLimit(run.get(1).released.reached(1), () => 'not released')
   run.get(0).end('code 0')

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 
 import { EnvironmentError } from '../../src/exit-codes.ts'
-import { diagnose, targetUrl } from '../../src/run/diagnosis.ts'
+import { targetUrl } from '../../src/options/target.ts'
+import { diagnose } from '../../src/run/diagnosis.ts'
 import { checkDescriptors } from '../../src/run/system-limits.ts'
 
 const TARGET = { host: '127.0.0.1', port: 7400 }

@@ -1,28 +1,18 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
+import { Schedule } from '../../src/load/pace/schedule.ts'
+import { Random } from '../../src/random.ts'
 import { CONNECTING_MAX, splitLoad } from '../../src/run/load-split.ts'
-import type { RunOptions } from '../../src/run/run-options.ts'
+import { optionsWith } from '../fixtures/options.ts'
 
-function optionsFor(connections: number, processes: number): RunOptions {
-  const target = { host: 'localhost', port: 7400 }
-  const rest = {
-    depth: 2,
-    payloadBytes: 8,
-    durationMs: 1000,
-    warmupMs: 0,
-    mode: 'message',
-    route: 1,
-    percentile: 99,
-  } as const
-  return { target, connections, processes, ...rest }
-}
+const HOSTS = ['127.0.0.1']
 
 test('every connection belongs to exactly one process, and no process has two more than another', () => {
   const counts = fc.record({ processes: fc.integer({ min: 1, max: 256 }), extra: fc.nat(10_000) })
   fc.assert(
     fc.property(counts, ({ processes, extra }) => {
-      const plans = splitLoad(optionsFor(processes + extra, processes), '127.0.0.1')
+      const plans = splitLoad(optionsWith({ connections: processes + extra, processes }), HOSTS)
       const sizes = plans.map((plan) => plan.connections)
       let next = 0
       for (const plan of plans) {
@@ -37,8 +27,45 @@ test('every connection belongs to exactly one process, and no process has two mo
 })
 
 test('connects under way are bounded over all processes', () => {
-  expect(splitLoad(optionsFor(1000, 3), '127.0.0.1').map((plan) => plan.connectingMax)).toEqual([42, 42, 42])
-  const many = splitLoad(optionsFor(1000, 256), '127.0.0.1')
+  expect(splitLoad(optionsWith({ connections: 1000, processes: 3 }), HOSTS).map((plan) => plan.connectingMax)).toEqual([
+    42, 42, 42,
+  ])
+  const many = splitLoad(optionsWith({ connections: 1000, processes: 256 }), HOSTS)
   expect(many.every((plan) => plan.connectingMax === 1)).toBe(true)
   expect(CONNECTING_MAX).toBe(128)
+})
+
+test('the parts of a schedule are together the schedule of the whole, one frame after the other', () => {
+  const stages = [{ fromPerSecond: 1000, toPerSecond: 3000, lengthMs: 2000 }]
+  const open = { stages, arrivals: 'constant', pacing: 'timer' } as const
+  const dueOf = (processes: number): number[] => {
+    const plans = splitLoad(optionsWith({ open, processes, connections: 8 }), HOSTS)
+    return plans.flatMap((plan) => {
+      if (plan.open === null) throw new Error('no open loop')
+      const due: number[] = []
+      for (const schedule = new Schedule(plan.open, new Random(1)); !schedule.isOver; schedule.advance()) {
+        due.push(schedule.nextUs)
+      }
+      return due
+    })
+  }
+  const one = dueOf(1)
+  const four = dueOf(4).toSorted((a, b) => a - b)
+  expect(one).toHaveLength(4000)
+  expect(four).toHaveLength(4000)
+  // Each part is half a frame of its own off its beginning: the whole stands between two frames of the parts.
+  for (const [index, dueUs] of four.entries()) expect(Math.abs(dueUs - (one[index] ?? NaN))).toBeLessThan(1)
+})
+
+test('the warm-up of an open loop runs at the first rate of the load, and comes before it', () => {
+  const stages = [{ fromPerSecond: 50, toPerSecond: 500, lengthMs: 1000 }]
+  const open = { stages, arrivals: 'constant', pacing: 'timer' } as const
+  const [plan] = splitLoad(optionsWith({ open, warmupMs: 300 }), HOSTS)
+  expect(plan?.open?.stages).toEqual([{ fromPerSecond: 50, toPerSecond: 50, lengthMs: 300 }, ...stages])
+})
+
+test('processes draw different sequences from one seed, and the same ones again', () => {
+  const seeds = (): number[] => splitLoad(optionsWith({ processes: 8, seed: 5 }), HOSTS).map(({ seed }) => seed)
+  expect(new Set(seeds()).size).toBe(8)
+  expect(seeds()).toEqual(seeds())
 })

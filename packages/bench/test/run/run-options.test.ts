@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 
-import { describeFlags, RUN_FLAGS } from '../../src/run/run-flags.ts'
-import { describeProblems, parseRun } from '../../src/run/run-options.ts'
+import { writtenName } from '../../src/options/flag.ts'
+import { plainTraffic } from '../../src/options/mix-spec.ts'
+import { describeFlags, describeProblems } from '../../src/options/read-flags.ts'
+import { parseRun, RUN_FLAGS } from '../../src/run/run-options.ts'
+import type { RunOptions } from '../../src/run/run-options.ts'
 
 const TARGET = ['--target', 'tcp://127.0.0.1:7400']
 
@@ -10,20 +16,30 @@ function problemsOf(...args: string[]): string[] {
   return parsed.ok ? [] : parsed.problems.map(({ name, value }) => `${name}=${value}`)
 }
 
+function optionsOf(...args: string[]): RunOptions {
+  const parsed = parseRun(args)
+  if (!parsed.ok) throw new Error(describeProblems(parsed.problems))
+  return parsed.options
+}
+
 test('a run needs no flag: it goes to the daemon as it starts by default', () => {
-  expect(parseRun([])).toEqual({
+  expect(parseRun(['--seed', '9'])).toEqual({
     ok: true,
     options: {
       target: { host: '127.0.0.1', port: 7400 },
+      codec: 'frame',
+      mode: 'message',
+      traffic: plainTraffic(1, [{ bytes: 64, weight: 1 }]),
       connections: 64,
       depth: 16,
-      payloadBytes: 64,
-      durationMs: 10_000,
+      open: null,
       warmupMs: 1000,
+      durationMs: 10_000,
+      drainMs: 5000,
       processes: 1,
-      mode: 'message',
-      route: 1,
+      seed: 9,
       percentile: 99,
+      objectives: [],
     },
     reporting: { jsonFile: undefined, quiet: false },
   })
@@ -34,23 +50,105 @@ test('every flag is taken, with a space or an equals sign', () => {
     '--target=tcp://[::1]:9',
     ...['--connections', '7', '--depth=1', '--payload-bytes', '0', '--duration-s', '0.5', '--warmup-s=0'],
     ...['--processes', '3', '--mode', 'request', '--route', '4095', '--percentile=99.9', '--json', '-'],
-    '--quiet',
+    ...['--quiet', '--rate', '1000', '--arrivals', 'poisson', '--pacing', 'timer', '--drain-s', '1', '--seed', '3'],
+    ...['--slo', 'p99.9<10ms', '--slo=rate>900'],
   ])
   expect(parsed).toEqual({
     ok: true,
     options: {
       target: { host: '::1', port: 9 },
+      codec: 'frame',
+      mode: 'request',
+      traffic: plainTraffic(4095, [{ bytes: 0, weight: 1 }]),
       connections: 7,
       depth: 1,
-      payloadBytes: 0,
-      durationMs: 500,
+      open: {
+        stages: [{ fromPerSecond: 1000, toPerSecond: 1000, lengthMs: 500 }],
+        arrivals: 'poisson',
+        pacing: 'timer',
+      },
       warmupMs: 0,
+      durationMs: 500,
+      drainMs: 1000,
       processes: 3,
-      mode: 'request',
-      route: 4095,
+      seed: 3,
       percentile: 99.9,
+      objectives: [
+        { text: 'p99.9<10ms', metric: 'p99.9', isBelow: true, limit: 10_000 },
+        { text: 'rate>900', metric: 'rate', isBelow: false, limit: 900 },
+      ],
     },
     reporting: { jsonFile: '-', quiet: true },
+  })
+})
+
+test('the steps of a rate say how long a run is', () => {
+  const { open, durationMs } = optionsOf('--rate', '100x2,100..500x3.5', '--duration-s', '99')
+  expect(durationMs).toBe(5500)
+  expect(open?.stages).toEqual([
+    { fromPerSecond: 100, toPerSecond: 100, lengthMs: 2000 },
+    { fromPerSecond: 100, toPerSecond: 500, lengthMs: 3500 },
+  ])
+})
+
+test('a range of sizes has both ends, and a list its weights', () => {
+  const sizesOf = (text: string): number[] =>
+    optionsOf('--payload-bytes', text).traffic.shapes.map(({ payloadBytes }) => payloadBytes)
+  const range = sizesOf('16-4096')
+  expect([range.at(0), range.at(-1), range.length]).toEqual([16, 4096, 32])
+  expect(sizesOf('1-3')).toEqual([1, 2, 3])
+  expect(optionsOf('--payload-bytes', '64:8,1024').traffic).toMatchObject({
+    shapes: [{ payloadBytes: 64 }, { payloadBytes: 1024 }],
+    weights: [8 / 9, 1 / 9],
+  })
+})
+
+test('a mix has a class for each route, and a known answer wherever there is one', () => {
+  const { mode, traffic } = optionsOf('--mix', 'echo:8,digest:1,greet:1,77:2', '--payload-bytes', '10,20')
+  expect(mode).toBe('request')
+  expect(traffic.classes).toEqual(['echo', 'digest', 'greet', '77'])
+  expect(traffic.weights).toEqual([4, 4, 1, 1, 1, 1])
+  expect(traffic.shapes.map(({ route, answer }) => [route, answer.slice(0, 4)])).toEqual([
+    [1, 'echo'],
+    [1, 'echo'],
+    [3, traffic.shapes[2]?.answer.slice(0, 4)],
+    [2, 'any'],
+    [77, 'echo'],
+    [77, 'echo'],
+  ])
+  expect(traffic.shapes[2]?.answer).toMatch(/^[0-9a-f]{64}$/)
+})
+
+describe('a configuration file', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'shardwire-bench-'))
+  const file = path.join(folder, 'load.json')
+  const write = (content: unknown): void => writeFileSync(file, JSON.stringify(content))
+
+  test('says what flags say, and the command line outweighs it', () => {
+    write({ about: 'for people', connections: 5, depth: '3', rate: '100', slo: ['p99<1ms', 'max<1s'], quiet: true })
+    const parsed = parseRun(['--config', file, '--depth', '4'])
+    expect(parsed).toMatchObject({ ok: true, options: { connections: 5, depth: 4 }, reporting: { quiet: true } })
+    expect(optionsOf('--config', file).objectives).toHaveLength(2)
+  })
+
+  test('with wrong values is refused, all at once, each with the file it stands in', () => {
+    write({ connections: 'many', speed: 9, mode: 'greet' })
+    expect(problemsOf('--config', file)).toEqual([
+      `connections in ${file}=many`,
+      `mode in ${file}=greet`,
+      `speed in ${file}=9`,
+    ])
+  })
+
+  test.each([
+    ['nothing at all', undefined, /cannot be read/],
+    ['no JSON', '{', /is no JSON/],
+    ['no object', '[]', /is no object/],
+    ['an object in it', '{"depth":{}}', /depth in .* is \{\}: expected a text, a number or a list/],
+  ])('with %s is refused', (_name, text, message) => {
+    rmSync(file, { force: true })
+    if (text !== undefined) writeFileSync(file, text)
+    expect(() => parseRun(['--config', file])).toThrow(message)
   })
 })
 
@@ -61,11 +159,11 @@ describe('wrong flags', () => {
     if (parsed.ok) return
     expect(describeProblems(parsed.problems).split('\n')).toEqual([
       '  --speed is unknown: expected a flag of run, for example those that --help shows',
-      '  9 is here: expected flags only, for example --depth 16',
-      '  now is here: expected flags only, for example --depth 16',
       '  --connections is many: expected a whole number from 1 to 1000000, for example --connections 64',
       '  --depth is 0: expected a whole number from 1 to 65536, for example --depth 16',
       '  --mode is greet: expected message or request, for example --mode message',
+      '  9 is here: expected flags only, for example --depth 16',
+      '  now is here: expected flags only, for example --depth 16',
       '',
     ])
   })
@@ -94,6 +192,19 @@ describe('wrong flags', () => {
     ['duration-s', '0'],
     ['duration-s', 'Infinity'],
     ['warmup-s', '3601'],
+    ['payload-bytes', '10-10'],
+    ['payload-bytes', '64:0'],
+    ['rate', '0'],
+    ['rate', '5..'],
+    ['rate', '100,200'],
+    ['rate', '100x2x3'],
+    ['mix', 'echo:0'],
+    ['mix', 'walk'],
+    ['slo', 'p98<1ms'],
+    ['slo', 'p99<1'],
+    ['slo', 'rate>5ms'],
+    ['codec', 'xml'],
+    ['seed', '-1'],
     ['route', '0'],
     ['route', '4096'],
     ['processes', ''],
@@ -108,16 +219,25 @@ describe('wrong flags', () => {
     expect(problemsOf(...TARGET, '--connections', '1000000', '--depth', '17')).toEqual(['--depth=17'])
   })
 
+  test('what does not go together', () => {
+    expect(problemsOf(...TARGET, '--codec', 'line', '--mode', 'request')).toEqual(['--mode=request'])
+    expect(problemsOf(...TARGET, '--codec', 'json', '--mix', 'echo')).toEqual(['--codec=json'])
+    expect(problemsOf(...TARGET, '--codec', 'raw', '--payload-bytes', '0-4')).toEqual(['--payload-bytes=no byte'])
+  })
+
   test('a flag without its value, and a switch with one', () => {
     expect(problemsOf(...TARGET, '--quiet=yes', '--json')).toEqual(['--quiet=yes', '--json=empty'])
   })
 })
 
 test('the help names every flag, and every example is valid', () => {
-  const help = describeFlags()
-  for (const { name, value, example } of RUN_FLAGS) {
-    expect(help).toContain(`--${name}`)
-    const parsed = parseRun(value === '' ? [...TARGET, example] : [...TARGET, `--${name}`, example])
-    expect(parsed.ok, name).toBe(true)
+  const help = describeFlags(RUN_FLAGS)
+  for (const [name, { value, example }] of Object.entries(RUN_FLAGS)) {
+    const written = writtenName(name)
+    expect(help).toContain(`--${written}`)
+    // These two name files, which are read at once.
+    if (written === 'config' || written === 'scenario') continue
+    const args = value === '' ? [...TARGET, example] : [...TARGET, `--${written}`, example]
+    expect(problemsOf(...args), written).toEqual([])
   }
 })

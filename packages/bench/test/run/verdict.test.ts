@@ -5,7 +5,7 @@ import { ERROR_KINDS } from '../../src/messages.ts'
 import type { ProcessReport } from '../../src/messages.ts'
 import { PERCENTILES } from '../../src/run/percentiles.ts'
 import { judgeRun } from '../../src/run/verdict.ts'
-import type { RunEvidence } from '../../src/run/verdict.ts'
+import type { OpenEvidence, RunEvidence } from '../../src/run/verdict.ts'
 
 const CALM: ProcessReport = {
   process: 0,
@@ -16,15 +16,30 @@ const CALM: ProcessReport = {
   loopDelayP50Us: 50,
   loopDelayP99Us: 400,
   loopDelayMaxUs: 3000,
+  spinUs: 0,
+  gcCount: 3,
+  gcUs: 9000,
+  gcMaxUs: 4000,
 }
 const [P50, , P99, P999] = PERCENTILES
 if (P50 === undefined || P99 === undefined || P999 === undefined) throw new Error('percentiles are missing')
+const OPEN: OpenEvidence = {
+  due: 1000,
+  held: 0,
+  late: 0,
+  unsent: 0,
+  dropped: 0,
+  censored: 0,
+  responseUs: 600,
+  ownLagUs: 20,
+}
 const GOOD: RunEvidence = {
   answers: 1000,
   samples: 1000,
   percentile: P99,
   aboveRange: 0,
   p99Us: 600,
+  open: null,
   errors: noErrors(),
   example: null,
   selves: [CALM],
@@ -35,7 +50,7 @@ test('a run without a fault is VALID and has no reasons', () => {
   expect(judgeRun(GOOD)).toEqual({ state: 'VALID', reasons: [] })
 })
 
-test.each(ERROR_KINDS)('one error of the kind %s makes it INVALID', (kind) => {
+test.each(ERROR_KINDS.filter((kind) => kind !== 'refused'))('one error of the kind %s makes it INVALID', (kind) => {
   const { state, reasons } = judgeRun({ ...GOOD, errors: { ...noErrors(), [kind]: 1 } })
   expect(state).toBe('INVALID')
   expect(reasons[0]).toMatch(/: 1\.$/)
@@ -75,6 +90,27 @@ test.each<[string, Partial<RunEvidence>, RegExp]>([
     { selves: [{ ...CALM, process: 2, loopDelayP99Us: 1100 }] },
     /process 2 was 1.10 ms late at p99/,
   ],
+  [
+    'a loop that collects garbage',
+    { selves: [{ ...CALM, process: 2, gcUs: 700_000, gcMaxUs: 80_000 }] },
+    /process 2 collected garbage 7 % of the time, the longest of 80 ms/,
+  ],
+  [
+    "a tenth of the response time that is the generator's own lag",
+    { open: { ...OPEN, responseUs: 2000, ownLagUs: 210 } },
+    /was 0.21 ms late with its frames at p99, where the response time is 2.00 ms: part of it is the generator's own/,
+  ],
+  [
+    'two frames in a hundred that are late',
+    { open: { ...OPEN, late: 20, responseUs: 1e6 } },
+    /2 % of its frames more than a millisecond late/,
+  ],
+  [
+    'a server that does not keep up',
+    { open: { ...OPEN, unsent: 10, censored: 40, dropped: 3 } },
+    /of 1000 frames due, 40 were not answered .*, 10 of these were never written, 3 found no place .* lower bounds/,
+  ],
+  ['refused frames', { errors: { ...noErrors(), refused: 4 } }, /^Frames refused by the server: 4. They are in no/],
   ['latencies above the range', { aboveRange: 2 }, /^2 answers took more than 600 s/],
   ['nine samples above p99', { samples: 999 }, /^999 samples are too few for p99: 9 of them lie above it/],
   ['nine samples above p99.9', { samples: 9999, percentile: P999 }, /^9999 samples are too few for p99.9: 9 of them/],
@@ -82,6 +118,27 @@ test.each<[string, Partial<RunEvidence>, RegExp]>([
   const verdict = judgeRun({ ...GOOD, ...change })
   expect(verdict.state).toBe('SUSPECT')
   expect(verdict.reasons[0]).toMatch(reason)
+})
+
+test('lag that is more than half of the response time makes it INVALID', () => {
+  const verdict = judgeRun({ ...GOOD, open: { ...OPEN, responseUs: 5000, ownLagUs: 2600 } })
+  expect(verdict.state).toBe('INVALID')
+  expect(verdict.reasons).toEqual([
+    'The generator itself was 2.60 ms late with its frames at p99, where the response time is 5.00 ms: ' +
+      "the number is the generator's own.",
+  ])
+})
+
+test.each([
+  ['of microseconds', { responseUs: 100, ownLagUs: 90 }],
+  ['far below the response time', { responseUs: 1e6, ownLagUs: 50_000 }],
+])('lag %s is none to speak of', (_name, change) => {
+  expect(judgeRun({ ...GOOD, open: { ...OPEN, ...change } })).toEqual({ state: 'VALID', reasons: [] })
+})
+
+test('an open loop is judged by its lag, and time that it spins is time to spare', () => {
+  const spinning = { ...CALM, threadCpuUs: 9_900_000, spinUs: 8_000_000, loopBusy: 0.2, loopDelayP99Us: 5000 }
+  expect(judgeRun({ ...GOOD, open: OPEN, selves: [spinning] })).toEqual({ state: 'VALID', reasons: [] })
 })
 
 test.each([

@@ -1,12 +1,12 @@
 /**
- * Owns the beginning of a frame that a read cut, until the reads after it bring the rest.
- * Must not know: connections, what the frame says.
- * Invariant: a ring is leased exactly while bytes are kept, and holds no byte behind the frame that it waits for.
+ * Owns the beginning of a message that a read cut, until the reads after it bring the rest.
+ * Must not know: connections, what the message says.
+ * Invariant: a ring is leased exactly while bytes are kept, and holds no byte behind the message that it waits for.
  */
 import { RingBuffer } from '@shardwire/protocol'
 import type { BufferPool } from '@shardwire/protocol'
 
-export class CutFrame {
+export class CutMessage {
   readonly #pool: BufferPool
   #ring: RingBuffer | null = null
   #bytesNeeded = 0
@@ -20,12 +20,12 @@ export class CutFrame {
     return this.#ring
   }
 
-  /** Bytes that are missing, as far as is known: a frame's length is known from its sixth byte on. */
+  /** Bytes that are missing, as far as is known: the length of a frame is known from its sixth byte on. */
   get bytesMissing(): number {
     return this.#ring === null ? 0 : this.#bytesNeeded - this.#ring.readableBytes
   }
 
-  /** Begins to wait for a frame of `bytesNeeded` bytes, of which memory[start, end) are there. */
+  /** Begins to wait for a message of `bytesNeeded` bytes, of which memory[start, end) are there. */
   keep(memory: Uint8Array, start: number, end: number, bytesNeeded: number): void {
     this.#ring = new RingBuffer(this.#lease(bytesNeeded))
     this.#bytesNeeded = bytesNeeded
@@ -39,7 +39,7 @@ export class CutFrame {
     return bytes
   }
 
-  /** The frame turned out to be longer. */
+  /** The message turned out to be longer. */
   needMore(bytesNeeded: number): void {
     const ring = this.#ring
     this.#bytesNeeded = bytesNeeded
@@ -55,7 +55,7 @@ export class CutFrame {
 
   #lease(bytes: number): Uint8Array {
     const block = this.#pool.lease(bytes)
-    // The pool has room for one cut frame of every connection: see ringPool.
+    // The pool has room for one cut message of every connection: see ringPool.
     if (block === undefined) throw new Error(`the ring pool has no block of ${bytes} bytes`)
     return block
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { LATENCY_US_MAX, LatencyHistogram, SIGNIFICANT_DIGITS } from '../src/latency-histogram.ts'
+import { LATENCY_US_MAX, LatencyHistogram, SIGNIFICANT_DIGITS } from '../../src/histogram/latency-histogram.ts'
 
 const PRECISION = 10 ** -SIGNIFICANT_DIGITS
 const PERCENTILES = [0.1, 10, 50, 90, 99, 99.9, 99.99, 100]
