@@ -5,6 +5,7 @@ import { encodeBody, encodeHello, KIND_MESSAGE, KIND_REQUEST, KIND_RESPONSE, OPC
 import { type Daemon, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
+import { TlsFiles } from './tls-files.ts'
 
 const SERVICE = fileURLToPath(new URL('../fixtures/hooked.ts', import.meta.url))
 const ONE = { SHARDWIRE_SERVICE: SERVICE, SHARDWIRE_WORKERS: '1' }
@@ -150,7 +151,38 @@ describe('a caller who says nothing, or whose token takes too long', () => {
   })
 })
 
+describe('hooks and TLS', () => {
+  it('come behind the handshake, and work as without', async () => {
+    await using files = await TlsFiles.create()
+    await using daemon = await start({ ...files.environment, SHARDWIRE_SERVICE: SERVICE })
+    await using client = await RawClient.connectTls(daemon.port, files.trust)
+    await enter(client, 'ali')
+    await client.sendFrames(frames.request(4, 1, encodeBody(40)))
+    const chunks = await client.frames(40)
+    expect(chunks.every(({ body }, index) => body.every((byte) => byte === index))).toBe(true)
+    expect(frames.value(await client.nextFrame())).toBe('done')
+    await using stranger = await RawClient.connectTls(daemon.port, files.trust)
+    await stranger.write(encodeHello({ protocol: 1, token: 'expired' }))
+    expect(frames.errorOf(await stranger.nextFrame()).message).toBe('this token has expired')
+    expect(await daemon.stop()).toBe(0)
+  })
+})
+
 describe('the beginning and the end of a worker', () => {
+  it('are there for each that a reload replaces', async () => {
+    await using daemon = await start()
+    await using client = await RawClient.connect(daemon.port)
+    await enter(client, 'ali')
+    daemon.signal('SIGHUP')
+    await daemon.waitFor(isEvent('test-left', { reason: 'DRAINED' }))
+    await daemon.waitFor(isEvent('test-stopped'))
+    await using next = await RawClient.connect(daemon.port)
+    await enter(next, 'bea')
+    expect(await daemon.stop()).toBe(0)
+    expect(daemon.records.filter(isEvent('test-started')).length).toBe(2)
+    expect(daemon.records.filter(isEvent('test-stopped')).length).toBe(2)
+  })
+
   it('run the service’s hooks in every worker, and the last words are waited for', async () => {
     await using daemon = await start({ SHARDWIRE_WORKERS: '2' })
     const started = daemon.records.filter(isEvent('test-started')).map(({ shard }) => shard)
