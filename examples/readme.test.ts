@@ -18,11 +18,19 @@ function codeBlocks(page: string): string[] {
 
 test.each([
   ['README.md', ['examples/typescript/client.ts', 'examples/services/arithmetic.ts']],
-  ['docs/services.md', ['examples/services/stock.ts']],
   ['docs/codecs.md', ['examples/codecs/netstring.ts']],
 ])('every block of code on %s is the file that it names', (page, files) => {
   for (const file of files) expect(textOf(page)).toContain(file)
   expect(codeBlocks(page)).toEqual(files.map(textOf))
+})
+
+test('every block of code on docs/services.md is a file of examples/services, or a piece of one', () => {
+  const texts = ['arithmetic', 'stock', 'tour'].map((name) => textOf(`examples/services/${name}.ts`))
+  const blocks = codeBlocks('docs/services.md')
+  expect(blocks.length).toBeGreaterThan(10)
+  for (const text of texts.slice(0, 2)) expect(blocks).toContain(text)
+  const pieces = texts.flatMap((text) => [text, text.replaceAll(/^ {2}/gm, '')])
+  expect(blocks.filter((block) => !pieces.some((text) => text.includes(block)))).toEqual([])
 })
 
 describe('the first frame by a command of', () => {

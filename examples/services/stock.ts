@@ -1,11 +1,7 @@
 /** What docs/services.md describes: refusals, bytes after an await and beyond the handler, a wait that can be ended. */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { defineService, type Request, route, ShardwireError } from '@shardwire/server'
-
-/** Numbers of the error table in docs/protocol.md. */
-const BAD_REQUEST = 6
-const OVERLOADED = 11
+import { BAD_REQUEST, defineService, OVERLOADED, type Request, route, ShardwireError } from '@shardwire/server'
 
 const stock = new Map([['apple', 3]])
 const notes: Uint8Array[] = []
@@ -42,7 +38,7 @@ async function wait({ body, signal, metadata }: Request): Promise<unknown> {
 export default defineService({
   name: 'stock',
   routes: {
-    take: route(1, {}, take),
+    take: route(1, take),
     sha256: route(2, { body: 'bytes' }, sha256),
     wait: route(3, { timeoutMs: 5000 }, wait),
     // Bytes in, msgpack out.

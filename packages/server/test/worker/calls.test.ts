@@ -107,6 +107,20 @@ describe('a call is answered exactly once', () => {
   })
 })
 
+describe('the signal of a call', () => {
+  it('is aborted with the error, also where it is asked for only afterwards', async () => {
+    const setup = setUp()
+    const { peer, running } = setup
+    peer.send(request(SLOW, 1), request(SLOW, 2))
+    const early = running[0]?.request.signal
+    peer.send(cancel(SLOW, 1), cancel(SLOW, 2))
+    await nextTurn()
+    for (const signal of [early, running[0]?.request.signal, running[1]?.request.signal]) {
+      expect([signal?.aborted, signal?.reason]).toEqual([true, expect.objectContaining({ name: 'CANCELLED' })])
+    }
+  })
+})
+
 describe('a deadline', () => {
   it('that has passed is what a handler’s failure is told as, also before the wheel comes to it', async () => {
     const { peer, running, clock, failures } = setUp()
