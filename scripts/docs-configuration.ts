@@ -99,6 +99,8 @@ const CONVENTIONS = `## Conventions
 - What Kubernetes injects for a Service called shardwire (\`SHARDWIRE_SERVICE_HOST\`, \`SHARDWIRE_SERVICE_PORT\`,
   \`SHARDWIRE_SERVICE_PORT_<NAME>\`, \`SHARDWIRE_PORT=tcp://…\`, \`SHARDWIRE_PORT_<n>_TCP…\`, and the same for a
   Service called shardwire-x) is ignored, and so is what a container link under the alias shardwire sets.
+- A secret may stand in a file instead, whose path is in the variable with \`_FILE\` behind its name. No secret is ever
+  printed, logged, or given to a worker.
 - Cores and memory are those of the container where there is one.
 `
 
@@ -109,11 +111,12 @@ export function toMarkdown(): string {
 }
 
 function tableOf(rows: readonly Option<unknown>[]): readonly string[] {
-  const lines = rows.map(({ name, fallback, kind, meaning, example, needsRestart }) => {
+  const lines = rows.map(({ name, fallback, kind, meaning, example, needsRestart, secret }) => {
     const standard =
       fallback.source === 'default' && !fallback.text.includes(' ') ? `\`${fallback.text}\`` : fallback.text
     const text = needsRestart === true ? `${meaning} Needs a restart.` : meaning
-    return `| \`${name}\` | ${standard} | ${kind.expected} | ${text} | \`${example}\` |`
+    const names = secret === true ? `\`${name}\` or \`${name}_FILE\`` : `\`${name}\``
+    return `| ${names} | ${standard} | ${kind.expected} | ${text} | \`${example}\` |`
   })
   return ['| name | default | accepted | meaning | example |', '|---|---|---|---|---|', ...lines]
 }

@@ -4,8 +4,8 @@
  * Invariant: messages are flat JSON; a socket travels beside its message as a raw handle.
  */
 import type { Config } from './config/load-config.ts'
+import type { WorkerReport } from './metrics/worker-figures.ts'
 import type { TlsMaterial } from './transport/tls-context.ts'
-import type { Counters } from './worker/counters.ts'
 import type { DrainReport } from './worker/drain-report.ts'
 
 export type ToWorker =
@@ -95,13 +95,7 @@ export type ToPrimary =
   | { readonly type: 'unlistened'; readonly slot: number }
   /** There is room again in a worker that had little. */
   | { readonly type: 'room'; readonly descriptorsFree: number }
-  | {
-      readonly type: 'snapshot'
-      readonly counters: Counters
-      readonly refusals: readonly number[]
-      readonly descriptorsFree: number
-      readonly open: number
-    }
+  | SnapshotMessage
   /** It goes by the quota of this number, has so many connections, and so many sockets still wait for a place. */
   | { readonly type: 'quota-taken'; readonly sequence: number; readonly open: number; readonly waiting: number }
   /** So many sockets wait there for a place, its quota is used up; answered by `quota` or `full`. */
@@ -113,12 +107,18 @@ export type ToPrimary =
   /** It serves on, but should be replaced. */
   | { readonly type: 'outworn'; readonly why: string }
   /** No connection is left; the worker exits as soon as this is sent. */
-  | {
-      readonly type: 'drained'
-      readonly counters: Counters
-      readonly refusals: readonly number[]
-      readonly report: DrainReport
-    }
+  | DrainedMessage
+
+export interface SnapshotMessage extends WorkerReport {
+  readonly type: 'snapshot'
+  readonly descriptorsFree: number
+  readonly open: number
+}
+
+export interface DrainedMessage extends WorkerReport {
+  readonly type: 'drained'
+  readonly report: DrainReport
+}
 
 /** Whether a message from the channel is one of ours: what a service module sends or gets passes there too. */
 export function isMessage(value: unknown): value is { readonly type: string } {

@@ -4,6 +4,7 @@
  * Invariant: whatever is wrong is said, all of it, and nothing has changed then. Asked again during a reload, one more
  * follows, which reads what is there by then.
  */
+import type { Clock } from '@shardwire/protocol'
 import { changesBetween } from './config/changes.ts'
 import { formatProblems } from './config/format.ts'
 import { type Config, type LoadedConfig, loadConfig } from './config/load-config.ts'
@@ -21,11 +22,26 @@ export interface ReloadsOptions {
   readonly readFile: ReadFile
   /** What of a configuration this system can do. */
   readonly possible: (config: Config) => Config
+  readonly clock: Clock
   readonly log: Logger
   readonly primary: Primary
 }
 
+/** How reloads went. */
+export interface ReloadCounts {
+  done: number
+  /** Some slots kept the worker that they had. */
+  failed: number
+  /** Nothing was begun. */
+  refused: number
+  /** Seconds since 1970; 0 before there was one. */
+  lastDoneAtSeconds: number
+}
+
+const MS_PER_S = 1000
+
 export class Reloads {
+  readonly counts: ReloadCounts = { done: 0, failed: 0, refused: 0, lastDoneAtSeconds: 0 }
   readonly #options: ReloadsOptions
   #isRunning = false
   #isWanted = false
@@ -75,7 +91,9 @@ export class Reloads {
     const { names, problems } = changesBetween(primary.config, config)
     if (problems.length > 0) return this.#refuse(problems)
     try {
-      await primary.reload({ config, env: loaded.env }, names)
+      const isDone = await primary.reload({ config, env: loaded.env }, names)
+      this.counts[isDone ? 'done' : 'failed']++
+      if (isDone) this.counts.lastDoneAtSeconds = this.#options.clock.wallMs() / MS_PER_S
     } catch (error) {
       if (!(error instanceof StartError)) throw error
       this.#tellRefusal([error.message], error.message)
@@ -91,6 +109,7 @@ export class Reloads {
   }
 
   #tellRefusal(problems: readonly string[], text: string): void {
+    this.counts.refused++
     const words = `reload refused, nothing has changed: ${text}\nMend it and send SIGHUP again`
     this.#options.log.error({ event: 'reload-refused', class: 'system', problems }, words)
   }

@@ -8,17 +8,22 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
+import { openAdmin } from './admin/admin.ts'
 import { systemClock } from './clock.ts'
 import { formatProblems } from './config/format.ts'
 import { type Config, loadConfig, type Sources } from './config/load-config.ts'
+import { withoutSecrets } from './config/secrets.ts'
 import { readMachine } from './config/machine.ts'
 import { createLogger, isPretty, type Logger } from './log.ts'
+import type { FigureSources } from './metrics/daemon-figures.ts'
+import { type KernelFigures, readKernel, readText } from './metrics/kernel.ts'
+import { VitalSigns } from './metrics/vitals.ts'
 import { StartError } from './primary/entrance.ts'
-import { Primary, type Started } from './primary/primary.ts'
+import { Primary } from './primary/primary.ts'
 import { Reloads } from './reloads.ts'
 import { loadRawBinding } from './transport/raw-handle.ts'
 import { canReusePorts } from './transport/raw-listener.ts'
-import { startBanner } from './start-banner.ts'
+import { type Announced, startBanner } from './start-banner.ts'
 import { VERSION } from './version.ts'
 
 export const EXIT_START = 1
@@ -29,6 +34,9 @@ const STANDARD_STREAMS = [0, 1, 2]
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 /** A second signal sooner than this is the same key press, seen twice: through the terminal and through a parent. */
 const SAME_SIGNAL_MS = 1000
+/** How often it is looked how late the primary's loop is. */
+const TICK_MS = 100
+const MS_PER_S = 1000
 
 /** Runs the daemon until it is told to stop. @returns the exit code */
 export async function serve(write: (text: string) => void, writeError: (text: string) => void): Promise<number> {
@@ -49,12 +57,15 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   const config = possible(loaded.config)
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
   const primary = new Primary({ config, env, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
-  const reloads = new Reloads({ env: realEnv, machine, readFile, possible, log, primary })
+  const reloads = new Reloads({ env: realEnv, machine, readFile, possible, clock: systemClock, log, primary })
   obeySignals(primary, reloads)
   const faults = surviveFaults(primary, log)
   try {
+    const figures = figuresOf(primary, reloads)
+    // First of all: whoever asks whether it is ready is to hear that it starts.
+    const admin = await openAdmin({ clock: systemClock, log, config, sources, figures, kernel })
     const started = await primary.start()
-    if (started !== undefined) announce(started, config, sources, log, write)
+    if (started !== undefined) announce({ ...started, admin: admin?.address }, config, sources, log, write)
     // A fault in it ends the daemon like any other of the primary.
     void reloads.started()
   } catch (error) {
@@ -96,14 +107,40 @@ function withPossibleAccept(config: Config, log: Logger): Config {
 }
 
 function announce(
-  started: Started,
+  started: Announced,
   config: Config,
   sources: Sources,
   log: Logger,
   write: (text: string) => void,
 ): void {
   if (isPretty(config.logFormat)) write(startBanner(started, config, sources))
-  else log.info({ event: 'listening', version: VERSION, ...started, config }, 'listening')
+  else log.info({ event: 'listening', version: VERSION, ...started, config: withoutSecrets(config) }, 'listening')
+}
+
+/** What the admin server tells of. */
+function figuresOf(primary: Primary, reloads: Reloads): FigureSources {
+  const { readiness, totals, handoff, supervisor } = primary.told
+  const vitals = new VitalSigns()
+  let tickedAtMs = systemClock.nowMs()
+  systemClock.every(TICK_MS, () => {
+    const nowMs = systemClock.nowMs()
+    vitals.late(nowMs - tickedAtMs - TICK_MS)
+    tickedAtMs = nowMs
+  })
+  return {
+    config: () => primary.config,
+    readiness,
+    totals,
+    handoff,
+    workers: () => supervisor.workers,
+    reloads: reloads.counts,
+    vitals: () => vitals.take(primary.openFiles),
+    startedAtSeconds: (systemClock.wallMs() - process.uptime() * MS_PER_S) / MS_PER_S,
+  }
+}
+
+function kernel(): KernelFigures {
+  return readKernel(readText)
 }
 
 function readFile(path: string): string {

@@ -10,12 +10,16 @@ import { VERSION } from './version.ts'
 /** The echo of "x": MESSAGE to route 1, one byte, CRC; docs/protocol.md takes it apart. */
 const FIRST_FRAME = '0001000000017811f5c494'
 
-export function startBanner({ addresses, workers }: Started, config: Config, sources: Sources): string {
+/** @property admin where the admin server listens; undefined where there is none */
+export type Announced = Started & { readonly admin: string | undefined }
+
+export function startBanner({ addresses, workers, admin }: Announced, config: Config, sources: Sources): string {
   const [first] = addresses
   const lines = [
     '',
     `  shardwire ${VERSION}  pid ${process.pid}, ${workersText(workers)}`,
     ...addresses.map((address) => `  listening on ${urlOf(address)}`),
+    ...(admin === undefined ? [] : [`  metrics and health at ${admin}`]),
     '',
     indent(formatEffective(config, sources)),
     '',

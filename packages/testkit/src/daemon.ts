@@ -49,6 +49,7 @@ export interface DaemonOptions {
 const DAEMON_MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url))
 const DEFAULT_ENVIRONMENT = {
   SHARDWIRE_LISTEN: 'tcp://127.0.0.1:0',
+  SHARDWIRE_ADMIN: 'off',
   // Misuse of lent memory shows in every test, not only in those about it.
   SHARDWIRE_DEBUG_VIEWS: 'true',
   SHARDWIRE_LOG_FORMAT: 'json',
@@ -119,6 +120,13 @@ export class Daemon {
     const [first] = this.addresses
     if (first === undefined) throw new Error('the daemon listens on no address')
     return first.port
+  }
+
+  /** `http://host:port` of its admin server. Throws where it has none: tests have none unless they say so. */
+  get admin(): string {
+    const admin = this.records.find(isListening)?.['admin']
+    if (typeof admin !== 'string') throw new Error(`the daemon has no admin server\n${this.describe()}`)
+    return admin
   }
 
   /** The workers that it started with. */

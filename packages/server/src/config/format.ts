@@ -3,6 +3,7 @@
  * Must not know: where they are printed, or how values were read.
  * Invariant: a secret is printed as `NOT_SHOWN`, everything else as the text that would set it.
  */
+import { adminText } from './admin-address.ts'
 import { codecTexts, hasPing } from './codec-parameters.ts'
 import type { Config, Sources } from './config.ts'
 import { addressText, placeParameters } from './listen-address.ts'
@@ -35,7 +36,7 @@ export function formatValueOf(config: Config, key: keyof Config): string {
 /** Values whose text is not their JSON. */
 function textsOf(config: Config): Readonly<Record<keyof Config, unknown>> {
   const mirror = config.mirror === null ? null : mirrorText(config.mirror)
-  return { ...config, listen: formatListen(config), mirror }
+  return { ...config, listen: formatListen(config), admin: adminText(config.admin), mirror }
 }
 
 /** Rows of any table, aligned. */

@@ -3,6 +3,7 @@
  * Must not know: the process, its environment, or what is done with the answer.
  * Invariant: a configuration is only given out when nothing at all is wrong with it.
  */
+import { checkAdmin } from './admin-check.ts'
 import { completeConfig, type Config, type Sources } from './config.ts'
 import { readEnvironment } from './env-file.ts'
 import type { Machine } from './machine.ts'
@@ -40,7 +41,8 @@ export function loadConfig(environment: Environment, machine: Machine, files?: R
   const sources = Object.freeze(read.sources) as Sources
   const bad = new Set(read.problems.map((problem) => problem.name))
   const unknown = unknownNames(OPTIONS, env)
-  const pairs = [...checkPairs(config, sources, machine, bad), ...checkTls(config, bad), ...checkProxy(config, bad)]
+  const rules = [checkTls, checkProxy, checkAdmin].flatMap((check) => check(config, bad))
+  const pairs = [...checkPairs(config, sources, machine, bad), ...rules]
   const problems = [...fileProblems, ...read.problems, ...unknown, ...pairs]
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources, env }
 }

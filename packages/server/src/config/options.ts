@@ -5,6 +5,7 @@
  * stands below it.
  */
 import { FRAME_BYTES_MAX_DEFAULT } from '@shardwire/protocol'
+import { ADMIN_OPTIONS } from './admin-options.ts'
 import {
   bufferBudget,
   CONNECTIONS_MAX,
@@ -52,14 +53,7 @@ export const OPTIONS = {
     meaning: 'Where connections are accepted, and what is spoken there.',
     example: 'tcp://0.0.0.0:7400,tls://[::]:7401?heartbeat-ms=5000,unix:/run/shardwire.sock',
   },
-  admin: {
-    name: 'SHARDWIRE_ADMIN',
-    needsRestart: true,
-    kind: oneOf(['off'], ', since this version has no admin server yet'),
-    fallback: fixed('off'),
-    meaning: 'Address of the admin HTTP server, which is not in this version.',
-    example: 'off',
-  },
+  ...ADMIN_OPTIONS,
   workers: {
     name: 'SHARDWIRE_WORKERS',
     needsRestart: true,

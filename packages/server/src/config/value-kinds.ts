@@ -101,6 +101,17 @@ export function oneOf<const Word extends string>(words: readonly Word[], note = 
   })
 }
 
+/** A secret that travels in a header of HTTP: RFC 6750 names its characters. */
+export function token({ min, max }: IntegerRange): Kind<string> {
+  const characters = 'letters, digits and -._~+/='
+  const schema = z
+    .string()
+    .regex(/^[A-Za-z0-9._~+/=-]*$/, `has characters other than ${characters}`)
+    .min(min, `has fewer than ${min} characters`)
+    .max(max, `has more than ${max} characters`)
+  return fromSchema(schema, `${min} to ${max} ${characters}`, (text) => text.trim())
+}
+
 /** The path of a file. Whether it is there shows when it is opened. */
 export function path(what: string): Kind<string> {
   const schema = z.string().regex(/^(?!.*:\/\/)[^\0\r\n]+$/, 'is not a path')

@@ -5,6 +5,7 @@
  * abort. Threads that exist, those that are about to exit among them, are never more than `threadsMax`.
  */
 import { CANCELLED, type Clock, OVERLOADED, ShardwireError } from '@shardwire/protocol'
+import { createHistogram, DURATION_BOUNDS, type Histogram, observe } from '../metrics/histogram.ts'
 import { FLAG_RUNS, type Assignment, type Outcome } from './messages.ts'
 import type { Threads, ThreadsParts } from './threads.ts'
 
@@ -12,6 +13,7 @@ import type { Threads, ThreadsParts } from './threads.ts'
 export const GRACE_MS = 200
 /** How much the last task counts in the mean of how long tasks run. */
 const MEAN_WEIGHT = 0.1
+const MS_PER_S = 1000
 /** What somebody who is refused waits at least and at most, but for chance. */
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 10_000
@@ -43,6 +45,7 @@ export interface Job {
 }
 
 interface Waiting extends Job {
+  readonly offeredAtMs: number
   readonly settled: PromiseWithResolvers<Outcome>
   readonly onAbort: () => void
 }
@@ -59,10 +62,13 @@ export interface OffloadCounters {
   refused: number
   /** Threads ended because their task was aborted and went on. */
   killed: number
+  /** Seconds that tasks waited for a thread, and that they ran, whatever their end. */
+  readonly waitTime: Histogram
+  readonly runTime: Histogram
 }
 
-export class OffloadPool {
-  readonly counters: OffloadCounters = {
+export function createOffloadCounters(): OffloadCounters {
+  return {
     offered: 0,
     threads: 0,
     waiting: 0,
@@ -70,7 +76,18 @@ export class OffloadPool {
     completed: 0,
     refused: 0,
     killed: 0,
+    waitTime: createHistogram(DURATION_BOUNDS),
+    runTime: createHistogram(DURATION_BOUNDS),
   }
+}
+
+/** As the log shows them. */
+export function describeOffload(counters: OffloadCounters): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(counters).filter(([, value]) => typeof value === 'number'))
+}
+
+export class OffloadPool {
+  readonly counters = createOffloadCounters()
   readonly #parts: OffloadPoolParts
   /** In the order they came. */
   readonly #waiting = new Set<Waiting>()
@@ -95,7 +112,8 @@ export class OffloadPool {
     this.#admit(job)
     if (job.signal.aborted) return Promise.reject(reasonOf(job.signal))
     const settled = Promise.withResolvers<Outcome>()
-    const waiting: Waiting = { ...job, settled, onAbort: () => this.#leave(waiting, reasonOf(job.signal)) }
+    const onAbort = (): void => this.#leave(waiting, reasonOf(job.signal))
+    const waiting: Waiting = { ...job, offeredAtMs: this.#parts.clock.nowMs(), settled, onAbort }
     job.signal.addEventListener('abort', waiting.onAbort, { once: true })
     this.#waiting.add(waiting)
     this.#waitingBytes += job.bytes
@@ -199,6 +217,7 @@ export class OffloadPool {
       return waiting.settled.reject(error)
     }
     this.counters.running = ++this.#running
+    observe(this.counters.waitTime, DURATION_BOUNDS, (beganMs - waiting.offeredAtMs) / MS_PER_S)
     let cancelKill: (() => void) | undefined
     const onAbort = (): void => {
       Atomics.compareExchange(flag, 0, FLAG_RUNS, codeOf(waiting.signal))
@@ -209,16 +228,19 @@ export class OffloadPool {
       })
     }
     waiting.signal.addEventListener('abort', onAbort, { once: true })
-    const ended = (): void => {
+    const ended = (): number => {
+      const tookMs = clock.nowMs() - beganMs
+      observe(this.counters.runTime, DURATION_BOUNDS, tookMs / MS_PER_S)
       waiting.signal.removeEventListener('abort', onAbort)
       cancelKill?.()
       this.counters.running = --this.#running
+      return tookMs
     }
     running.outcome.then(
       (outcome) => {
-        ended()
+        const tookMs = ended()
         this.counters.completed++
-        this.#meanMs += (clock.nowMs() - beganMs - this.#meanMs) * (this.#meanMs === 0 ? 1 : MEAN_WEIGHT)
+        this.#meanMs += (tookMs - this.#meanMs) * (this.#meanMs === 0 ? 1 : MEAN_WEIGHT)
         waiting.settled.resolve(outcome)
       },
       (error: unknown) => {

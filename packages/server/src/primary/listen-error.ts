@@ -10,18 +10,32 @@ import { PathTaken } from './unix-socket.ts'
 
 /** @param listener as it was configured @param error what the system said */
 export function explainListenError(listener: Listener, error: unknown): string {
-  const { address } = listener
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = codeOf(error)
   if (listener.scheme === 'unix') return explainPathError(listener.address, listener.path, code, error)
   if (listener.scheme === 'fd') return explainDescriptorError(listener, code, error)
-  const { port } = listener
-  if (code === 'EADDRINUSE') return `cannot listen on ${address}: the port is in use${holdersOf(port)}`
+  return explainPortError({ ...listener, option: 'SHARDWIRE_LISTEN' }, error)
+}
+
+/** Where something was to listen, as it was configured, and by which option. */
+export interface WantedPort {
+  readonly address: string
+  readonly port: number
+  readonly option: string
+}
+
+export function explainPortError({ address, port, option }: WantedPort, error: unknown): string {
+  const code = codeOf(error)
+  if (code === 'EADDRINUSE') return `cannot listen on ${address}: the port is in use${holdersOf(port, option)}`
   if (code === 'EACCES') {
     return `cannot listen on ${address}: not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE`
   }
   if (code === 'EADDRNOTAVAIL') return `cannot listen on ${address}: this machine has no such address (see \`ip addr\`)`
   if (code === 'ENOTFOUND') return `cannot listen on ${address}: the name is not known; use an address of this machine`
   return `cannot listen on ${address}: ${error instanceof Error ? error.message : String(error)}`
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 function explainPathError(address: string, path: string, code: string, error: unknown): string {
@@ -57,8 +71,8 @@ function handedOnText(): string {
   return ` (LISTEN_FDS=${count}: from fd://3 on, so many were handed on${whose})`
 }
 
-function holdersOf(port: number): string {
-  const advice = 'Stop it, or set SHARDWIRE_LISTEN to another port (port 0 takes a free one).'
+function holdersOf(port: number, option: string): string {
+  const advice = `Stop it, or set ${option} to another port (port 0 takes a free one).`
   const holders = findPortHolders(port).map(({ pid, command }) => `process ${pid} (${command})`)
   if (holders.length === 0)
     return `, by a process of another user or container (\`ss -ltnp sport = :${port}\`). ${advice}`

@@ -53,6 +53,13 @@ export interface Started {
   readonly workers: readonly { readonly slot: number; readonly pid: number }[]
 }
 
+export interface Told {
+  readonly readiness: Readiness
+  readonly totals: Totals
+  readonly handoff: Handoff
+  readonly supervisor: Supervisor
+}
+
 /** @property configured the address as it was configured */
 export type BoundAddress = BoundPlace & {
   /** Of a socket that was handed on: what it is. */
@@ -121,6 +128,17 @@ export class Primary {
     return this.#config
   }
 
+  /** Its parts, as far as they are told of. */
+  get told(): Told {
+    return { readiness: this.#readiness, totals: this.#totals, handoff: this.#handoff, supervisor: this.#supervisor }
+  }
+
+  /** Files that this process has open, and may have. */
+  get openFiles(): { readonly openFiles: number; readonly openFilesMax: number } {
+    const { limit } = this.#descriptors
+    return { openFiles: limit - this.#descriptors.free(this.#door.sockets), openFilesMax: limit }
+  }
+
   get isStopping(): boolean {
     return this.#stopping
   }
@@ -143,6 +161,7 @@ export class Primary {
     await Promise.race([this.#started.promise, this.stopped])
     if (this.#stopping) return undefined
     this.#hasStarted = true
+    this.#readiness.started()
     const addresses = this.#entrance.bound.map((bound, index) => {
       const { scheme, address } = this.#options.config.listen[index] ?? { scheme: 'tcp', address: '' }
       const shown = scheme === 'fd' ? schemeOf(bound) : scheme
@@ -178,8 +197,9 @@ export class Primary {
    * Replaces all workers, one by one, by ones that are started with `generation`.
    * @throws StartError when what is beside the workers cannot follow; then nothing was changed
    * @param changed names of the options that have another value
+   * @returns whether all of them were replaced
    */
-  async reload(generation: Generation, changed: readonly string[]): Promise<void> {
+  async reload(generation: Generation, changed: readonly string[]): Promise<boolean> {
     const { clock, log } = this.#options
     const tls = this.#tls
     const changesTls = changed.some((name) => name.startsWith('SHARDWIRE_TLS_'))
@@ -189,12 +209,13 @@ export class Primary {
       isProven = true
       this.#adopt(generation)
     }
-    await reload({ supervisor: this.#supervisor, clock, log, onProven }, generation, changed)
-    if (!changesTls) return
+    const isDone = await reload({ supervisor: this.#supervisor, clock, log, onProven }, generation, changed)
+    if (!changesTls) return isDone
     // The first worker shows whether it is good: the others go back to what they had, or follow one by one.
     const [kept, left] = isProven ? [this.#tls, tls] : [tls, this.#tls]
     this.#tls = kept
     left?.close()
+    return isDone
   }
 
   /** A new worker serves with this: it is what the daemon runs with. */
@@ -234,6 +255,7 @@ export class Primary {
     this.#entrance.sweep()
     this.#descriptors.recount(this.#door.sockets)
     this.#refusalReport.look(this.#refusalsSoFar())
+    this.#checkOverload()
   }
 
   /** Sockets that were closed unserved, by reason: here, and by workers that accept. */
@@ -301,6 +323,13 @@ export class Primary {
   #checkServing(): void {
     const serves = this.#supervisor.current.some(({ ready }) => ready)
     if (this.#hasStarted && !this.#stopping) this.#readiness.set('no-worker', serves ? undefined : 'no worker serves')
+  }
+
+  /** When all shed connections a new one would be refused. */
+  #checkOverload(): void {
+    const serving = this.#supervisor.current.filter(({ ready }) => ready)
+    const sheds = serving.length > 0 && serving.every(({ shedsConnections }) => shedsConnections)
+    this.#readiness.set('overloaded', sheds ? 'every worker is overloaded and sheds new connections' : undefined)
   }
 
   /** It is on its way out: nothing new is for it. */

@@ -1,13 +1,16 @@
 /**
  * Owns whether the daemon should be sent new connections, and why not.
- * Must not know: who asks; nobody but the log does in this version.
- * Invariant: ready is having no reason against it; each change is one line of the log.
+ * Must not know: who asks.
+ * Invariant: ready is having no reason against it; each change is one line of the log, but for the start, which has
+ * lines of its own.
  */
 import type { Logger } from '../log.ts'
 
+const STARTING = 'starting'
+
 export class Readiness {
   readonly #log: Logger
-  readonly #reasons = new Map<string, string>()
+  readonly #reasons = new Map<string, string>([[STARTING, 'the daemon is starting']])
 
   constructor(log: Logger) {
     this.#log = log
@@ -20,6 +23,11 @@ export class Readiness {
   /** Why not, for people. */
   get reasons(): readonly string[] {
     return [...this.#reasons.values()]
+  }
+
+  /** The daemon has started. */
+  started(): void {
+    this.#reasons.delete(STARTING)
   }
 
   /** @param key of the reason @param why for people; undefined when it is no more */

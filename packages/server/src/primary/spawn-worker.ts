@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import type { Config } from '../config/load-config.ts'
+import { withoutSecretNames } from '../config/secrets.ts'
 import type { Environment } from '../config/read-options.ts'
 
 /**
@@ -21,7 +22,8 @@ export interface Generation {
 }
 
 export function spawnWorker(module: string, { config, env }: Generation): ChildProcess {
-  return fork(module, { env: { ...MALLOC_SETTINGS, ...env }, execArgv: [...process.execArgv, ...heapFlags(config)] })
+  const workerEnv = { ...MALLOC_SETTINGS, ...withoutSecretNames(env) }
+  return fork(module, { env: workerEnv, execArgv: [...process.execArgv, ...heapFlags(config)] })
 }
 
 function heapFlags({ heapMb, semiSpaceMb }: Config): string[] {

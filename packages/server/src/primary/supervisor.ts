@@ -4,6 +4,7 @@
  * Invariant: once stopping, no worker is started again.
  */
 import type { Clock } from '@shardwire/protocol'
+import { withoutSecrets } from '../config/secrets.ts'
 import type { Logger } from '../log.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { processState } from './process-state.ts'
@@ -149,7 +150,14 @@ export class Supervisor {
         observer.onExit(worker, code, signal)
       },
     })
-    started.tell({ type: 'start', slot, epoch: nextEpoch(), configured: this.#configured, config, tls: tls() })
+    started.tell({
+      type: 'start',
+      slot,
+      epoch: nextEpoch(),
+      configured: this.#configured,
+      config: withoutSecrets(config),
+      tls: tls(),
+    })
     return started
   }
 }

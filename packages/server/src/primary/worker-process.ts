@@ -9,6 +9,10 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Config } from '../config/load-config.ts'
 import { type Ask, isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
+import type { RouteCounters } from '../metrics/route-stats.ts'
+import { createVitalLevels, createVitalTotals, type Vitals } from '../metrics/vitals.ts'
+import type { WorkerReport } from '../metrics/worker-figures.ts'
+import { createOffloadCounters } from '../offload/offload-pool.ts'
 import { createRefusals } from '../refusal.ts'
 import { socketOf } from '../transport/accepted.ts'
 import { openRawChannel, type RawChannel } from '../transport/raw-channel.ts'
@@ -63,10 +67,12 @@ export class WorkerProcess implements HandoffTarget {
   open = 0
   /** Of the quota that it goes by, by its own word. */
   quotaSequence = 0
-  /** As of the last snapshot. */
+  /** As of the last snapshot; the sockets that are refused are those that it accepted itself. */
   counters: Counters = createCounters()
-  /** Sockets that it accepted itself and closed unserved, as of the last snapshot. */
   refusals: readonly number[] = createRefusals()
+  vitals: Vitals = { totals: createVitalTotals(), levels: createVitalLevels() }
+  offload = createOffloadCounters()
+  readonly routes = new Map<string, RouteCounters>()
   ready = false
   /** Takes nothing new any more. */
   isLeaving = false
@@ -142,6 +148,14 @@ export class WorkerProcess implements HandoffTarget {
     this.#process.kill('SIGKILL')
   }
 
+  #reported({ counters, refusals, vitals, offload, routes }: WorkerReport): void {
+    this.counters = counters
+    this.refusals = refusals
+    this.vitals = vitals
+    this.offload = offload
+    for (const route of routes) this.routes.set(route.name, route)
+  }
+
   #sendWith(message: ToWorker, handle: unknown): void {
     // The type of a handle knows only what is documented; a raw one has travelled this way since Node's first cluster.
     this.#process.send(message, handle as never, { keepOpen: true }, ignoreSendError)
@@ -181,12 +195,10 @@ export class WorkerProcess implements HandoffTarget {
       case 'want':
         return observer.onWant(this, message.places)
       case 'snapshot':
-        this.counters = message.counters
-        this.refusals = message.refusals
+        this.#reported(message)
         return observer.onSnapshot(this)
       case 'drained':
-        this.counters = message.counters
-        this.refusals = message.refusals
+        this.#reported(message)
         this.drained = message.report
         return undefined
       case 'pulse':

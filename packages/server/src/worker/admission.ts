@@ -5,7 +5,15 @@
  * costs less than an answer: its body is encoded beforehand, in versions that differ in retryAfterMs, so that those
  * refused do not come back all at once.
  */
-import { encodeErrorBody, type FrameDecoder, KIND_REQUEST, OVERLOADED, ShardwireError } from '@shardwire/protocol'
+import {
+  encodeErrorBody,
+  type FrameDecoder,
+  KIND_REQUEST,
+  OVERLOADED,
+  RATE_LIMITED,
+  ShardwireError,
+} from '@shardwire/protocol'
+import type { RouteBook } from '../metrics/route-stats.ts'
 import type { Closing } from './closing.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
@@ -22,6 +30,7 @@ export interface AdmissionParts {
   readonly overload: Overload
   readonly closing: Closing
   readonly counters: Counters
+  readonly routeBook: RouteBook
   readonly nowMs: () => number
   /** [0, 1) */
   readonly random: () => number
@@ -46,8 +55,13 @@ export class Admission {
 
   /** @returns false when the MESSAGE or REQUEST is not served: it has been answered */
   admits(connection: Connection, { kind, id, route }: FrameDecoder): boolean {
-    if (this.#rate?.admits(connection, kind, id, route) === false) return false
+    const { routeBook } = this.#parts
+    if (this.#rate?.admits(connection, kind, id, route) === false) {
+      routeBook.of(route).ended(kind === KIND_REQUEST, RATE_LIMITED)
+      return false
+    }
     if (!this.#overload.shedsRequests || !this.#overload.sheds(connection)) return true
+    routeBook.of(route).ended(kind === KIND_REQUEST, OVERLOADED)
     this.#shed(connection, kind, id, route)
     return false
   }

@@ -14,7 +14,7 @@ import type { Transport, TransportEvents } from '../transport/transport.ts'
 import type { CloseLog } from './close-log.ts'
 import type { Closing } from './closing.ts'
 import { Connection, HOLD_WRITE, type Listener, type ShardIdentity, STATE_HANDSHAKE } from './connection.ts'
-import type { Counters } from './counters.ts'
+import { type Counters, countAt } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Greetings } from './greetings.ts'
 import type { Outbound } from './outbound.ts'
@@ -127,6 +127,8 @@ export class Adopt implements TransportEvents<Connection> {
     closeLog?.opened(connection)
     counters.connectionsOpen++
     counters.connectionsTotal++
+    countAt(counters.openByListener, listener.index)
+    countAt(counters.totalByListener, listener.index)
     return connection
   }
 }

@@ -12,6 +12,7 @@ import {
   ShardwireError,
 } from '@shardwire/protocol'
 import type { RunnableRoute } from '../service/compile.ts'
+import { OUTCOME_OK, type RouteBook } from '../metrics/route-stats.ts'
 import type { RequestContext } from '../service/request-context.ts'
 import { FORWARD } from '../service/forward.ts'
 import type { Closing } from './closing.ts'
@@ -32,12 +33,14 @@ export class Answers {
   readonly #closing: Closing
   readonly #codecs: CodecAnswers
   readonly #report: ReportFailure
+  readonly #routes: RouteBook
 
-  constructor(outbound: Outbound, closing: Closing, codecs: CodecAnswers, report: ReportFailure) {
+  constructor(outbound: Outbound, closing: Closing, codecs: CodecAnswers, report: ReportFailure, routes: RouteBook) {
     this.#outbound = outbound
     this.#closing = closing
     this.#codecs = codecs
     this.#report = report
+    this.#routes = routes
   }
 
   /** Answers with what the handler returned. */
@@ -55,6 +58,7 @@ export class Answers {
     }
     if (value === undefined) {
       if (kind === KIND_REQUEST) this.#send(connection, kind, id, route, NO_BYTES, 0, 0)
+      else this.#routes.of(route.number).ended(false, OUTCOME_OK)
       return
     }
     const body = this.#encode(connection, kind, id, route, context, value)
@@ -76,6 +80,7 @@ export class Answers {
 
   /** Answers with an error: to the id of a REQUEST, or with id 0 to the route of a MESSAGE. */
   error(connection: Connection, kind: number, id: number, route: number, error: ShardwireError): void {
+    this.#routes.of(route).ended(kind === KIND_REQUEST, error.code)
     this.#closing.sendError(connection, route, kind === KIND_REQUEST ? id : 0, error)
   }
 
@@ -92,6 +97,7 @@ export class Answers {
     try {
       if (context.isStale(value)) throw new Error(STALE_ANSWER)
       this.#codecs.answer(connection, codec, id, route, context, value)
+      this.#routes.of(route.number).ended(kind === KIND_REQUEST, OUTCOME_OK)
     } catch (cause) {
       const error = new Error(`the answer of ${route.name} cannot be sent`, { cause })
       this.failure(connection, kind, id, route, error)
@@ -137,6 +143,7 @@ export class Answers {
       const text = `the answer of ${route.name} has a payload of ${payloadBytes} bytes, the limit is ${limit}`
       return this.failure(connection, kind, id, route, new Error(text))
     }
+    this.#routes.of(route.number).ended(isRequest, OUTCOME_OK)
     this.#outbound.send(connection, isRequest ? KIND_RESPONSE : KIND_MESSAGE, route.number, id, memory, start, end)
   }
 }

@@ -7,6 +7,7 @@
 import { CANCELLED, DEADLINE_EXCEEDED, KIND_REQUEST, ShardwireError } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { RunnableRoute } from '../service/compile.ts'
+import { NOT_TIMED, OUTCOME_ABANDONED, type RouteBook } from '../metrics/route-stats.ts'
 import type { RequestContext } from '../service/request-context.ts'
 import type { Answers } from './answers.ts'
 import type { Closing } from './closing.ts'
@@ -18,6 +19,7 @@ import type { Router } from './router.ts'
 
 export interface CallsParts {
   readonly router: Router
+  readonly routeBook: RouteBook
   readonly answers: Answers
   readonly outbound: Outbound
   readonly closing: Closing
@@ -42,9 +44,12 @@ class Call extends Deadline implements InFlight {
   readonly context: RequestContext<Connection>
   readonly #calls: Calls
   settled = false
+  /** When its handler began, by the time itself. */
+  readonly beganMs: number
 
-  constructor(calls: Calls, caller: Caller, context: RequestContext<Connection>) {
+  constructor(calls: Calls, caller: Caller, context: RequestContext<Connection>, beganMs: number) {
     super()
+    this.beganMs = beganMs
     this.#calls = calls
     this.caller = caller
     this.context = context
@@ -70,6 +75,7 @@ export class Calls {
   /**
    * Takes over a handler that returned a promise.
    * @param id of the REQUEST; for a MESSAGE anything
+   * @param beganMs when the handler began; NOT_TIMED where nobody looked
    */
   start(
     connection: Connection,
@@ -78,9 +84,10 @@ export class Calls {
     route: RunnableRoute,
     context: RequestContext<Connection>,
     promise: Promise<unknown>,
+    beganMs: number,
   ): void {
     const key = kind === KIND_REQUEST ? id : --this.#messageKey
-    const call = new Call(this, { connection, kind, key, route }, context)
+    const call = new Call(this, { connection, kind, key, route }, context, beganMs)
     connection.calls ??= new Map()
     connection.calls.set(key, call)
     this.#parts.counters.callsInFlight++
@@ -127,6 +134,8 @@ export class Calls {
   /** For calls only: the connection can take no answer any more. */
   abandon(call: Call, reason: Error): void {
     if (!this.#settle(call)) return
+    const { kind, route } = call.caller
+    this.#parts.routeBook.of(route.number).ended(kind === KIND_REQUEST, OUTCOME_ABANDONED)
     // Not here: who listens to the signal may send, and what ends the connection may stand in the middle of a write.
     queueMicrotask(() => call.context.abort(reason))
   }
@@ -137,12 +146,17 @@ export class Calls {
       // A MESSAGE has nobody who waits: its end is silent. Where answers are known by their order, none may be missing.
       const isKnown = kind === KIND_REQUEST || connection.listener.codec !== null
       if (isKnown) this.#parts.answers.error(connection, kind, key, route.number, error)
+      else this.#parts.routeBook.of(route.number).ended(false, error.code)
     })
     call.context.abort(error)
   }
 
   #answer(call: Call, send: () => void): void {
     if (!this.#settle(call)) return
+    const { routeBook } = this.#parts
+    if (call.beganMs !== NOT_TIMED) {
+      routeBook.of(call.caller.route.number).timed(routeBook.nowMs() - call.beganMs)
+    }
     // An answer is a message: idleness counts from here.
     call.caller.connection.lastMessageMs = this.#parts.nowMs()
     try {

@@ -151,6 +151,7 @@ export class Closing {
     outbound.reclaim(connection)
     wheel.cancel(connection)
     counters.connectionsOpen--
+    countAt(counters.openByListener, connection.listener.index, -1)
     countAt(counters.closes, connection.closeReason)
     this.#parts.closeLog?.closed(connection)
     onClosed(connection)

@@ -153,6 +153,9 @@ export class Connection extends Deadline implements DecodedStream {
   shedBytes = 0
   /** When the last PING was sent. */
   lastPingMs = 0
+  /** PINGs that no PONG has come for, and the last round trip that was measured; -1 before there is one. */
+  pongsDue = 0
+  roundTripUs = -1
   /** Null while no rate is asked for: see `message-rate.ts`. */
   rate: RateState | null = null
   /** For whom a proxy connected; undefined where the peer is the client. */

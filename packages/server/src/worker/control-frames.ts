@@ -35,14 +35,22 @@ export class ControlFrames {
   readonly #outbound: Outbound
   readonly #closing: Closing
   readonly #serverName: string
+  readonly #onPong: (connection: Connection) => void
   /** Told what a client calls itself; undefined where nobody wants to know. */
   readonly #mirror: Mirror | undefined
 
   /** @param serverName what WELCOME says of the server, e.g. `shardwire/0.1.0` */
-  constructor(outbound: Outbound, closing: Closing, serverName: string, mirror?: Mirror) {
+  constructor(
+    outbound: Outbound,
+    closing: Closing,
+    serverName: string,
+    onPong: (connection: Connection) => void,
+    mirror?: Mirror,
+  ) {
     this.#outbound = outbound
     this.#closing = closing
     this.#serverName = serverName
+    this.#onPong = onPong
     this.#mirror = mirror
   }
 
@@ -52,7 +60,7 @@ export class ControlFrames {
         this.#outbound.send(connection, KIND_CONTROL, OPCODE_PONG, 0, memory, decoder.bodyStart, decoder.bodyEnd)
         return
       case OPCODE_PONG:
-        // That it came is all it says.
+        this.#onPong(connection)
         return
       case OPCODE_HELLO:
         this.#hello(connection, decoder, memory)

@@ -30,6 +30,8 @@ export interface ServingParts extends Omit<CallsParts, 'router' | 'answers'> {
   readonly scope: RequestScope<Connection>
   readonly serverName: string
   readonly report: ReportFailure
+  /** A PONG came. */
+  readonly onPong: (connection: Connection) => void
 }
 
 export interface Serving {
@@ -38,13 +40,13 @@ export interface Serving {
 }
 
 export function createServing(parts: ServingParts): Serving {
-  const { outbound, closing, codecAnswers, admission, mirror, counters, serverName, limits, scope } = parts
-  const answers = new Answers(outbound, closing, codecAnswers, parts.report)
+  const { outbound, closing, codecAnswers, admission, mirror, counters, serverName, limits, scope, routeBook } = parts
+  const answers = new Answers(outbound, closing, codecAnswers, parts.report, routeBook)
   const router = new Router(parts.service)
   const { routes } = router
   const calls = new Calls({ ...parts, router, answers })
-  const control = new ControlFrames(outbound, closing, serverName, mirror)
-  const base = { admission, router, control, answers, calls, closing, outbound, counters, limits, scope }
+  const control = new ControlFrames(outbound, closing, serverName, parts.onPong, mirror)
+  const base = { admission, router, routeBook, control, answers, calls, closing, outbound, counters, limits, scope }
   const bodies = new CodecBodies()
   const ofCodecs = new Dispatch({
     ...base,

@@ -36,6 +36,8 @@ export interface CreateShardOptions {
   readonly rawBinding: RawBinding | undefined
   /** A connection is gone. */
   readonly onClosed: (connection: Connection) => void
+  /** Told of each tick of the wheel by how much it came late, in milliseconds. */
+  readonly onTick?: (lateMs: number) => void
 }
 
 export interface CreatedShard {

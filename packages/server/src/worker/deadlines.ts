@@ -7,14 +7,21 @@
  */
 import { encodeFrame, KIND_CONTROL, OPCODE_PING, ShardwireError, TIMEOUT } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
+import { DURATION_BOUNDS, observe } from '../metrics/histogram.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, STATE_CLOSED, STATE_FINISHED, STATE_OPEN } from './connection.ts'
+import type { Counters } from './counters.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { MaxAge } from './max-age.ts'
 import type { Outbound } from './outbound.ts'
 
 /** When a held connection whose moment to end has come is looked at again. */
 const HELD_RETRY_MS = 50
+
+const US_PER_MS = 1000
+const MS_PER_S = 1000
+/** Half an hour: as much as fits into a small integer. */
+const ROUND_TRIP_US_MAX = 2 ** 30
 
 const PING = encodeFrame({ kind: KIND_CONTROL, route: OPCODE_PING })
 
@@ -28,8 +35,11 @@ export interface DeadlinesParts {
   readonly writeTimeoutMs: number
   /** Undefined where connections may become as old as they like. */
   readonly maxAge?: MaxAge | undefined
+  readonly counters: Counters
   /** The time as of this tick: it is not asked for anew with every read. */
   readonly nowMs: () => number
+  /** The time itself. */
+  readonly exactNowMs: () => number
 }
 
 export class Deadlines {
@@ -49,6 +59,15 @@ export class Deadlines {
   heard(connection: Connection): void {
     connection.lastReadMs = this.#parts.nowMs()
     connection.pingsUnanswered = 0
+  }
+
+  /** A PONG came: the last one that is due is the last PING's. */
+  ponged(connection: Connection): void {
+    if (connection.pongsDue === 0 || --connection.pongsDue > 0) return
+    const { counters, exactNowMs } = this.#parts
+    const ms = Math.max(0, exactNowMs() - connection.lastPingMs)
+    connection.roundTripUs = Math.min(ROUND_TRIP_US_MAX, Math.round(ms * US_PER_MS))
+    observe(counters.heartbeatRoundTrip, DURATION_BOUNDS, ms / MS_PER_S)
   }
 
   /** A whole frame came. */
@@ -187,6 +206,7 @@ export class Deadlines {
 
   #heartbeat(connection: Connection, nowMs: number): void {
     const { heartbeatMs, heartbeatMisses } = connection.listener
+    const { counters, exactNowMs } = this.#parts
     if (heartbeatMs === 0 || nowMs < pingDueMs(connection)) return
     if (connection.pingsUnanswered >= heartbeatMisses) {
       // A peer held dead is reset, so that the kernel keeps no orphan.
@@ -194,7 +214,9 @@ export class Deadlines {
       return
     }
     connection.pingsUnanswered++
-    connection.lastPingMs = nowMs
+    connection.pongsDue++
+    connection.lastPingMs = exactNowMs()
+    counters.pings++
     this.#parts.outbound.sendEncoded(connection, PING)
     this.#parts.outbound.flush()
   }

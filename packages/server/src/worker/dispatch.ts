@@ -23,6 +23,7 @@ import {
 } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { RunnableRoute } from '../service/compile.ts'
+import { NOT_TIMED, OUTCOME_OK, type RouteBook, type RouteStats } from '../metrics/route-stats.ts'
 import { isPromise } from '../service/promise.ts'
 import { RequestContext, type RequestScope } from '../service/request-context.ts'
 import { FORWARD } from '../service/forward.ts'
@@ -57,6 +58,7 @@ export interface DispatchParts {
   readonly routes: readonly (RunnableRoute | undefined)[]
   /** What a number that is of no route is called. */
   readonly missingRoute: (number: number) => string
+  readonly routeBook: RouteBook
   readonly control: ControlFrames
   readonly answers: Answers
   readonly calls: Calls
@@ -181,6 +183,7 @@ export class Dispatch {
   #tooLate(connection: Connection, { kind, id, route }: FrameDecoder): void {
     if (kind === KIND_MESSAGE) {
       this.#parts.counters.messagesExpired++
+      this.#parts.routeBook.of(route).ended(false, DEADLINE_EXCEEDED)
       return
     }
     const error = new ShardwireError(DEADLINE_EXCEEDED, 'the deadline had passed when the frame came')
@@ -214,7 +217,10 @@ export class Dispatch {
     context: RequestContext<Connection>,
   ): void {
     const { kind, id } = decoder
-    const { answers, outbound } = this.#parts
+    const { answers, outbound, router, routeBook } = this.#parts
+    const stats = routeBook.of(route.number)
+    const isTimed = router.isAsynchronous(route)
+    const beganMs = isTimed || stats.isSampled() ? routeBook.nowMs() : NOT_TIMED
     let result: unknown
     let isAsynchronous: boolean
     try {
@@ -222,17 +228,18 @@ export class Dispatch {
       isAsynchronous = isPromise(result)
     } catch (error) {
       answers.failure(connection, kind, id, route, error)
-      return this.#afterRun(context)
+      return this.#afterRun(context, stats, beganMs, isTimed)
     }
     if (result === FORWARD && decoder.metaStart === decoder.metaEnd) {
       if (kind === KIND_REQUEST) turnIntoResponse(memory, decoder.frameStart, decoder.frameEnd)
       outbound.forward(connection, memory, decoder.frameStart, decoder.frameEnd)
+      stats.ended(kind === KIND_REQUEST, OUTCOME_OK)
     } else if (isAsynchronous) {
-      return this.#runsOn(connection, kind, id, route, context, Promise.resolve(result))
+      return this.#runsOn(connection, kind, id, route, context, Promise.resolve(result), beganMs)
     } else {
       answers.result(connection, kind, id, route, context, result)
     }
-    this.#afterRun(context)
+    this.#afterRun(context, stats, beganMs, isTimed)
   }
 
   /** The handler is asynchronous: its context is its own from now on. */
@@ -243,14 +250,20 @@ export class Dispatch {
     route: RunnableRoute,
     context: RequestContext<Connection>,
     promise: Promise<unknown>,
+    beganMs: number,
   ): void {
     const { calls, scope } = this.#parts
     this.#context = new RequestContext(scope)
     context.keepBody()
-    calls.start(connection, kind, id, route, context, promise)
+    calls.start(connection, kind, id, route, context, promise, beganMs)
   }
 
-  #afterRun(context: RequestContext<Connection>): void {
+  #afterRun(context: RequestContext<Connection>, stats: RouteStats, beganMs: number, isTimed: boolean): void {
+    if (beganMs !== NOT_TIMED) {
+      const tookMs = this.#parts.routeBook.nowMs() - beganMs
+      if (isTimed) stats.timed(tookMs)
+      else stats.sampled(tookMs)
+    }
     context.value = undefined
     if (context.signalTaken) this.#context = new RequestContext(this.#parts.scope)
   }

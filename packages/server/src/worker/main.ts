@@ -10,7 +10,9 @@ import type { Config } from '../config/load-config.ts'
 import { Descriptors, DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
 import { isMessage, type SocketTicket, type StartMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
-import type { OffloadPool } from '../offload/offload-pool.ts'
+import { describeOffload, type OffloadPool } from '../offload/offload-pool.ts'
+import { VitalSigns } from '../metrics/vitals.ts'
+import type { WorkerReport } from '../metrics/worker-figures.ts'
 import { systemRandom } from '../random.ts'
 import { type Accepted, socketOf } from '../transport/accepted.ts'
 import { openRawChannel } from '../transport/raw-channel.ts'
@@ -83,6 +85,7 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'worker', slot } })
   workerLog = log
   try {
+    const vitals = new VitalSigns()
     const created = await createShard({
       identity: { slot, epoch },
       config,
@@ -94,8 +97,9 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
       random: systemRandom,
       rawBinding: loadRawBinding(),
       onClosed: (connection) => worker?.closed(connection),
+      onTick: (lateMs) => vitals.late(lateMs),
     })
-    worker = new Worker(created, log, config)
+    worker = new Worker(created, log, config, vitals)
     stopPulse()
     const inline = rawChannel !== undefined && config.transport === 'auto'
     tell({ type: 'ready', inline, descriptorsFree: worker.descriptorsFree })
@@ -127,15 +131,17 @@ class Worker {
   readonly #arrivals: Arrivals<Connection | Guest>
   readonly #slots: SlotListeners
   readonly #giveBack: GiveBack
+  readonly #vitals: VitalSigns
   readonly health: Health
   /** Its drain is over: nothing is to be said any more. */
   isDone = false
   /** Whether the primary waits to be told of room. */
   #isShort = false
 
-  constructor({ shard, hooks, offload }: CreatedShard, log: Logger, config: Config) {
+  constructor({ shard, hooks, offload }: CreatedShard, log: Logger, config: Config, vitals: VitalSigns) {
     const { transport, listen, heapMb } = config
     this.#shard = shard
+    this.#vitals = vitals
     this.#hooks = hooks
     this.#offload = offload
     this.#log = log
@@ -222,12 +228,19 @@ class Worker {
   }
 
   #snapshot(): void {
-    const { counters } = this.#shard
-    const { refusals, open, sockets } = this.#reception
+    const { open, sockets } = this.#reception
     this.#descriptors.recount(sockets)
     this.health.look(this.#descriptors)
-    tell({ type: 'snapshot', counters, refusals, descriptorsFree: this.#reportFree(), open })
+    tell({ type: 'snapshot', ...this.#report(), descriptorsFree: this.#reportFree(), open })
     this.#giveBack.look()
+  }
+
+  #report(): WorkerReport {
+    const { counters, pool, routeBook } = this.#shard
+    const { limit } = this.#descriptors
+    const vitals = this.#vitals.take({ openFiles: limit - this.#descriptorsFree, openFilesMax: limit, pool })
+    const { refusals } = this.#reception
+    return { counters, refusals, vitals, offload: this.#offload.counters, routes: routeBook.takeChanged() }
   }
 
   /** What the primary is told; when it is little, word follows as soon as it is more. */
@@ -293,11 +306,12 @@ class Worker {
       this.#log.info({ event: 'mirror-totals', ...describeMirror(counters.mirror) }, 'what was mirrored')
     }
     const { offered } = this.#offload.counters
-    if (offered > 0) this.#log.info({ event: 'offload-totals', ...this.#offload.counters }, 'what ran in threads')
+    if (offered > 0)
+      this.#log.info({ event: 'offload-totals', ...describeOffload(this.#offload.counters) }, 'what ran in threads')
     const { leasedBlocks } = this.#shard.pool
     const closes = namedCloses(counters.closes)
     this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')
-    tell({ type: 'drained', counters, refusals: this.#reception.refusals, report }, () => process.exit(0))
+    tell({ type: 'drained', ...this.#report(), report }, () => process.exit(0))
   }
 }
 

@@ -65,6 +65,7 @@ export class Outbound {
   ): void {
     const bytes = frameBytesOf(kind, end - start)
     if (!this.#open(connection, bytes)) return
+    this.#counters.framesOut++
     if (bytes <= WRITE_SLAB_BYTES) {
       this.#at = writeFrame(this.#slab, this.#at, kind, route, id, source, start, end)
       return
@@ -95,9 +96,11 @@ export class Outbound {
   forward(connection: Connection, memory: Uint8Array, start: number, end: number): void {
     if (this.#owner === connection && this.#runMemory === memory && this.#runEnd === start) {
       this.#runEnd = end
+      this.#counters.framesOut++
       return
     }
     if (!this.#own(connection)) return
+    this.#counters.framesOut++
     this.#runMemory = memory
     this.#runStart = start
     this.#runEnd = end

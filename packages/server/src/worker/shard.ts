@@ -12,6 +12,7 @@ import type { RunnableService } from '../service/compile.ts'
 import type { ServiceLog } from '../log.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
+import { RouteBook } from '../metrics/route-stats.ts'
 import { Admission, type AdmissionParts } from './admission.ts'
 import { Adopt } from './adopt.ts'
 import type { ReportFailure } from './answers.ts'
@@ -42,10 +43,11 @@ import { WheelClock } from './wheel-clock.ts'
 import type { WorkerHooks } from './worker-hooks.ts'
 import { limitUnsent } from './write-limits.ts'
 
-/** How late a deadline may be, in milliseconds. */
-const TICK_MS = 20
-/** One lap is 41 s: longer than the default heartbeat, so that an idle connection is looked at once an interval. */
-const WHEEL_SLOTS = 2048
+/**
+ * How late a deadline may be, in milliseconds. One lap is 41 s: longer than the default heartbeat, so that an idle
+ * connection is looked at once an interval.
+ */
+const WHEEL = { tickMs: 20, slots: 2048 }
 /** What the pool keeps free after a burst. */
 const FREE_BYTES_MAX = 16 * 1024 * 1024
 /** Large enough for malloc to map it: what is cut from it leaves no holes in the heap when it goes. */
@@ -83,6 +85,8 @@ export interface ShardOptions {
   readonly onClosed?: (connection: Connection) => void
   /** Told of mirroring. */
   readonly mirrorReport?: MirrorReport | undefined
+  /** Told of each tick of the wheel by how much it came late, in milliseconds. */
+  readonly onTick?: (lateMs: number) => void
   /** The worker is overloaded, or less or more than before. */
   readonly onOverload?: (level: number, signals: OverloadSignals) => void
 }
@@ -99,6 +103,7 @@ export class Shard {
   readonly counters: Counters = createCounters()
   readonly connections = new Set<Connection>()
   readonly pool: BufferPool
+  readonly routeBook: RouteBook
   /** Where all deadlines of the worker stand. */
   readonly wheel: WheelClock
   readonly #options: ShardOptions
@@ -118,7 +123,7 @@ export class Shard {
     this.#listeners = createListeners(config, options.codecs, options.configured)
     const ringBytesMax = ringBytesMaxOf(config)
     this.pool = createPool(config, ringBytesMax)
-    const wheel = (this.wheel = new WheelClock({ clock, tickMs: TICK_MS, slots: WHEEL_SLOTS }))
+    const wheel = (this.wheel = new WheelClock({ clock, ...WHEEL, onTick: options.onTick }))
     const nowMs = (): number => wheel.nowMs
     const shed = (connection: Connection): void => closing.reset(connection, CloseReason.BUFFER_LIMIT)
     const { connections, pool } = this
@@ -126,25 +131,27 @@ export class Shard {
     const rings = new Rings(budget, ringBytesMax, counters)
     const { slowConsumerMs, writeTimeoutMs, writeBufferBytes } = config
     const onPending = (connection: Connection): void => limitUnsent(connection, writeBufferBytes, deadlines)
-    const { closeLog } = options
+    const { closeLog, onFault } = options
     const { mirror, comparisons } = createMirror(options, wheel, counters)
     const outbound = createOutbound(budget, counters, onPending, comparisons)
     const onClosed = (connection: Connection): void => this.#closed(connection)
-    const { onFault } = options
     const codecAnswers = new CodecAnswers(outbound, onFault)
     const onAnswered = (connection: Connection): void => readPath.answered(connection)
     const closing: Closing = new Closing({
       ...{ outbound, rings, budget, wheel, counters, nowMs },
       ...{ codecs: codecAnswers, onAnswered, closeLog, onClosed },
     })
-    const base = { outbound, closing, wheel, counters, nowMs }
+    const exactNowMs = (): number => clock.nowMs()
+    const routeBook = (this.routeBook = new RouteBook(options.service.routes, exactNowMs))
+    const base = { outbound, closing, wheel, counters, routeBook, nowMs, exactNowMs }
     const unsent = { slowConsumerMs, writeTimeoutMs, writeBufferBytes }
     const deadlines: Deadlines = new Deadlines({ ...base, ...unsent, maxAge: createMaxAge(options) })
-    const exactNowMs = (): number => clock.nowMs()
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
     const serviceSide = { ...options, ...base, codecs: codecAnswers }
     const scope = createScope(serviceSide)
-    const serving = createServing({ ...options, ...base, admission, mirror, codecAnswers, limits: config, scope })
+    const onPong = (connection: Connection): void => deadlines.ponged(connection)
+    const servingParts = { ...options, ...base, admission, mirror, codecAnswers, scope, onPong }
+    const serving = createServing({ ...servingParts, limits: config })
     const readPath: ReadPath = new ReadPath({
       ...{ ...serving, outbound, closing, rings, deadlines, counters, onFault },
       budget: new TurnBudget(exactNowMs),
@@ -275,7 +282,7 @@ function createPool(config: Config, ringBytesMax: number): BufferPool {
 }
 
 type AdmissionBase = Pick<OverloadParts, 'wheel' | 'pool' | 'budget'> &
-  Pick<AdmissionParts, 'closing' | 'counters' | 'nowMs'>
+  Pick<AdmissionParts, 'closing' | 'counters' | 'routeBook' | 'nowMs'>
 
 /** Who says whether a frame is served at all, and whether the worker is overloaded. */
 function createAdmission(options: ShardOptions, base: AdmissionBase): { overload: Overload; admission: Admission } {

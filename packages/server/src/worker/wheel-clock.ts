@@ -17,12 +17,15 @@ export interface WheelClockOptions {
   readonly tickMs: number
   /** A power of two. */
   readonly slots: number
+  /** Told of each tick by how much it was late. */
+  readonly onTick?: ((lateMs: number) => void) | undefined
 }
 
 export class WheelClock implements DeadlineWheel {
   readonly #wheel: TimingWheel<Deadline>
   readonly #clock: Clock
   readonly #tickMs: number
+  readonly #onTick: ((lateMs: number) => void) | undefined
   #tickedAtMs: number
   #ticksSeen = 0
   #leastLatenessMs = Infinity
@@ -32,9 +35,10 @@ export class WheelClock implements DeadlineWheel {
   readonly #advance = (): void => this.#judge()
   readonly #tick = (): void => this.#ticked()
 
-  constructor({ clock, tickMs, slots }: WheelClockOptions) {
+  constructor({ clock, tickMs, slots, onTick }: WheelClockOptions) {
     this.#clock = clock
     this.#tickMs = tickMs
+    this.#onTick = onTick
     this.#tickedAtMs = clock.nowMs()
     this.#wheel = new TimingWheel({ tickMs, slots, nowMs: this.#tickedAtMs })
   }
@@ -82,7 +86,9 @@ export class WheelClock implements DeadlineWheel {
     const before = this.#tickedAtMs
     this.#tickedAtMs = this.#clock.nowMs()
     this.#ticksSeen++
-    this.#leastLatenessMs = Math.min(this.#leastLatenessMs, this.#tickedAtMs - before - this.#tickMs)
+    const lateMs = this.#tickedAtMs - before - this.#tickMs
+    this.#leastLatenessMs = Math.min(this.#leastLatenessMs, lateMs)
+    this.#onTick?.(lateMs)
     if (this.#tickedAtMs - before > LATE_TICKS * this.#tickMs) setImmediate(this.#advance)
     else this.#judge()
   }

@@ -14,7 +14,7 @@ describe('docs/configuration.md', () => {
   })
 
   it.each(Object.values<Option<unknown>>(OPTIONS))('has a row for $name', ({ name, meaning, needsRestart }) => {
-    expect(page).toContain(`| \`${name}\` | `)
+    expect(page).toMatch(new RegExp(`^\\| \`${name}\`( or \`${name}_FILE\`)? \\| `, 'm'))
     expect(page).toContain(` | ${meaning}${needsRestart === true ? ' Needs a restart.' : ''} | `)
   })
 

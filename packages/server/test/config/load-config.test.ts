@@ -19,7 +19,10 @@ describe('without any settings', () => {
       heapMb: 1024,
       semiSpaceMb: 0,
       watchdogMs: 10_000,
-      admin: 'off',
+      admin: { host: '127.0.0.1', port: 7401 },
+      adminToken: null,
+      adminRead: 'auto',
+      adminReadToken: null,
       workers: 4,
       service: null,
       backlog: 4096,
@@ -100,7 +103,7 @@ describe('the configuration', () => {
 
   it('is frozen to the bottom', () => {
     const objects = objectsIn(configOf({ SHARDWIRE_LISTEN: 'tcp://h:1?heartbeat-ms=5000' }))
-    expect(objects).toHaveLength(3)
+    expect(objects).toHaveLength(4)
     expect(objects.every((object) => Object.isFrozen(object))).toBe(true)
   })
 

@@ -42,6 +42,9 @@ it('the table has the options of this version, and no others', () => {
   expect(ROWS.map(({ name }) => name.slice('SHARDWIRE_'.length)).toSorted()).toEqual([
     'ACCEPT',
     'ADMIN',
+    'ADMIN_READ',
+    'ADMIN_READ_TOKEN',
+    'ADMIN_TOKEN',
     'ALLOW',
     'BACKLOG',
     'CONNECTION_RATE',

@@ -89,7 +89,7 @@ describe('unknown names', () => {
     expect(problem?.example.startsWith(`${meant}=`)).toBe(true)
   })
 
-  it.each(['SHARDWIRE_MAX_SESSIONS', 'SHARDWIRE_OTLP_URL', 'SHARDWIRE_ADMIN_TOKEN', 'SHARDWIRE_'])(
+  it.each(['SHARDWIRE_MAX_SESSIONS', 'SHARDWIRE_OTLP_URL', 'SHARDWIRE_'])(
     '%s is near to none, and no guess is made',
     (written) => {
       expect(messagesOf({ [written]: '1' })).toEqual([`${written} is not an option of this version`])
@@ -101,7 +101,7 @@ describe('unknown names', () => {
   })
 
   it('never show their value, which may be a misspelled secret', () => {
-    const problems = problemsOf({ SHARDWIRE_ADMIN_TOKEN: 'hunter2' })
+    const problems = problemsOf({ SHARDWIRE_ADMIN_TOKN: 'hunter2' })
     expect(problems.map(({ value }) => value)).toEqual(['(not shown)'])
     expect(JSON.stringify(problems)).not.toContain('hunter2')
   })
