@@ -196,7 +196,7 @@ export class Deadlines {
     else if (connection.draining || connection.state !== STATE_OPEN) connection.ageByMs = 0
     else {
       connection.ageByMs = -(nowMs + maxAge.graceMs)
-      connection.endByMs = maxAge.endByMs(nowMs)
+      connection.endByMs = maxAge.endByMs(connection, nowMs)
       if (connection.listener.codec !== null) return
       connection.draining = true
       outbound.sendEncoded(connection, maxAge.goaway)

@@ -9,12 +9,9 @@ import type { Closing } from './closing.ts'
 import { type Connection, STATE_OPEN } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { DrainReport } from './drain-report.ts'
+import { GRACE_MS, graceMs } from './grace.ts'
 import type { Outbound } from './outbound.ts'
 
-/** Least time for GOAWAY to reach a client, and for what it sent before to reach us. */
-const GRACE_MS = 50
-/** What somebody who has just connected gets to send a first frame. */
-const FIRST_FRAME_MS = 1000
 /** Least time over which the ends are spread. */
 const WINDOW_MS_MIN = 150
 /** A worker ends about this many idle connections a second, so that a fleet does not come back all at once. */
@@ -55,7 +52,7 @@ export class Drain {
   readonly #parts: DrainParts
   #beganMs = 0
   /** Nobody is waited for any longer who may be about to send. */
-  #firstFrameByMs = 0
+  #graceByMs = 0
   #calls = 0
   #closed = 0
   #forced = 0
@@ -74,7 +71,7 @@ export class Drain {
     const windowMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
     this.#goaway = goawayFrame(deadlineMs, rolling)
     this.#beganMs = clock.nowMs()
-    this.#firstFrameByMs = this.#beganMs + deadlineMs * WINDOW_PART
+    this.#graceByMs = this.#beganMs + deadlineMs * WINDOW_PART
     this.#calls = callsInFlight()
     this.#cancelDeadline = clock.after(deadlineMs, () => this.#force())
     for (const connection of connections) this.#tell(connection, windowMs)
@@ -121,13 +118,8 @@ export class Drain {
     }
     const nowMs = clock.nowMs()
     const spreadMs = random() * Math.max(0, windowMs - GRACE_MS)
-    const soonest = this.#isSilent(connection) ? Math.min(this.#firstFrameByMs, nowMs + FIRST_FRAME_MS) : 0
-    deadlines.endBy(connection, Math.max(soonest, nowMs + Math.min(windowMs, GRACE_MS) + spreadMs))
-  }
-
-  /** Whether it has just come: what it came for may still be on its way, sent before GOAWAY arrived. */
-  #isSilent({ bytesIn, openedAtMs }: Connection): boolean {
-    return bytesIn === 0 && this.#parts.clock.nowMs() - openedAtMs < FIRST_FRAME_MS
+    const soonestMs = Math.min(nowMs + graceMs(connection, nowMs), Math.max(this.#graceByMs, nowMs))
+    deadlines.endBy(connection, Math.max(soonestMs, nowMs + Math.min(windowMs, GRACE_MS) + spreadMs))
   }
 
   #force(): void {

@@ -7,11 +7,11 @@
 import { encodeGoaway } from '@shardwire/protocol'
 import type { Config } from '../config/load-config.ts'
 import type { Connection } from './connection.ts'
+import { graceMs } from './grace.ts'
 
 /** Part of the age that is left to chance, half of it each way. */
 const JITTER_PART = 0.2
-/** Time for GOAWAY to reach a client, and for what it sent before to reach us; and how much longer, at random. */
-const END_MS_MIN = 50
+/** How much longer than its grace a client is waited for, at random. */
 const END_MS_SPREAD = 100
 
 export interface MaxAgeParts {
@@ -51,7 +51,7 @@ export class MaxAge {
   }
 
   /** When a connection that was told now is ended, should nothing be in flight. */
-  endByMs(nowMs: number): number {
-    return nowMs + Math.min(this.graceMs, END_MS_MIN + END_MS_SPREAD * this.#parts.random())
+  endByMs(connection: Connection, nowMs: number): number {
+    return nowMs + Math.min(this.graceMs, graceMs(connection, nowMs) + END_MS_SPREAD * this.#parts.random())
   }
 }

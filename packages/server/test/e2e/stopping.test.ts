@@ -1,7 +1,10 @@
 import { encodeFrame, KIND_CONTROL, KIND_RESPONSE, OPCODE_GOAWAY, parseGoaway } from '@shardwire/protocol'
-import { Daemon, RawClient, type ReceivedFrame, startDaemon } from '@shardwire/testkit'
+import { Daemon, FaultProxy, NO_FAULTS, Random, RawClient, type ReceivedFrame, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
+
+/** A quarter of a second each way. */
+const FAR_AWAY = { ...NO_FAULTS, delayMs: 250 }
 
 function isGoaway({ kind, route }: ReceivedFrame): boolean {
   return kind === KIND_CONTROL && route === OPCODE_GOAWAY
@@ -44,6 +47,18 @@ describe('stopping', () => {
   it('SIGTERM under load: every request that was sent gets its one answer, exit 0', async () => {
     await using daemon = await startDaemon()
     await stopsCleanly(daemon, () => daemon.signal('SIGTERM'))
+  })
+
+  it('SIGTERM with clients that are far away: the same, though what they sent is long on its way', async () => {
+    await using daemon = await startDaemon()
+    await using proxy = await FaultProxy.listen({ port: daemon.port, random: new Random(1) })
+    proxy.faults = { toServer: FAR_AWAY, toClient: FAR_AWAY }
+    const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(proxy.port)))
+    const lanes = clients.map(keepAsking)
+    await Promise.all(clients.map((client) => client.bytesReceived(500)))
+    daemon.signal('SIGTERM')
+    for (const { asked, answered } of await Promise.all(lanes)) expect(new Set(answered.keys())).toEqual(asked)
+    expect(await daemon.exited).toEqual({ code: 0, signal: null })
   })
 
   it('SIGINT to the whole process group, as a terminal sends it: the same', async () => {

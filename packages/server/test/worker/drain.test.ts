@@ -10,8 +10,10 @@ const SLOW = 2
 const GOAWAY = `${KIND_CONTROL} ${OPCODE_GOAWAY} 0`
 const TICK_MS = 20
 const DEADLINE_MS = 10_000
-/** What somebody who has just connected gets to send a first frame. */
-const FIRST_FRAME_MS = 1000
+/** What somebody gets who may be sending right now. */
+const ACTIVE_GRACE_MS = 1000
+/** After so long a silence nobody is. */
+const SILENCE_MS = 10_000
 
 interface Setup extends FakeShard {
   readonly drained: MustCall<[number]>
@@ -73,7 +75,7 @@ describe('a drain', () => {
     const moments = [0, 0.999, 0.5]
     const setup = setUp({}, () => moments.shift() ?? 0)
     const [first, last, middle] = [setup.connect(), setup.connect(), setup.connect()]
-    setup.clock.advance(FIRST_FRAME_MS)
+    setup.clock.advance(SILENCE_MS)
     drain(setup, DEADLINE_MS)
     // The window of so few is 150 ms, the first 50 for GOAWAY to arrive.
     const tookMs = [first, middle, last].map((peer) => msUntilFin(setup, peer))
@@ -83,16 +85,25 @@ describe('a drain', () => {
     expect(isIn(atFirst + toMiddle + toLast, 149)).toBe(true)
   })
 
-  it('waits for the first frame of who has just connected, and not of who has sent one', () => {
+  it('waits a second for what who has just connected, or sent something lately, may be sending', () => {
     const setup = setUp()
-    const [silent, heard] = [setup.connect(), setup.connect()]
-    heard.send(request(ECHO, 1))
+    const [silent, active] = [setup.connect(), setup.connect()]
+    setup.clock.advance(SILENCE_MS)
+    active.send(request(ECHO, 1))
+    active.answers()
+    const fresh = setup.connect()
     drain(setup, DEADLINE_MS)
-    const heardMs = msUntilFin(setup, heard)
-    expect([heardMs <= 150 + 2 * TICK_MS, silent.handle.log.includes('shutdown')]).toEqual([true, false])
-    silent.send(request(ECHO, 1))
-    expect(silent.answers()).toEqual([GOAWAY, `3 ${ECHO} 1 DRAINING`])
-    expect(heardMs + msUntilFin(setup, silent)).toBeGreaterThanOrEqual(FIRST_FRAME_MS)
+    const silentMs = msUntilFin(setup, silent)
+    const hasEnded = ({ handle }: FakePeer): boolean => handle.log.includes('shutdown')
+    expect([silentMs <= 150 + 2 * TICK_MS, hasEnded(active), hasEnded(fresh)]).toEqual([true, false, false])
+    for (const peer of [active, fresh]) {
+      peer.send(request(ECHO, 2))
+      expect(peer.answers()).toEqual([GOAWAY, `3 ${ECHO} 2 DRAINING`])
+    }
+    const activeMs = silentMs + msUntilFin(setup, active)
+    expect([activeMs >= ACTIVE_GRACE_MS, activeMs <= ACTIVE_GRACE_MS + 2 * TICK_MS]).toEqual([true, true])
+    msUntilFin(setup, fresh)
+    expect(hasEnded(fresh)).toBe(true)
   })
 
   it('spreads many over half of the deadline at most, however many they are', () => {
