@@ -36,7 +36,7 @@ import { Overload, type OverloadParts, type OverloadSignals } from './overload.t
 import type { ClientAddress } from './proxy-header.ts'
 import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
 import { Rings, RING_BYTES_MIN } from './rings.ts'
-import { createGreetings, createScope } from './service-side.ts'
+import { createGreetings, createScope, type ServiceScope } from './service-side.ts'
 import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { WheelClock } from './wheel-clock.ts'
@@ -106,6 +106,8 @@ export class Shard {
   readonly routeBook: RouteBook
   /** Where all deadlines of the worker stand. */
   readonly wheel: WheelClock
+  /** What the service sees of a connection. */
+  readonly servedOf: ServiceScope['connectionOf']
   readonly #options: ShardOptions
   readonly #listeners: ReturnType<typeof createListeners>
   readonly #adopt: Adopt
@@ -149,6 +151,7 @@ export class Shard {
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
     const serviceSide = { ...options, ...base, codecs: codecAnswers }
     const scope = createScope(serviceSide)
+    this.servedOf = scope.connectionOf
     const onPong = (connection: Connection): void => deadlines.ponged(connection)
     const servingParts = { ...options, ...base, admission, mirror, codecAnswers, scope, onPong }
     const serving = createServing({ ...servingParts, limits: config })
