@@ -1,11 +1,12 @@
 /** What docs/services.md shows in pieces, in the real daemon, each piece used. */
 import { connect, type Connection, type Message, msgpackHandler } from '@shardwire/client'
 import { decodeBody } from '@shardwire/protocol'
-import { type Daemon, startDaemon } from '@shardwire/testkit'
+import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-const serve = (file: string): Promise<Daemon> => {
-  return startDaemon({ SHARDWIRE_SERVICE: new URL(file, import.meta.url).pathname, SHARDWIRE_WORKERS: '1' })
+const serve = (file: string, environment: Readonly<Record<string, string>> = {}): Promise<Daemon> => {
+  const path = new URL(file, import.meta.url).pathname
+  return startDaemon({ SHARDWIRE_SERVICE: path, SHARDWIRE_WORKERS: '1', ...environment })
 }
 
 let daemon: Daemon
@@ -52,6 +53,35 @@ test('pushes come in order, to one or to all, and the service asks in turn', asy
   await other.requestMsgpack(3, { x: 0, y: 0 })
   expect([told.at(-1), overheard]).toEqual([[41, 'hear me'], [[41, 'hear me']]])
   expect(await connection.requestMsgpack(7, null)).toBe('roof'.length)
+})
+
+test('who speaks JSON is let in without a token, and not sent what it cannot be', async () => {
+  const listen = 'tcp://127.0.0.1:0,tcp://127.0.0.1:0?codec=json'
+  await using both = await serve('tour.ts', { SHARDWIRE_LISTEN: listen })
+  const [frames, json] = both.addresses
+  const overheard: unknown[] = []
+  const onMessage = ({ body }: Message): void => void overheard.push(decodeBody(body, 0, body.length))
+  await using member = await connect({ host: '127.0.0.1', port: frames?.port ?? 0, onMessage })
+  await using talker = await RawClient.connect(json?.port ?? 0)
+  await talker.write(new TextEncoder().encode('{"uid":1,"route":"shout","val":"from json"}{"route":"secret","uid":2}'))
+  await eventually(
+    () => Buffer.from(talker.bytes).toString().split('\n').length > 2,
+    () => 'two answers',
+  )
+  const answers = Buffer.from(talker.bytes)
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object)
+  // In any order.
+  expect(answers).toContainEqual(expect.objectContaining({ uid: 1, val: null }))
+  const denied: unknown = expect.objectContaining({ name: 'PERMISSION_DENIED' })
+  expect(answers).toContainEqual(expect.objectContaining({ uid: 2, error: denied }))
+  await member.requestMsgpack(3, { x: 0, y: 0 })
+  expect(overheard).toEqual(['from json'])
+  await member.close()
+  talker.destroy()
+  expect(await both.stop()).toBe(0)
 })
 
 test('a handler asks another service with what is left of its own request', async () => {

@@ -75,7 +75,10 @@ export interface Connection {
   readonly log: ServiceLog
   /** Whether something can be sent. */
   readonly isOpen: boolean
-  /** Whether it is open and keeps up: less than SHARDWIRE_WRITE_BUFFER_BYTES wait to be sent. */
+  /**
+   * Whether a MESSAGE may be sent: it is open, keeps up (less than SHARDWIRE_WRITE_BUFFER_BYTES wait to be sent), and
+   * its codec has MESSAGEs.
+   */
   readonly isWritable: boolean
   /** Aborted when the connection ends, with a ConnectionEndedError. */
   readonly signal: AbortSignal

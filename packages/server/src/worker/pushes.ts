@@ -92,6 +92,12 @@ export class Pushes {
     return false
   }
 
+  /** Whether a MESSAGE would be taken at once: its codec has a form for one, and it keeps up. */
+  takes(connection: Connection): boolean {
+    const { codec } = connection.listener
+    return (codec === null || codec.pushes) && this.keepsUp(connection)
+  }
+
   /** Whether it is open and reads what it is sent. */
   keepsUp(connection: Connection): boolean {
     return canSend(connection) && connection.transport.unsentBytes < this.#parts.writeBufferBytes

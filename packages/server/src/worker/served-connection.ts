@@ -88,7 +88,7 @@ export class ServedConnection implements Served {
     return canSend(this.#connection)
   }
   get isWritable(): boolean {
-    return this.#parts.pushes.keepsUp(this.#connection)
+    return this.#parts.pushes.takes(this.#connection)
   }
   get isAsking(): boolean {
     return this.#asks !== undefined && this.#asks.size > 0
