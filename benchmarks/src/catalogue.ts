@@ -3,10 +3,18 @@
  * Must not know: what they do.
  */
 import { acceptCases } from './accept.ts'
+import { clientCases } from './client.ts'
 import type { Case } from './context.ts'
 import { macroCases } from './macro.ts'
 import { memoryCases } from './memory.ts'
 import { microCases } from './micro.ts'
 import { offloadCases } from './offload.ts'
 
-export const CASES: readonly Case[] = [...microCases, ...macroCases, ...offloadCases, ...acceptCases, ...memoryCases]
+export const CASES: readonly Case[] = [
+  ...microCases,
+  ...macroCases,
+  ...offloadCases,
+  ...clientCases,
+  ...acceptCases,
+  ...memoryCases,
+]

@@ -5,16 +5,19 @@
  */
 import type { Goaway, Metadata, ShardwireError, Welcome } from '@shardwire/protocol'
 import type { ClientError, DialTry, PhaseTime } from './client-error.ts'
-import type { RequestOptions, SendOptions } from './request-options.ts'
+import type { RequestOptions, Route, SendOptions } from './request-options.ts'
 import type { MsgpackHandler, RequestHandler } from './serve/server-request.ts'
 import type { TlsReport } from './tls/handshake.ts'
 
 /** A one-way frame from the server. */
 export interface Message {
+  /** Over JSON 0: what comes unasked names no route. */
   readonly route: number
-  /** In memory of its own. */
+  /** Yours; its `buffer` may hold others' bytes beside it, as a Buffer's does. Over JSON the text of `val`. */
   readonly body: Uint8Array
   readonly meta: Metadata | undefined
+  /** The body as a value: msgpack, over JSON `val`. Throws a ClientError BAD_ANSWER for one that is none. */
+  value(): unknown
 }
 
 /**
@@ -119,18 +122,22 @@ export interface Connection extends AsyncDisposable {
   onMessage: ((message: Message) => void) | undefined
 
   /**
-   * Asks for one answer. The body is copied before this returns.
-   * @param route 1 to 4095
+   * Asks for one answer. The body is copied before this returns; the answer is the caller's, its `buffer` may hold
+   * others' bytes beside it, as a Buffer's does. Over JSON both are strings, as UTF-8.
+   * @param route 1 to 4095; over JSON also a name, or 0 for saying none
    * Rejects with a ShardwireError that the server sent, or a ClientError: REQUEST_TIMEOUT, ABORTED, CONNECTION_LOST,
    * CONNECTION_DESTROYED, PROTOCOL_VIOLATION; and without having sent anything: CONNECTION_CLOSED, CONNECTION_DRAINING,
    * FRAME_TOO_LARGE, BACKLOG_FULL, TOO_MANY_IN_FLIGHT, INVALID_OPTION, ABORTED.
    */
-  request(route: number, body?: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
+  request(route: Route, body?: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
 
   /**
-   * As `request`, with one msgpack value each way; an empty answer is undefined. Rejects also with a TypeError for a
-   * value that msgpack has no form for, and with BAD_ANSWER for an answer that is not msgpack.
+   * As `request`, with one value each way: msgpack, where an empty answer is undefined, or JSON. Rejects also with a
+   * TypeError for a value that has no form, and with BAD_ANSWER for an answer that is none.
    */
+  requestValue(route: Route, value: unknown, options?: RequestOptions): Promise<unknown>
+
+  /** As `requestValue`, for frames alone. */
   requestMsgpack(route: number, value: unknown, options?: RequestOptions): Promise<unknown>
 
   /**
@@ -140,9 +147,12 @@ export interface Connection extends AsyncDisposable {
    * @param route 1 to 4095
    * @returns false when the caller should wait for `drained` before the next
    */
-  send(route: number, body?: Uint8Array, options?: SendOptions): boolean
+  send(route: Route, body?: Uint8Array, options?: SendOptions): boolean
 
-  /** As `send`, with a msgpack value; throws a TypeError for one that msgpack has no form for. */
+  /** As `send`, with a value: msgpack or JSON. Throws a TypeError for one that has no form. */
+  sendValue(route: Route, value: unknown, options?: SendOptions): boolean
+
+  /** As `sendValue`, for frames alone. */
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean
 
   /**

@@ -8,13 +8,10 @@ import type { CancelTimer, Goaway, ShardwireError } from '@shardwire/protocol'
 import type { Socket } from 'node:net'
 import { briefly, ClientError } from './client-error.ts'
 import type { ClientErrorCode } from './client-error.ts'
+import type { Wire } from './codec/wire.ts'
 import type { CloseInfo, ConnectionEnd, ConnectionStatus } from './connection-api.ts'
-import type { Heartbeat } from './heartbeat.ts'
-import type { Inbound } from './inbound.ts'
 import type { CompleteOptions } from './options.ts'
 import type { Outbound } from './outbound.ts'
-import type { PendingRequests } from './pending-requests.ts'
-import type { ServedRequests } from './serve/served-requests.ts'
 
 /** Takes everything. */
 const OPEN = 0
@@ -29,11 +26,8 @@ const DEAD = 4
 
 /** What ends with the connection. */
 export interface LifecycleParts {
-  readonly pending: PendingRequests
   readonly outbound: Outbound
-  readonly inbound: Inbound
-  readonly heartbeat: Heartbeat
-  readonly served: ServedRequests
+  readonly wire: Wire
 }
 
 export class Lifecycle {
@@ -119,7 +113,7 @@ export class Lifecycle {
   /** Sends FIN if no request is in flight, theirs neither, and no new one is taken. */
   finishIfIdle(): void {
     if (this.#state !== DRAINING && this.#state !== CLOSING) return
-    if (this.#parts.pending.waiting > 0 || this.#parts.served.inFlight > 0) return
+    if (!this.#parts.wire.isIdle) return
     this.#state = FINISHING
     this.#endSocket()
   }
@@ -155,7 +149,7 @@ export class Lifecycle {
   /** FIN came: the server answers nothing any more, but may still read what waits to be sent. */
   #onEnd(): void {
     if (this.#state === FINISHING) return
-    const { bytesCut } = this.#parts.inbound
+    const { bytesCut } = this.#parts.wire
     const how = bytesCut > 0 ? `the server ended in the middle of a frame, after ${bytesCut} bytes of it` : undefined
     this.#die('ended', 'CONNECTION_LOST', how ?? this.#reasonOfEnd(), this.serverError)
     this.#endSocket()
@@ -173,28 +167,22 @@ export class Lifecycle {
     const info = this.#failure ?? { end: this.#end, error: undefined, requestsInFlight: 0, bytesUnsent: 0 }
     this.#settleClosed(info)
     // Also after an end in good order: answers still owed, the timer, and who waits for `drained`.
-    const { pending, inbound, outbound, heartbeat, served } = this.#parts
+    const { wire, outbound } = this.#parts
     const error = info.error ?? this.#closedError()
-    inbound.stop()
-    heartbeat.stop(error)
-    served.abortAll(error)
-    pending.failAll(error)
+    wire.stop(error)
     outbound.fail(error)
   }
 
   #die(end: ConnectionEnd, code: ClientErrorCode, why: string, cause: unknown): void {
     if (this.#state === DEAD) return
     this.#state = DEAD
-    const { pending, inbound, outbound, heartbeat, served } = this.#parts
+    const { wire, outbound } = this.#parts
     const { target } = this.#options
-    const [requestsInFlight, bytesUnsent] = [pending.waiting, outbound.bytesUnsent]
+    const [requestsInFlight, bytesUnsent] = [wire.stats.requestsInFlight, outbound.bytesUnsent]
     const text = this.#say(`${why}; ${requestsInFlight} requests in flight, ${bytesUnsent} bytes unsent`)
     const error = new ClientError(code, text, { cause, target, requestsInFlight, bytesUnsent })
     this.#failure = { end, error, requestsInFlight, bytesUnsent }
-    inbound.stop()
-    heartbeat.stop(error)
-    served.abortAll(error)
-    pending.failAll(error)
+    wire.stop(error)
     if (end !== 'ended') outbound.fail(error)
   }
 

@@ -181,8 +181,9 @@ function completeHandlers(handlers: ConnectionOptions['handlers'] = {}): Readonl
 }
 
 /** The route itself. Throws a ClientError INVALID_OPTION unless it is an integer from 1 to 4095. */
-export function checkRoute(route: number): number {
-  return integer('route', route, 1, ROUTE_MAX)
+export function checkRoute(route: number | string): number {
+  if (typeof route === 'number') return integer('route', route, 1, ROUTE_MAX)
+  throw invalid('route', route, `an integer from 1 to ${ROUTE_MAX}: names are for connections that speak JSON`)
 }
 
 /** The delay itself. Throws a ClientError INVALID_OPTION unless it is an integer from 1 to 2147483647. */

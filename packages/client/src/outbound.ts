@@ -15,8 +15,11 @@ import {
   writeU16,
 } from '@shardwire/protocol'
 import type { Writable } from 'node:stream'
+import { ClientError } from './client-error.ts'
 
 export interface OutboundOptions {
+  /** Who is written to, for messages. */
+  readonly target: string
   /** From this many bytes on, callers are asked to wait. */
   readonly highWaterBytes: number
   /** Most bytes that may wait. */
@@ -69,6 +72,17 @@ export class Outbound {
     return this.bytesUnsent < this.#options.highWaterBytes
   }
 
+  /** Whether frames wait for the write that ends this turn. */
+  get isFlushDue(): boolean {
+    return this.#isFlushDue
+  }
+
+  /** Throws a ClientError BACKLOG_FULL unless `bytes` more may wait. */
+  assertRoom(bytes: number): void {
+    if (this.hasRoom(bytes)) return
+    throw new ClientError('BACKLOG_FULL', `${this.bytesUnsent} bytes wait for ${this.#options.target} to read`)
+  }
+
   /** Whether `bytes` more may wait. */
   hasRoom(bytes: number): boolean {
     return this.bytesUnsent + bytes <= this.#options.maxBufferedBytes
@@ -90,7 +104,8 @@ export class Outbound {
       copyBytes(meta, 0, meta.length, slab, at + META_LENGTH_BYTES)
       at += metaBytes
     }
-    copyBytes(body, 0, body.length, slab, at)
+    // Of a whole array: no view is made for it.
+    slab.set(body, at)
     this.#slabUsed = sealFrame(slab, start, at + body.length)
     this.#scheduleFlush()
   }

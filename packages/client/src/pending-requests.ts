@@ -2,11 +2,14 @@
  * Owns the requests that wait for their answers: their ids, their deadlines, their abort signals.
  * Must not know: sockets, frames, what an answer holds.
  * Invariant: an id is here from its REQUEST until its one answer, cancelled or not, and is given to no other request
- * before. A request settles once; when it does, it stands in no wheel and listens to no signal any more.
+ * before. A request settles once; when it does, it stands in no wheel and listens to no signal. An id stands in the
+ * slot of its lowest bits, and is not given out while that slot is taken, so no id is searched for. What is in a slot
+ * is used again for the next id there: a request costs no object but its promise.
  */
-import { ID_MAX, TimingWheel, WheelEntry } from '@shardwire/protocol'
-import type { CancelTimer, Clock } from '@shardwire/protocol'
+import { ID_MAX } from '@shardwire/protocol'
+import type { Clock } from '@shardwire/protocol'
 import { ClientError } from './client-error.ts'
+import { Deadline, fineWheelOf, type SharedWheel } from './shared-wheel.ts'
 
 export interface PendingOptions {
   readonly clock: Clock
@@ -18,36 +21,35 @@ export interface PendingOptions {
 }
 
 export interface PendingListener {
-  /** Nobody waits for the answer of `id` any more. */
-  onCancel(id: number, route: number): void
+  /** Nobody waits for the answer of `id` any more. @returns whether an answer will come all the same */
+  onCancel(id: number, route: number | string): boolean
   /** The last request that somebody waited for has settled. */
   onIdle(): void
 }
 
-/** How late a deadline may be noticed, and how often one timer per connection looks, while there is one to notice. */
-const TICK_MS = 20
-/** A lap of 2.56 s for about 5 KB; longer deadlines go round more than once. */
-const SLOTS = 128
+/** Slots at first, and what is kept of many that were needed once. */
+const SLOTS_MIN = 16
+const SLOTS_KEPT = 1024
 
-/** One request; also its own entry in the wheel, and the listener of its signal. */
-class PendingRequest extends WheelEntry {
-  readonly id: number
-  readonly route: number
-  readonly timeoutMs: number
-  readonly resolve: (body: Uint8Array) => void
-  readonly reject: (error: Error) => void
-  readonly signal: AbortSignal | undefined
-  readonly #owner: PendingRequests
+const FREE = 0
+const WAITING = 1
+/** Given up; its answer is still owed. */
+const OWED = 2
 
-  constructor(owner: PendingRequests, id: number, request: NewRequest) {
+/** One slot; also its own entry in the wheel, and the listener of its signal. */
+class PendingRequest<Answer> extends Deadline {
+  state = FREE
+  id = 0
+  route: number | string = 0
+  timeoutMs = 0
+  resolve: (answer: Answer) => void = nobody
+  reject: (error: Error) => void = nobody
+  signal: AbortSignal | undefined = undefined
+  readonly #owner: PendingRequests<Answer>
+
+  constructor(owner: PendingRequests<Answer>) {
     super()
     this.#owner = owner
-    this.id = id
-    this.route = request.route
-    this.timeoutMs = request.timeoutMs
-    this.signal = request.signal
-    this.resolve = request.resolve
-    this.reject = request.reject
   }
 
   /** The signal fired. */
@@ -56,39 +58,35 @@ class PendingRequest extends WheelEntry {
     this.#owner.giveUp(this, new ClientError('ABORTED', `request ${this.id} aborted`, { cause }))
   }
 
-  /** The deadline passed. */
-  expire(): void {
+  override expire(): void {
     const { id, route, timeoutMs } = this
     const text = `no answer to request ${id} of route ${route} within ${timeoutMs} ms`
     this.#owner.giveUp(this, new ClientError('REQUEST_TIMEOUT', text))
   }
 }
 
-export interface NewRequest {
-  readonly route: number
-  readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
-  readonly resolve: (body: Uint8Array) => void
-  readonly reject: (error: Error) => void
-}
-
-export class PendingRequests {
-  readonly #options: PendingOptions
-  readonly #listener: PendingListener
-  /** By id; null is a request that was given up and whose answer is still owed. */
-  readonly #byId = new Map<number, PendingRequest | null>()
-  #waiting = 0
-  #nextId: number
-  #wheel: TimingWheel<PendingRequest> | undefined
-  #cancelTimer: CancelTimer | undefined
+export class PendingRequests<Answer = Uint8Array> {
   /** Answers that came too late, and those of an id that is not in flight. */
   answersLate = 0
   answersUnknown = 0
+  readonly #options: PendingOptions
+  readonly #listener: PendingListener
+  readonly #wheel: SharedWheel
+  readonly #idMax: number
+  #slots: PendingRequest<Answer>[]
+  #mask = SLOTS_MIN - 1
+  /** Slots that are taken, and those of them that somebody waits for. */
+  #taken = 0
+  #waiting = 0
+  #nextId: number
 
   constructor(options: PendingOptions, listener: PendingListener) {
     this.#options = options
     this.#listener = listener
+    this.#wheel = fineWheelOf(options.clock)
+    this.#idMax = options.idMax ?? ID_MAX
     this.#nextId = options.firstId ?? 1
+    this.#slots = this.#createSlots(SLOTS_MIN)
   }
 
   /** Requests that somebody waits for. */
@@ -98,128 +96,160 @@ export class PendingRequests {
 
   /** Requests that were given up and whose answer is still owed. */
   get cancelled(): number {
-    return this.#byId.size - this.#waiting
+    return this.#taken - this.#waiting
   }
 
-  /** Deadlines in the wheel; as many as requests that wait. */
-  get deadlines(): number {
-    return this.#wheel?.size ?? 0
-  }
-
-  /** Takes a request. @returns its id. Throws a ClientError ABORTED or TOO_MANY_IN_FLIGHT. */
-  add(request: NewRequest): number {
-    const { signal, timeoutMs } = request
+  /**
+   * Takes a request, its fields one by one: an object to hold them would be made for each.
+   * @param nowMs the clock, not older than this turn of the loop
+   * @returns its id. Throws a ClientError ABORTED or TOO_MANY_IN_FLIGHT.
+   */
+  add(
+    route: number | string,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+    nowMs: number,
+  ): number {
     if (signal?.aborted === true) throw new ClientError('ABORTED', 'request aborted', { cause: signal.reason })
-    if (this.#byId.size >= this.#options.maxInFlight) throw this.#tooMany()
-    const pending = new PendingRequest(this, this.#takeId(), request)
-    this.#byId.set(pending.id, pending)
+    if (this.#taken >= this.#options.maxInFlight) throw this.#tooMany()
+    if (this.#taken * 2 > this.#mask) this.#grow()
+    const pending = this.#takeSlot()
+    pending.state = WAITING
+    pending.route = route
+    pending.timeoutMs = timeoutMs
+    pending.resolve = resolve
+    pending.reject = reject
+    pending.signal = signal
+    this.#taken++
     this.#waiting++
-    this.#startWheel().schedule(pending, this.#options.clock.nowMs() + timeoutMs)
+    this.#wheel.scheduleAt(pending, nowMs + timeoutMs)
     signal?.addEventListener('abort', pending)
     return pending.id
   }
 
   /** The answer to `id` came. @returns false when nobody waits for it: it is counted and dropped */
-  resolve(id: number, body: Uint8Array): boolean {
+  resolve(id: number, answer: Answer): boolean {
     const pending = this.#take(id)
-    pending?.resolve(body)
-    return this.#afterAnswer(pending)
+    if (pending === undefined) return false
+    const { resolve } = pending
+    this.#free(pending)
+    resolve(answer)
+    this.#afterAnswer()
+    return true
   }
 
   /** The answer to `id` is an error. @returns false when nobody waits for it: it is counted and dropped */
   reject(id: number, error: Error): boolean {
     const pending = this.#take(id)
-    pending?.reject(error)
-    return this.#afterAnswer(pending)
+    if (pending === undefined) return false
+    const { reject } = pending
+    this.#free(pending)
+    reject(error)
+    this.#afterAnswer()
+    return true
   }
 
   /** The connection is gone: all fail, nothing is owed any more. Tells the listener nothing. */
   failAll(error: Error): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
-    const all = [...this.#byId.values()]
-    this.#byId.clear()
+    const slots = this.#slots
+    this.#slots = this.#createSlots(SLOTS_MIN)
+    this.#taken = 0
     this.#waiting = 0
-    for (const pending of all) {
-      if (pending === null) continue
+    for (const pending of slots) {
+      if (pending.state !== WAITING) continue
+      const { reject } = pending
       this.#release(pending)
-      pending.reject(error)
+      this.#free(pending)
+      reject(error)
     }
   }
 
-  /** Takes an answered id out of the table. @returns its request; null or undefined when nobody waits */
-  #take(id: number): PendingRequest | null | undefined {
-    const pending = this.#byId.get(id)
-    if (pending === undefined) {
+  /** For requests alone: settles one without its answer; the id stays taken until that comes. */
+  giveUp(pending: PendingRequest<Answer>, error: ClientError): void {
+    const { id, route, reject } = pending
+    this.#waiting--
+    this.#release(pending)
+    pending.state = OWED
+    pending.resolve = nobody
+    pending.reject = nobody
+    reject(error)
+    if (!this.#listener.onCancel(id, route) && pending.state === OWED && pending.id === id) {
+      this.#taken--
+      this.#free(pending)
+    }
+    if (this.#waiting === 0) this.#listener.onIdle()
+  }
+
+  /** Takes an answered id out of the table. @returns its request, if somebody waits for it */
+  #take(id: number): PendingRequest<Answer> | undefined {
+    const pending = this.#slots[id & this.#mask] as PendingRequest<Answer>
+    if (pending.id !== id || pending.state === FREE) {
       this.answersUnknown++
       return undefined
     }
-    this.#byId.delete(id)
-    if (pending === null) {
+    this.#taken--
+    if (pending.state === OWED) {
       this.answersLate++
-      return null
+      this.#free(pending)
+      return undefined
     }
     this.#waiting--
     this.#release(pending)
     return pending
   }
 
-  #afterAnswer(pending: PendingRequest | null | undefined): boolean {
-    if (pending === null || pending === undefined) return false
-    if (this.#waiting === 0) this.#listener.onIdle()
-    return true
-  }
-
-  /** For requests alone: settles one without its answer; the id stays taken until that comes. */
-  giveUp(pending: PendingRequest, error: ClientError): void {
-    this.#byId.set(pending.id, null)
-    this.#waiting--
-    this.#release(pending)
-    pending.reject(error)
-    this.#listener.onCancel(pending.id, pending.route)
-    if (this.#waiting === 0) this.#listener.onIdle()
-  }
-
-  #release(pending: PendingRequest): void {
-    this.#wheel?.cancel(pending)
-    pending.signal?.removeEventListener('abort', pending)
-  }
-
-  /** The next id that is not in flight; there is one, as maxInFlight is far below the number of ids. */
-  #takeId(): number {
-    while (this.#byId.has(this.#nextId)) this.#nextId = this.#idAfter(this.#nextId)
-    const id = this.#nextId
-    this.#nextId = this.#idAfter(id)
-    return id
-  }
-
-  #idAfter(id: number): number {
-    return id === (this.#options.idMax ?? ID_MAX) ? 1 : id + 1
-  }
-
-  #startWheel(): TimingWheel<PendingRequest> {
-    const { clock } = this.#options
-    this.#wheel ??= new TimingWheel({ tickMs: TICK_MS, slots: SLOTS, nowMs: clock.nowMs() })
-    this.#cancelTimer ??= clock.every(TICK_MS, () => {
-      this.#tick()
-    })
-    return this.#wheel
-  }
-
-  /** Stops the timer at the first tick with nothing to wait for, not at the last answer: it would stop all the time. */
-  #tick(): void {
-    this.#wheel?.advance(this.#options.clock.nowMs(), expire)
+  #afterAnswer(): void {
     if (this.#waiting > 0) return
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
+    if (this.#taken === 0 && this.#mask >= SLOTS_KEPT) this.#slots = this.#createSlots(SLOTS_MIN)
+    this.#listener.onIdle()
+  }
+
+  #release(pending: PendingRequest<Answer>): void {
+    this.#wheel.cancel(pending)
+    if (pending.signal === undefined) return
+    pending.signal.removeEventListener('abort', pending)
+    pending.signal = undefined
+  }
+
+  #free(pending: PendingRequest<Answer>): void {
+    pending.state = FREE
+    pending.resolve = nobody
+    pending.reject = nobody
+  }
+
+  /** The slot of the next id whose slot is free, with that id; there is one, as at most half of them are taken. */
+  #takeSlot(): PendingRequest<Answer> {
+    for (;;) {
+      const id = this.#nextId
+      this.#nextId = id === this.#idMax ? 1 : id + 1
+      const pending = this.#slots[id & this.#mask] as PendingRequest<Answer>
+      if (pending.state !== FREE) continue
+      pending.id = id
+      return pending
+    }
+  }
+
+  /** Twice as many slots. Ids that differed in their lowest bits still do. */
+  #grow(): void {
+    const before = this.#slots
+    const slots = this.#createSlots(before.length * 2)
+    for (const pending of before) if (pending.state !== FREE) slots[pending.id & this.#mask] = pending
+    this.#slots = slots
+  }
+
+  #createSlots(count: number): PendingRequest<Answer>[] {
+    this.#mask = count - 1
+    return Array.from({ length: count }, () => new PendingRequest<Answer>(this))
   }
 
   #tooMany(): ClientError {
     const owed = this.cancelled > 0 ? `, ${this.cancelled} of them given up but not answered` : ''
-    return new ClientError('TOO_MANY_IN_FLIGHT', `${this.#byId.size} requests are in flight${owed}`)
+    return new ClientError('TOO_MANY_IN_FLIGHT', `${this.#taken} requests are in flight${owed}`)
   }
 }
 
-function expire(pending: PendingRequest): void {
-  pending.expire()
+function nobody(): void {
+  // A slot that is free, or whose answer nobody waits for.
 }

@@ -4,6 +4,9 @@
  */
 import type { MetadataFields } from '@shardwire/protocol'
 
+/** A route: by its number, 1 to 4095; over JSON also by its name, or 0 for saying none. */
+export type Route = number | string
+
 export interface SendOptions {
   /** Metadata beside the body; reaches the handler. */
   readonly meta?: MetadataFields | undefined

@@ -36,7 +36,12 @@ export class SharedWheel {
   /** Lets `deadline` expire in `delayMs` at the earliest and two ticks after that at the latest, instead of before. */
   schedule(deadline: Deadline, delayMs: number): void {
     this.nowMs = this.#clock.nowMs()
-    this.#wheel.schedule(deadline, this.nowMs + delayMs)
+    this.scheduleAt(deadline, this.nowMs + delayMs)
+  }
+
+  /** The same, at a time of the clock. */
+  scheduleAt(deadline: Deadline, dueMs: number): void {
+    this.#wheel.schedule(deadline, dueMs)
     this.#cancelTimer ??= this.#clock.every(this.#tickMs, () => {
       this.#tick()
     })

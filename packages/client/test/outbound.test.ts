@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 import { Outbound } from '../src/outbound.ts'
 
 const NO_BYTES = new Uint8Array(0)
-const LIMITS = { highWaterBytes: 1000, maxBufferedBytes: 5000 }
+const LIMITS = { target: 'h:1', highWaterBytes: 1000, maxBufferedBytes: 5000 }
 
 /** Takes everything at once, as a kernel with room does, and keeps each write. */
 class EagerSocket extends Writable {
@@ -155,7 +155,7 @@ it('sends FIN behind everything that waits', async () => {
 it('carries frames of any size over a transport of any size', async () => {
   await withSeed('frames of any size', async (random) => {
     const [near, far] = duplexPair({ highWaterMark: random.integer(1, 20_000) })
-    const outbound = new Outbound(near, { highWaterBytes: 1, maxBufferedBytes: 1e9 })
+    const outbound = new Outbound(near, { target: 'h:1', highWaterBytes: 1, maxBufferedBytes: 1e9 })
     const reader = new FrameReader()
     far.on('data', (chunk: Buffer) => reader.feed(chunk))
     const bodies = Array.from({ length: 50 }, () => random.bytes(random.pick([0, 1, 95, 97, 2000, 30_000])))

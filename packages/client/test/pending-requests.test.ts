@@ -4,6 +4,7 @@ import { FakeClock, withSeed } from '@shardwire/testkit'
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { PendingRequests } from '../src/pending-requests.ts'
+import { fineWheelOf } from '../src/shared-wheel.ts'
 import type { PendingOptions } from '../src/pending-requests.ts'
 import { bytesOf, rejectionOf, textOf } from './support.ts'
 
@@ -18,17 +19,24 @@ function createTable(options: Partial<PendingOptions> = {}): Table {
   const clock = new FakeClock()
   const cancelled: [number, number][] = []
   const table = { clock, cancelled, idle: 0 }
-  const listener = { onCancel: (id: number, route: number) => cancelled.push([id, route]), onIdle: () => table.idle++ }
+  const listener = {
+    onCancel: (id: number, route: number | string) => cancelled.push([id, Number(route)]) > 0,
+    onIdle: () => table.idle++,
+  }
   return Object.assign(table, { pending: new PendingRequests({ clock, maxInFlight: 100, ...options }, listener) })
 }
 
-function ask({ pending }: Table, timeoutMs = 1000, signal?: AbortSignal): { id: number; answer: Promise<Uint8Array> } {
+function ask(
+  { pending, clock }: Table,
+  timeoutMs = 1000,
+  signal?: AbortSignal,
+): { id: number; answer: Promise<Uint8Array> } {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-  return { id: pending.add({ route: 5, timeoutMs, signal, resolve, reject }), answer: promise }
+  return { id: pending.add(5, timeoutMs, signal, resolve, reject, clock.nowMs()), answer: promise }
 }
 
 function expectEmpty({ pending, clock }: Table): void {
-  expect([pending.waiting, pending.cancelled, pending.deadlines]).toEqual([0, 0, 0])
+  expect([pending.waiting, pending.cancelled, fineWheelOf(clock).size]).toEqual([0, 0, 0])
   clock.advance(100)
   expect(clock.pendingTimers).toBe(0)
 }
@@ -65,7 +73,7 @@ describe('ids', () => {
           inFlight.delete(id)
         }
         expect(table.pending.waiting).toBe(inFlight.size)
-        expect(table.pending.deadlines).toBe(inFlight.size)
+        expect(fineWheelOf(table.clock).size).toBe(inFlight.size)
       }
     })
   })

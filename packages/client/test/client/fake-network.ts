@@ -92,12 +92,18 @@ export class FakeConnection implements Connection {
     this.#network.onRequest(request)
     return promise
   }
+  requestValue(): Promise<unknown> {
+    throw new Error('not used by the client')
+  }
   requestMsgpack(): Promise<unknown> {
     throw new Error('not used by the client')
   }
   send(route: number): boolean {
     this.sent.push(route)
     return this.takesMore
+  }
+  sendValue(): boolean {
+    throw new Error('not used by the client')
   }
   sendMsgpack(): boolean {
     throw new Error('not used by the client')
@@ -155,7 +161,7 @@ export class FakeConnection implements Connection {
   }
 
   push(route: number): void {
-    this.#options.onMessage?.({ route, body: new Uint8Array(0), meta: undefined })
+    this.#options.onMessage?.({ route, body: new Uint8Array(0), meta: undefined, value: () => undefined })
   }
 
   async #drain(): Promise<void> {

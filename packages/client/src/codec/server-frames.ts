@@ -5,7 +5,6 @@
  */
 import {
   BAD_FRAME,
-  copyBytes,
   decodeErrorBody,
   frameBytesOf,
   KIND_CANCEL,
@@ -25,39 +24,33 @@ import {
   ShardwireError,
 } from '@shardwire/protocol'
 import type { FrameDecoder, Goaway, Metadata, Welcome } from '@shardwire/protocol'
-import type { Message } from './connection-api.ts'
+import { bodyMemory } from '../body-memory.ts'
+import type { Heartbeat } from '../heartbeat.ts'
+import type { Outbound } from '../outbound.ts'
+import type { PendingRequests } from '../pending-requests.ts'
+import type { ServedRequests } from '../serve/served-requests.ts'
+import { FrameMessage } from './frame-message.ts'
 import type { FrameSink } from './inbound.ts'
-import type { Outbound } from './outbound.ts'
-import type { PendingRequests } from './pending-requests.ts'
-import type { IncomingRequest } from './serve/served-requests.ts'
+import type { WireEvents } from './wire.ts'
 
-/** What the connection does about it. */
-export interface ServerEvents {
-  onMessage(message: Message): void
-  onRequest(request: IncomingRequest): void
-  onCancel(id: number): void
-  /** An ERROR that answers no request. */
-  onServerError(error: ShardwireError, route: number): void
-  onWelcome(welcome: Welcome): void
-  /** Its payload is memory[start, end). */
-  onPong(memory: Uint8Array, start: number, end: number): void
-  onGoaway(goaway: Goaway): void
-  /** The server sent what it must not; nothing behind it is looked at. */
-  onViolation(error: ShardwireError): void
-  /** The server asks and asks, but does not read the answers. */
-  onFlooded(): void
+/** Whom frames are for. */
+export interface FrameParts {
+  readonly pending: PendingRequests
+  readonly served: ServedRequests
+  readonly heartbeat: Heartbeat
+  readonly outbound: Outbound
 }
 
 const NO_BYTES = new Uint8Array(0)
 
 export class ServerFrames implements FrameSink {
   readonly #pending: PendingRequests
-  readonly #outbound: Outbound
-  readonly #events: ServerEvents
+  readonly #parts: FrameParts
+  readonly #events: WireEvents
 
-  constructor(pending: PendingRequests, outbound: Outbound, events: ServerEvents) {
-    this.#pending = pending
-    this.#outbound = outbound
+  constructor(parts: FrameParts, events: WireEvents) {
+    this.#pending = parts.pending
+    this.#parts = parts
     this.#events = events
   }
 
@@ -76,13 +69,13 @@ export class ServerFrames implements FrameSink {
         this.#error(decoder, memory)
         break
       case KIND_MESSAGE:
-        this.#events.onMessage({ route: decoder.route, meta, body: copyBody(decoder, memory) })
+        this.#events.onMessage(new FrameMessage(decoder.route, meta, copyBody(decoder, memory)))
         break
       case KIND_REQUEST:
-        this.#events.onRequest({ id: decoder.id, route: decoder.route, meta, body: copyBody(decoder, memory) })
+        this.#request(decoder, memory, meta)
         break
       case KIND_CANCEL:
-        this.#events.onCancel(decoder.id)
+        if (!this.#parts.served.onCancel(decoder.id)) this.#pending.answersUnknown++
         break
       case KIND_CONTROL:
         this.#control(decoder, memory)
@@ -98,6 +91,12 @@ export class ServerFrames implements FrameSink {
     const error = decodeErrorBody(memory, bodyStart, bodyEnd)
     if (id === 0) this.#events.onServerError(error, route)
     else this.#pending.reject(id, error)
+  }
+
+  #request(decoder: FrameDecoder, memory: Uint8Array, meta: Metadata | undefined): void {
+    const { id, route } = decoder
+    const isClosing = !this.#events.takesRequests()
+    this.#parts.served.onRequest({ id, route, meta, body: copyBody(decoder, memory) }, isClosing)
   }
 
   #control(decoder: FrameDecoder, memory: Uint8Array): void {
@@ -116,7 +115,7 @@ export class ServerFrames implements FrameSink {
         this.#violation('HELLO from a server')
         break
       case OPCODE_PONG:
-        this.#events.onPong(memory, bodyStart, bodyEnd)
+        this.#parts.heartbeat.onPong(memory, bodyStart, bodyEnd)
         break
       // An opcode of later versions is ignored.
     }
@@ -134,8 +133,9 @@ export class ServerFrames implements FrameSink {
 
   /** Answers what nobody here asked for, so within the limit that holds for all: a flood ends the connection. */
   #pong(payload: Uint8Array): void {
-    if (this.#outbound.hasRoom(frameBytesOf(KIND_CONTROL, payload.length))) {
-      this.#outbound.frame(KIND_CONTROL, OPCODE_PONG, 0, NO_BYTES, payload)
+    const { outbound } = this.#parts
+    if (outbound.hasRoom(frameBytesOf(KIND_CONTROL, payload.length))) {
+      outbound.frame(KIND_CONTROL, OPCODE_PONG, 0, NO_BYTES, payload)
     } else this.#events.onFlooded()
   }
 
@@ -155,10 +155,6 @@ function metadataOf({ metaStart, metaEnd }: FrameDecoder, memory: Uint8Array): M
   }
 }
 
-/** Not `slice`, which is a view where the memory is a Buffer. */
 function copyBody({ bodyStart, bodyEnd }: FrameDecoder, memory: Uint8Array): Uint8Array {
-  if (bodyStart === bodyEnd) return NO_BYTES
-  const body = new Uint8Array(bodyEnd - bodyStart)
-  copyBytes(memory, bodyStart, bodyEnd, body, 0)
-  return body
+  return bodyMemory.copy(memory, bodyStart, bodyEnd)
 }

@@ -3,8 +3,8 @@ import { encodeFrame, errorName, KIND_MESSAGE, KIND_RESPONSE } from '@shardwire/
 import type { FrameDecoder } from '@shardwire/protocol'
 import { everySplit, joinBytes, randomChunks, withSeed } from '@shardwire/testkit'
 import { expect, it } from 'vitest'
-import { Inbound } from '../src/inbound.ts'
-import type { FrameSink } from '../src/inbound.ts'
+import { Inbound } from '../../src/codec/inbound.ts'
+import type { FrameSink } from '../../src/codec/inbound.ts'
 
 /** Keeps what it is told, bodies as copies. */
 class Recorder implements FrameSink {
