@@ -51,6 +51,7 @@ export class RouteStats {
   #stride = 1
   #untilTimed = 1
   #samples = 0
+  #isAllTimed = false
   /** Where the next sample lies is left to chance, so that it keeps no step with what the client does. */
   #seed = 0x9e3779b9
 
@@ -73,18 +74,22 @@ export class RouteStats {
     return true
   }
 
-  /** One of the sample took so long. */
-  sampled(ms: number): void {
-    observe(this.counters.latency, DURATION_BOUNDS, ms / MS_PER_S, this.#stride)
+  /** From now on all are timed: its handler returns promises. */
+  timeAll(): void {
+    if (this.#isAllTimed) return
+    this.#isAllTimed = true
+    this.#stride = 1
+    this.#untilTimed = 1
   }
 
-  /** One of a route that is timed always took so long. */
+  /** One of the sample took so long. */
   timed(ms: number): void {
-    observe(this.counters.latency, DURATION_BOUNDS, ms / MS_PER_S)
+    observe(this.counters.latency, DURATION_BOUNDS, ms / MS_PER_S, this.#stride)
   }
 
   /** To be called once a second: samples as densely as the last second allows. */
   adapt(): void {
+    if (this.#isAllTimed) return
     this.#stride = Math.max(1, Math.ceil((this.#samples * this.#stride) / SAMPLES_MAX))
     this.#samples = 0
     this.#untilTimed = Math.min(this.#untilTimed, this.#stride)
@@ -92,6 +97,7 @@ export class RouteStats {
 
   /** 1 to 2 strides less one: a stride on average. */
   #nextGap(): number {
+    if (this.#isAllTimed) return 1
     if (++this.#samples >= SAMPLES_MAX && this.#stride < STRIDE_MAX) {
       this.#stride *= 2
       this.#samples /= 2

@@ -92,9 +92,10 @@ export class Calls {
     connection.calls.set(key, call)
     this.#parts.counters.callsInFlight++
     this.#parts.wheel.schedule(call, context.dueAtMs)
-    const { answers, counters, router } = this.#parts
+    const { answers, counters, router, routeBook } = this.#parts
     counters.handlersRunning++
     router.began(route)
+    routeBook.of(route.number).timeAll()
     // What the handler itself did before it returned may have ended its connection.
     if (connection.state >= STATE_FINISHED) call.abandon(new Error('the connection has ended'))
     promise.then(

@@ -216,11 +216,37 @@ export class Dispatch {
     route: RunnableRoute,
     context: RequestContext<Connection>,
   ): void {
+    const stats = this.#parts.routeBook.of(route.number)
+    if (stats.isSampled()) this.#runTimed(connection, decoder, memory, route, context, stats)
+    else this.#serve(connection, decoder, memory, route, context, stats, NOT_TIMED)
+  }
+
+  #runTimed(
+    connection: Connection,
+    decoder: FrameDecoder,
+    memory: Uint8Array,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
+    stats: RouteStats,
+  ): void {
+    const { routeBook } = this.#parts
+    const beganMs = routeBook.nowMs()
+    const isAnswered = this.#serve(connection, decoder, memory, route, context, stats, beganMs)
+    if (isAnswered) stats.timed(routeBook.nowMs() - beganMs)
+  }
+
+  /** @returns false when the handler is asynchronous: its time ends with its answer */
+  #serve(
+    connection: Connection,
+    decoder: FrameDecoder,
+    memory: Uint8Array,
+    route: RunnableRoute,
+    context: RequestContext<Connection>,
+    stats: RouteStats,
+    beganMs: number,
+  ): boolean {
     const { kind, id } = decoder
-    const { answers, outbound, router, routeBook } = this.#parts
-    const stats = routeBook.of(route.number)
-    const isTimed = router.isAsynchronous(route)
-    const beganMs = isTimed || stats.isSampled() ? routeBook.nowMs() : NOT_TIMED
+    const { answers, outbound } = this.#parts
     let result: unknown
     let isAsynchronous: boolean
     try {
@@ -228,18 +254,21 @@ export class Dispatch {
       isAsynchronous = isPromise(result)
     } catch (error) {
       answers.failure(connection, kind, id, route, error)
-      return this.#afterRun(context, stats, beganMs, isTimed)
+      this.#afterRun(context)
+      return true
     }
     if (result === FORWARD && decoder.metaStart === decoder.metaEnd) {
       if (kind === KIND_REQUEST) turnIntoResponse(memory, decoder.frameStart, decoder.frameEnd)
       outbound.forward(connection, memory, decoder.frameStart, decoder.frameEnd)
       stats.ended(kind === KIND_REQUEST, OUTCOME_OK)
     } else if (isAsynchronous) {
-      return this.#runsOn(connection, kind, id, route, context, Promise.resolve(result), beganMs)
+      this.#runsOn(connection, kind, id, route, context, Promise.resolve(result), beganMs)
+      return false
     } else {
       answers.result(connection, kind, id, route, context, result)
     }
-    this.#afterRun(context, stats, beganMs, isTimed)
+    this.#afterRun(context)
+    return true
   }
 
   /** The handler is asynchronous: its context is its own from now on. */
@@ -258,12 +287,7 @@ export class Dispatch {
     calls.start(connection, kind, id, route, context, promise, beganMs)
   }
 
-  #afterRun(context: RequestContext<Connection>, stats: RouteStats, beganMs: number, isTimed: boolean): void {
-    if (beganMs !== NOT_TIMED) {
-      const tookMs = this.#parts.routeBook.nowMs() - beganMs
-      if (isTimed) stats.timed(tookMs)
-      else stats.sampled(tookMs)
-    }
+  #afterRun(context: RequestContext<Connection>): void {
     context.value = undefined
     if (context.signalTaken) this.#context = new RequestContext(this.#parts.scope)
   }

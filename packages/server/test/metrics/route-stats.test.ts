@@ -11,7 +11,7 @@ function second(stats: RouteStats, frames: number, tookMs = 1): number {
   for (let frame = 0; frame < frames; frame++) {
     if (!stats.isSampled()) continue
     timed++
-    stats.sampled(tookMs)
+    stats.timed(tookMs)
   }
   stats.adapt()
   return timed
@@ -43,6 +43,15 @@ describe('the sample of a route', () => {
     second(stats, 1_000_000)
     second(stats, 10)
     expect(second(stats, 100)).toBe(100)
+  })
+
+  it('is everything for good where handlers return promises, each counted once', () => {
+    const stats = new RouteStats(1, 'wait')
+    second(stats, 1_000_000)
+    stats.timeAll()
+    const before = countOf(stats.counters.latency)
+    expect(second(stats, 100_000)).toBe(100_000)
+    expect(countOf(stats.counters.latency) - before).toBe(100_000)
   })
 
   it('keeps no step with the client: of two kinds in turn both are seen', async () => {
