@@ -57,6 +57,10 @@ const COMMANDS = {
     does: 'build, then kill, stall and cut a daemon under load; [--minutes N] [--seed S]',
     run: (args) => buildAndRunScript('scripts/chaos.ts', args),
   },
+  'client-chaos': {
+    does: 'build, then lie to clients, and take their daemon away; [--minutes N] [--seed S]',
+    run: (args) => buildAndRunScript('scripts/client-chaos.ts', args),
+  },
   pack: {
     does: 'build, then pack what users install into dist-packages; an argument names another folder',
     run: (args) => buildAndRunScript('scripts/pack.ts', args),

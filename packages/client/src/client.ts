@@ -22,6 +22,7 @@ import type { Lease } from './pool/lease.ts'
 import type { AcquireOptions } from './pool/pool.ts'
 import type { SendOptions } from './request-options.ts'
 import { Retries } from './retry/retries.ts'
+import { saysItDidNotRun } from './retry/retry-rules.ts'
 import { tell } from './tell.ts'
 
 /** How often connections are looked at that may be idle for too long or too old, and leases. */
@@ -191,9 +192,11 @@ class PooledClient implements Client {
     let place = this.#take(true)
     const body = isOurs || (place !== undefined && !this.#retries.areOn) ? given : new Uint8Array(given)
     for (let attempt = 1, last: unknown; ; attempt++) {
-      if (place === undefined) {
-        place = await this.#waitForPlace(deadlineMs, signal, last)
+      // Nothing is awaited between the place and the request: the connection could be closed meanwhile.
+      while (place === undefined) {
+        await this.#endpoints.wait(deadlineMs, signal).catch(orRather(last, signal))
         leftMs = Math.max(1, Math.floor(deadlineMs - clock.nowMs()))
+        place = this.#takeAgain(last)
       }
       const { endpoint, entry, pass }: Place = place
       try {
@@ -202,27 +205,23 @@ class PooledClient implements Client {
         return answer
       } catch (error) {
         endpoint.settle(entry, pass, outcomeOf(error))
-        if (this.#closing !== undefined) throw error
-        await this.#retries.next({ error, attempt, isIdempotent: idempotent, deadlineMs, signal })
-        last = error
-        place = undefined
+        if (!hidesRun(error, last)) last = error
+        if (this.#closing !== undefined) throw last
+        await this.#retries
+          .next({ error, attempt, isIdempotent: idempotent, deadlineMs, signal })
+          .catch(orRather(last, signal))
+        leftMs = Math.max(1, Math.floor(deadlineMs - clock.nowMs()))
+        place = this.#takeAgain(last)
       }
     }
   }
 
-  /**
-   * @param last what the request failed with before, which is what it fails with if there is no place for it any more:
-   * that none was to be had would hide that its handler may have run
-   */
-  async #waitForPlace(deadlineMs: number, signal: AbortSignal | undefined, last: unknown): Promise<Place> {
+  /** As `#take`, for a request that failed with `last` before. */
+  #takeAgain(last: unknown): Place | undefined {
     try {
-      for (;;) {
-        const place = this.#take(true)
-        if (place !== undefined) return place
-        await this.#endpoints.wait(deadlineMs, signal)
-      }
+      return this.#take(true)
     } catch (error) {
-      throw last === undefined || signal?.aborted === true ? error : last
+      throw last ?? error
     }
   }
 
@@ -318,6 +317,21 @@ class PooledClient implements Client {
 
   #tell(event: StatusEvent): void {
     tell(this.#options.onStatus, event)
+  }
+}
+
+/**
+ * A request that was sent twice fails with what is worse: an error that says that no handler ran must not hide one that
+ * says that it may have.
+ */
+function hidesRun(error: unknown, last: unknown): boolean {
+  return last !== undefined && saysItDidNotRun(error) && !saysItDidNotRun(last)
+}
+
+/** Rejects with what the request failed with before, unless its caller gave it up. */
+function orRather(last: unknown, signal: AbortSignal | undefined): (error: unknown) => never {
+  return (error) => {
+    throw last === undefined || signal?.aborted === true ? error : last
   }
 }
 

@@ -46,6 +46,9 @@ export interface EndpointListener {
   onChange(): void
 }
 
+/** Timeouts in a row on one connection. */
+const SILENCES_MAX = 5
+
 export class Endpoint {
   readonly address: string
   readonly breaker: Breaker
@@ -59,6 +62,8 @@ export class Endpoint {
   readonly #reconnector: Reconnector<Connection>
   /** Connections that we close. */
   readonly #ending = new Set<Connection>()
+  /** When a loss was last a failure for the breaker. */
+  #lossCountedAtMs = -Infinity
   #hasFailed = false
   #failedAtMs = 0
   #isClosed = false
@@ -142,7 +147,37 @@ export class Endpoint {
   settle(entry: Entry<Connection>, pass: number, outcome: Outcome): void {
     this.inFlight--
     this.#items.give(entry)
+    if (outcome === 'failure' && entry.item.status === 'closed') {
+      const counts = this.#isFirstOfLoss(entry)
+      this.#lose(entry)
+      this.breaker.settle(pass, counts ? 'failure' : 'void')
+      return
+    }
+    this.#listenFor(entry, outcome)
     this.breaker.settle(pass, outcome)
+  }
+
+  /**
+   * A connection may be alive and yet answer nothing: where a length was damaged on its way, all that follows is read
+   * as one frame's payload. After so many timeouts without an answer in between it gets no new request, and is closed.
+   */
+  #listenFor(entry: Entry<Connection>, outcome: Outcome): void {
+    if (outcome === 'silence') entry.silences++
+    else if (outcome !== 'void') entry.silences = 0
+    if (entry.silences < SILENCES_MAX || entry.isRetired) return
+    this.#items.retire(entry)
+    this.#fill()
+    this.#listener.onChange()
+  }
+
+  /**
+   * What is lost together is one failure: all requests of a connection, and all connections that a server had when it
+   * went. Else the end of one worker would open the breaker of every client that was busy.
+   */
+  #isFirstOfLoss(entry: Entry<Connection>): boolean {
+    if (entry.createdAtMs <= this.#lossCountedAtMs) return false
+    this.#lossCountedAtMs = this.#options.clock.nowMs()
+    return true
   }
 
   /** Ends a lease. @param isBroken it is to be closed when its last request is answered */
@@ -239,12 +274,15 @@ export class Endpoint {
       this.#onClosed(entry, close)
     })
     this.#tell({ type: 'connected', address, ...nameOf(entry.item) })
+    // One after the other, so each asks for the next.
+    this.#fill()
   }
 
   #onClosed(entry: Entry<Connection>, close: CloseInfo): void {
     const { connection } = nameOf(entry.item)
+    this.#listener.onEvent({ type: 'disconnected', address: this.address, connection, close })
     this.#lose(entry)
-    this.#tell({ type: 'disconnected', address: this.address, connection, close })
+    this.#listener.onChange()
   }
 
   /** A connection is gone, or as good as that. One that we ended, or the server announced, is not lost. */
@@ -260,12 +298,14 @@ export class Endpoint {
     return {
       onGoaway: (goaway: Goaway) => {
         this.#reconnector.onGoaway(goaway)
-        this.#tell({ type: 'goaway', address, goaway })
+        this.#listener.onEvent({ type: 'goaway', address, goaway })
         this.#fill()
+        this.#listener.onChange()
       },
       onSuspect: (isNow: boolean) => {
-        this.#tell({ type: isNow ? 'suspect' : 'recovered', address })
+        this.#listener.onEvent({ type: isNow ? 'suspect' : 'recovered', address })
         this.#fill()
+        this.#listener.onChange()
       },
     }
   }

@@ -101,8 +101,13 @@ export class Endpoints {
   /** To be called when an address has changed. */
   onChange(): void {
     if (this.#waiters.size === 0) return
-    if (this.hasReady) this.#waiters.handAll()
-    else if (!this.#list.some(isOnItsWay)) this.#waiters.failAll(this.#noConnection('and none to come'))
+    if (this.hasReady) {
+      this.#waiters.handAll()
+      return
+    }
+    // One whose connection went while it was given out; what was given up has had its round.
+    for (const endpoint of this.#list) if (endpoint.state === 'idle') endpoint.want()
+    if (!this.#list.some(isOnItsWay)) this.#waiters.failAll(this.#noConnection('and none to come'))
   }
 
   /** Whoever waits fails. */

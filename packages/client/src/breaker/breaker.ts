@@ -10,10 +10,11 @@ import type { Clock } from '@shardwire/protocol'
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 /**
- * What became of a request. `refused`: the server is well but has too much to do, which counts for the share of
- * failures but not for those in a row. `void`: it says nothing about the server.
+ * What became of a request. `silence`: a failure, in that no answer came at all. `refused`: the server is well but has
+ * too much to do, which counts for the share of failures but not for those in a row. `void`: it says nothing about the
+ * server.
  */
-export type Outcome = 'success' | 'failure' | 'refused' | 'void'
+export type Outcome = 'success' | 'failure' | 'silence' | 'refused' | 'void'
 
 export interface BreakerOptions {
   readonly clock: Clock
@@ -112,7 +113,7 @@ export class Breaker {
       this.#failuresInRow = 0
       return
     }
-    if (outcome === 'failure' && ++this.#failuresInRow === failuresInRow) {
+    if (outcome !== 'refused' && ++this.#failuresInRow === failuresInRow) {
       this.#open(`${failuresInRow} failures in a row`)
       return
     }

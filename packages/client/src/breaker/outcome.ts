@@ -18,7 +18,6 @@ import type { ClientErrorCode } from '../client-error.ts'
 import type { Outcome } from './breaker.ts'
 
 const CLIENT_FAILURES = new Set<ClientErrorCode>([
-  'REQUEST_TIMEOUT',
   'CONNECTION_LOST',
   'PROTOCOL_VIOLATION',
   'BACKLOG_FULL',
@@ -31,7 +30,10 @@ const SERVER_REFUSALS = new Set([OVERLOADED, TOO_MANY_CONNECTIONS])
 
 /** HANDLER_FAILED is one route's; RATE_LIMITED and DRAINING are the server's good right. */
 export function outcomeOf(error: unknown): Outcome {
-  if (error instanceof ClientError) return CLIENT_FAILURES.has(error.code) ? 'failure' : 'void'
+  if (error instanceof ClientError) {
+    if (error.code === 'REQUEST_TIMEOUT') return 'silence'
+    return CLIENT_FAILURES.has(error.code) ? 'failure' : 'void'
+  }
   if (!(error instanceof ShardwireError)) return 'void'
   if (SERVER_REFUSALS.has(error.code)) return 'refused'
   // Any other answer shows a server that answers.

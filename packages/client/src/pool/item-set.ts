@@ -15,6 +15,8 @@ export class Entry<T> {
   readonly outdatedAtMs: number
   /** How many have it at this moment. */
   leases = 0
+  /** Requests in a row that it left without an answer; its owner counts them. */
+  silences = 0
   /** When the last lease of it ended. */
   idleSinceMs: number
   /** Takes no new lease, and is destroyed after the last. */

@@ -8,12 +8,15 @@ import { ClientError } from '../client-error.ts'
 
 /** Whether the same request may be sent once more. @param isIdempotent the caller says that twice is as good as once */
 export function mayRepeat(error: unknown, isIdempotent: boolean): boolean {
-  if (error instanceof ShardwireError) {
-    // A code that we do not know goes by what the server says, as to whether; nobody says that the handler did not run.
-    return error.retryable && (isIdempotent || errorRow(error.code)?.handler === 'did not run')
-  }
+  if (error instanceof ShardwireError) return error.retryable && (isIdempotent || saysItDidNotRun(error))
   if (!(error instanceof ClientError)) return false
   return error.handler === 'did not run' ? error.retryable : isIdempotent && (error.retryable || isDamage(error))
+}
+
+/** Whether an error tells that no handler ran. A code that we do not know tells nothing. */
+export function saysItDidNotRun(error: unknown): boolean {
+  if (error instanceof ClientError) return error.handler === 'did not run'
+  return error instanceof ShardwireError && errorRow(error.code)?.handler === 'did not run'
 }
 
 /** Bytes were damaged on their way: another connection may do better. */

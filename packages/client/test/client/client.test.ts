@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events'
 import { DRAINING, HANDLER_FAILED, OVERLOADED, ShardwireError, UNAUTHENTICATED } from '@shardwire/protocol'
 import { describe, expect, it } from 'vitest'
-import { createClient } from '../../src/index.ts'
+import { ClientError, createClient } from '../../src/index.ts'
 import { bytesOf, rejectionOf, textOf } from '../support.ts'
 import { leavesNothing, REFUSED, scene } from './fake-network.ts'
 import type { FakeNetwork, FakeRequest } from './fake-network.ts'
@@ -35,6 +35,28 @@ describe('a request', () => {
     expect(network.attempts).toEqual(['a:1@0', 'a:1@50'])
     await leavesNothing(all)
   })
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
+    'that waited is not given a connection that is closed before it can use it: %i ticks after it came',
+    async (ticks) => {
+      const closeLater = async (): Promise<void> => {
+        for (let tick = 0; tick < ticks; tick++) await Promise.resolve()
+        // Asking it from now on would throw.
+        if (all.network.all.length === 1) void all.network.all[0]?.close()
+      }
+      const all = await scene(
+        { onStatus: ({ type }) => (type === 'connected' ? void closeLater() : undefined) },
+        (network) => network.set('a:1', REFUSED),
+      )
+      const { client, network } = all
+      const answers = [client.request(1), client.request(1)]
+      network.set('a:1', 'up')
+      network.serve = echo
+      await network.pass(200)
+      await Promise.all(answers)
+      await leavesNothing(all)
+    },
+  )
 
   it('fails with NO_CONNECTION when its time is up, which says what is the matter', async () => {
     const all = await scene({}, (network) => network.set('a:1', REFUSED))
@@ -153,6 +175,18 @@ describe('a request whose connection is lost', () => {
     network.set('a:1', REFUSED)
     network.all[0]?.lose()
     await network.pass(1000)
+    expect(await answer).toMatchObject({ code: 'CONNECTION_LOST' })
+    await leavesNothing(all)
+  })
+
+  it('fails with that loss, not with what another attempt met, which would say that nothing had run', async () => {
+    const all = await scene({ addresses: ['a:1', 'b:1'], balance: 'round-robin', retry: { attemptsMax: 2 } })
+    const { client, network } = all
+    const answer = rejectionOf(client.request(1, undefined, { idempotent: true }))
+    await network.pass()
+    network.pending[0]?.connection.lose()
+    await network.pass()
+    network.pending[0]?.reject(new ShardwireError(OVERLOADED, 'busy'))
     expect(await answer).toMatchObject({ code: 'CONNECTION_LOST' })
     await leavesNothing(all)
   })
@@ -294,6 +328,26 @@ describe('connections', () => {
   })
 })
 
+describe('a connection that answers nothing', () => {
+  const timeout = ({ reject }: FakeRequest): void => reject(new ClientError('REQUEST_TIMEOUT', 'no answer'))
+
+  it('is replaced after five timeouts in a row, though it is alive', async () => {
+    const all = await scene({ breaker: false })
+    const { client, network } = all
+    network.serve = timeout
+    for (let request = 0; request < 4; request++) await rejectionOf(client.request(1))
+    network.serve = echo
+    await client.request(1)
+    network.serve = timeout
+    for (let request = 0; request < 5; request++) await rejectionOf(client.request(1))
+    network.serve = echo
+    expect(network.all[0]?.status).not.toBe('open')
+    await client.request(1)
+    expect(network.all).toHaveLength(2)
+    await leavesNothing(all)
+  })
+})
+
 describe('a GOAWAY', () => {
   it('lets what is in flight finish, sends nothing new there, and dials anew when it says', async () => {
     const all = await scene()
@@ -301,6 +355,11 @@ describe('a GOAWAY', () => {
     const old = client.request(1)
     await network.pass()
     network.all[0]?.sendGoaway({ retry: 'later', retryAfterMs: 1000, jitterMs: 500 })
+    expect(network.events.slice(-3)).toMatchObject([
+      { type: 'goaway', goaway: { retry: 'later' } },
+      { type: 'waiting', delayMs: 1250, reason: 'goaway' },
+      { type: 'state', state: 'connecting', before: 'connected' },
+    ])
     const next = client.request(1)
     await network.pass(1200)
     expect(network.attempts).toEqual(['a:1@0'])
@@ -360,9 +419,9 @@ describe('an outage', () => {
       { type: 'state', state: 'connecting', before: 'idle' },
       { type: 'connected', address: 'a:1', connection: 'a:1#0', shard: 0 },
       { type: 'state', state: 'connected', before: 'connecting' },
+      { type: 'disconnected', connection: 'a:1#0', close: { end: 'lost' } },
       { type: 'waiting', attempt: 1, delayMs: 50, reason: 'backoff' },
       { type: 'state', state: 'connecting', before: 'connected' },
-      { type: 'disconnected', connection: 'a:1#0', close: { end: 'lost' } },
       { type: 'connecting', attempt: 1 },
       { type: 'attempt-failed', attempt: 1, error: REFUSED },
       { type: 'waiting', attempt: 2, delayMs: 100, reason: 'backoff' },
@@ -405,6 +464,25 @@ describe('the breaker', () => {
     await leavesNothing(all)
   })
 
+  it('takes what is lost together for one failure, and a server that dies at each request for one each', async () => {
+    const all = await scene({ pool: { min: 3 }, retry: false })
+    const { client, network } = all
+    await network.pass()
+    expect(network.open.size).toBe(3)
+    const lost = Array.from({ length: 30 }, () => rejectionOf(client.request(1)))
+    await network.pass()
+    for (const connection of network.all.slice(0, 3)) connection.lose()
+    await Promise.all(lost)
+    expect(client.status.addresses[0]?.breaker).toMatchObject({ state: 'closed', failuresInRow: 1 })
+    network.serve = ({ connection }) => connection.lose()
+    for (let death = 2; death <= 5; death++) {
+      await network.pass(6000)
+      await rejectionOf(client.request(1))
+    }
+    expect(client.status.addresses[0]?.breaker.state).toBe('open')
+    await leavesNothing(all)
+  })
+
   it('is not held half-open by a request that its caller gives up', async () => {
     const all = await scene({ breaker: { failuresInRow: 1, openMs: 1000 } })
     const { client, network } = all
@@ -415,7 +493,6 @@ describe('the breaker', () => {
     network.serve = undefined
     const tried = rejectionOf(client.request(1))
     await network.pass()
-    const { ClientError } = await import('../../src/index.ts')
     network.pending[0]?.reject(new ClientError('ABORTED', 'x'))
     await tried
     network.serve = echo
