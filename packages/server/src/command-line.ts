@@ -7,15 +7,19 @@ import { readFileSync } from 'node:fs'
 import { formatEffective, formatProblems } from './config/format.ts'
 import { loadConfig } from './config/load-config.ts'
 import { readMachine } from './config/machine.ts'
+import { dev } from './dev/dev.ts'
 import { EXIT_CONFIG, serve } from './serve.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `shardwire ${VERSION}: a TCP server that shards its connections over worker processes
 
 Usage: shardwire [command]
+       shardwire dev ./service.ts
 
 Commands:
   serve      run the daemon in the foreground (the default)
+  dev FILE   run the daemon with the service of this module, and replace its worker when the module, or
+             what it imports, changes
   config     print the effective configuration and where each value comes from
 
 Options:
@@ -31,6 +35,7 @@ replaces the workers one by one; docs/operations.md has the rest.
 /** @returns the exit code */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const [command = 'serve', ...rest] = argv.some(isHelp) ? ['--help'] : argv
+  if (command === 'dev') return runDev(rest)
   if (rest.length > 0) return usage(`${command} takes no arguments, got: ${rest.join(' ')}`)
   switch (command) {
     case 'serve':
@@ -47,6 +52,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     default:
       return usage(`there is no command ${command}`)
   }
+}
+
+async function runDev(paths: readonly string[]): Promise<number> {
+  const [path] = paths
+  if (path !== undefined && paths.length === 1) return await dev(path, writeError)
+  return usage(`dev takes the path of one module, such as ./service.ts, got: ${paths.join(' ') || 'nothing'}`)
 }
 
 function isHelp(argument: string): boolean {

@@ -1,0 +1,129 @@
+import { Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import * as frames from './frames.ts'
+
+const SERVER = new URL('../../dist/index.js', import.meta.url).href
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dev-test-'))
+  mkdirSync(join(directory, 'lib'))
+  write('lib/greeting.ts', "export const greeting: string = 'hello'")
+  write('service.ts', serviceOf("import { greeting } from './lib/greeting.ts'"))
+})
+afterEach(() => {
+  rmSync(directory, { recursive: true })
+})
+
+function write(name: string, text: string): void {
+  writeFileSync(join(directory, name), `${text}\n`)
+}
+
+function serviceOf(importing: string): string {
+  return `import { defineService, route } from '${SERVER}'
+${importing}
+export default defineService({ name: 'dev', routes: { greet: route(1, { body: 'none' }, () => greeting) } })`
+}
+
+const OPTIONS = { SHARDWIRE_WORKERS: '1', SHARDWIRE_ADMIN: 'off' }
+
+async function startDev(): Promise<Daemon> {
+  return await startDaemon(OPTIONS, { args: ['dev', './service.ts'], cwd: directory })
+}
+
+async function greeting(daemon: Daemon): Promise<unknown> {
+  await using client = await RawClient.connect(daemon.port)
+  await client.sendFrames(frames.request(1, 1, ''))
+  return frames.value(await client.nextFrame())
+}
+
+/** What was logged of an event so far, so that the next one can be waited for. */
+function count(daemon: Daemon, event: string): number {
+  return daemon.records.filter((record) => record['event'] === event).length
+}
+
+async function next(daemon: Daemon, event: string, before: number): Promise<Record<string, unknown>> {
+  let seen = 0
+  return await daemon.waitFor((record) => record['event'] === event && ++seen > before)
+}
+
+/** Does something, and waits for what it leads to. */
+async function after(daemon: Daemon, event: string, act: () => void): Promise<Record<string, unknown>> {
+  const before = count(daemon, event)
+  act()
+  return await next(daemon, event, before)
+}
+
+async function said(daemon: Daemon, text: string): Promise<void> {
+  await eventually(
+    () => daemon.stderr.includes(text),
+    () => `nobody said: ${text}\n${daemon.describe()}`,
+  )
+}
+
+it('replaces the worker when its module or an import changes, and keeps the old one while it is broken', async () => {
+  await using daemon = await startDev()
+  expect(await greeting(daemon)).toBe('hello')
+  await after(daemon, 'reloaded', () => write('lib/greeting.ts', "export const greeting: string = 'changed'"))
+  expect(await greeting(daemon)).toBe('changed')
+  expect(daemon.stderr).toContain('lib/greeting.ts changed')
+
+  // As an editor saves: another file takes the name.
+  await after(daemon, 'reloaded', () => {
+    write('saved', serviceOf("const greeting = 'from the service itself'"))
+    renameSync(join(directory, 'saved'), join(directory, 'service.ts'))
+  })
+  expect(await greeting(daemon)).toBe('from the service itself')
+
+  const failed = await after(daemon, 'reload-failed', () =>
+    write('service.ts', serviceOf("const greeting = 'unfinished")),
+  )
+  expect(JSON.stringify(failed)).toContain('service.ts')
+  expect(await greeting(daemon)).toBe('from the service itself')
+  await after(daemon, 'reload-failed', () => write('service.ts', serviceOf("import { greeting } from './missing.ts'")))
+  expect(await greeting(daemon)).toBe('from the service itself')
+  // A file that was not there is waited for, too.
+  await after(daemon, 'reloaded', () => write('missing.ts', "export const greeting = 'found'"))
+  expect(await greeting(daemon)).toBe('found')
+  expect(await daemon.stop()).toBe(0)
+})
+
+it('has one worker and a watch over lent views, unless the environment says otherwise', async () => {
+  const environment = { SHARDWIRE_WORKERS: '', SHARDWIRE_DEBUG_VIEWS: '', SHARDWIRE_ADMIN: 'off' }
+  await using daemon = await startDaemon(environment, { args: ['dev', './service.ts'], cwd: directory })
+  const listening = await daemon.waitFor(({ event }) => event === 'listening')
+  expect(listening['config']).toMatchObject({ workers: 1, debugViews: true, drainTimeoutMs: 2000 })
+  expect(await daemon.stop()).toBe(0)
+})
+
+it('waits for a change when the service cannot be loaded at first, and starts then', async () => {
+  write('service.ts', 'export default 1')
+  await using daemon = new Daemon(OPTIONS, { args: ['dev', './service.ts'], cwd: directory })
+  await said(daemon, 'waiting for a change of service.ts')
+  expect(daemon.stderr).toContain('must have a default export made by defineService')
+  write('service.ts', serviceOf("import { greeting } from './lib/greeting.ts'"))
+  await daemon.waitFor(({ event }) => event === 'listening')
+  expect(await greeting(daemon)).toBe('hello')
+  expect(await daemon.stop()).toBe(0)
+})
+
+it('ends with the daemon, also while it waits, and leaves no file behind', async () => {
+  write('service.ts', 'export default 1')
+  await using daemon = new Daemon({ ...OPTIONS, TMPDIR: directory }, { args: ['dev', './service.ts'], cwd: directory })
+  await said(daemon, 'waiting for a change')
+  expect(readdirSync(directory).filter((name) => name.startsWith('shardwire-dev-'))).toHaveLength(1)
+  expect(await daemon.stop()).toBe(0)
+  expect(readdirSync(directory).toSorted()).toEqual(['lib', 'service.ts'])
+})
+
+it('needs a module that is there', async () => {
+  await using none = new Daemon(OPTIONS, { args: ['dev'], cwd: directory })
+  expect((await none.exited).code).toBe(2)
+  expect(none.stderr).toContain('dev takes the path of one module, such as ./service.ts, got: nothing')
+  await using missing = new Daemon(OPTIONS, { args: ['dev', './other.ts'], cwd: directory })
+  expect((await missing.exited).code).toBe(2)
+  expect(missing.stderr).toContain(`there is no ${join(directory, 'other.ts')}`)
+})
