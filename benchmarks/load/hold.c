@@ -3,6 +3,7 @@
 // Obeys lines on stdin and answers each with one line of JSON on stdout; ends with its stdin.
 //   open N       opens N connections more; each has had one echo before the next batch is dialled
 //   cut N BYTES  sends, on each, the first BYTES of a frame that announces N bytes of body
+//   flood N      sends, on each, frames of N bytes of body for as long as the server takes them, and reads no more
 //   count        counts what is still open, and the PINGs answered so far
 //   close        closes all, in an orderly way
 #include "wire.h"
@@ -13,6 +14,7 @@ typedef struct {
   int fd; // -1 when the server has closed it.
   uint16_t have;
   uint8_t in[PING_FRAME_MAX];
+  size_t flooded; // Bytes of the frame that is under way.
 } Held;
 
 static Held *held;
@@ -22,6 +24,8 @@ static int epoll;
 static struct sockaddr_in to;
 static uint8_t hello[16];
 static size_t hello_bytes;
+static uint8_t *flood; // NULL while nobody floods.
+static size_t flood_bytes;
 
 static void drop(Held *h) {
   close(h->fd);
@@ -63,6 +67,19 @@ static void take(Held *h) {
   h->have = (uint16_t)(h->have - at);
 }
 
+// Sends until nothing more is taken; how the server's end shows, too, to one that does not read.
+static void pour(Held *h) {
+  for (;;) {
+    ssize_t sent = send(h->fd, flood + h->flooded, flood_bytes - h->flooded, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EAGAIN) return;
+    if (sent < 0) {
+      drop(h);
+      return;
+    }
+    h->flooded = (h->flooded + (size_t)sent) % flood_bytes;
+  }
+}
+
 // Serves what comes for up to `milliseconds`. Returns how many sockets had something.
 static int poll_once(int milliseconds, int *has_input) {
   struct epoll_event events[EVENTS_MAX];
@@ -70,6 +87,7 @@ static int poll_once(int milliseconds, int *has_input) {
   for (int i = 0; i < ready; i++) {
     Held *h = events[i].data.ptr;
     if (h == NULL) *has_input = 1;
+    else if (h->fd >= 0 && flood != NULL) pour(h);
     else if (h->fd >= 0) take(h);
   }
   return ready;
@@ -110,11 +128,25 @@ static void cut_frames(uint32_t body, size_t bytes) {
   free(part);
 }
 
+static void flood_all(size_t body) {
+  uint8_t *bytes = calloc(1, body);
+  flood = malloc(body + OVERHEAD_BYTES);
+  if (bytes == NULL || flood == NULL) fail("malloc");
+  flood_bytes = put_frame(flood, KIND_MESSAGE, ROUTE_ECHO, 0, bytes, body);
+  free(bytes);
+  for (size_t i = 0; i < count; i++) {
+    // Told of an end at any time; and each time that there is room again, once.
+    if (held[i].fd >= 0) watch(epoll, EPOLL_CTL_MOD, held[i].fd, EPOLLOUT | EPOLLET, &held[i]);
+  }
+}
+
 static void close_all(void) {
   for (size_t i = 0; i < count; i++) {
     if (held[i].fd >= 0) close(held[i].fd);
   }
   count = echoed = lost = 0;
+  free(flood);
+  flood = NULL;
 }
 
 static void report(void) {
@@ -129,6 +161,7 @@ static void obey(const char *line, size_t connections_max) {
     if (count + number > connections_max) fail("open: more connections than descriptors");
     open_more(number);
   } else if (sscanf(line, "cut %zu %zu", &number, &bytes) == 2) cut_frames((uint32_t)number, bytes);
+  else if (sscanf(line, "flood %zu", &number) == 1) flood_all(number);
   else if (strncmp(line, "close", 5) == 0) close_all();
   else if (strncmp(line, "count", 5) != 0) fprintf(stderr, "not a command: %s", line);
   report();

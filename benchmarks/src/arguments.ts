@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 
-export const GROUPS = ['micro', 'macro', 'offload', 'client', 'accept', 'memory'] as const
+export const GROUPS = ['micro', 'macro', 'offload', 'slow-readers', 'client', 'accept', 'memory'] as const
 export type Group = (typeof GROUPS)[number]
 
 /** What names a case: `macro` and `message 64 B x64` give `macro/message-64B-x64`. */
@@ -38,6 +38,7 @@ words choose what runs; without any, everything does (by the settings below a qu
   micro           parts of the protocol package against what they replace, in one process
   macro           echoes through the daemon, one worker, against Go net and hand-written Node; a limit in C
   offload         how late an echo is while threads compute digests, against without
+  slow-readers    how late an echo is beside a thousand clients that send and never read, against without
   client          requests a second of one client process, against one written by hand
   accept          connections accepted a second
   memory          resident bytes by connection: idle, stuck in the middle of a frame, after all have gone
@@ -45,9 +46,9 @@ words choose what runs; without any, everything does (by the settings below a qu
   anything else   only those whose name holds it: 64B, request, decode; of several, those whose name holds them all
 
 flags
-  --rounds N        rounds of each case (micro 7, macro 3, offload 5, client 5, accept 3, memory 3)
+  --rounds N        rounds of each case (micro 7, macro 3, offload 5, slow-readers 5, client 5, accept 3, memory 3)
   --seconds S       time measured of each contestant in each round (micro 0.25, macro 3, offload 3,
-                    client 3, accept 3); memory has none
+                    slow-readers 3, client 3, accept 3); memory has none
   --connections N   connections that memory opens (15000, or what the limit of descriptors allows)
   --json FILE       where the results go (benchmarks/results/<UTC time>.json)
   --list            names of all cases

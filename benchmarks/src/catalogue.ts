@@ -9,11 +9,13 @@ import { macroCases } from './macro.ts'
 import { memoryCases } from './memory.ts'
 import { microCases } from './micro.ts'
 import { offloadCases } from './offload.ts'
+import { slowReaderCases } from './slow-readers.ts'
 
 export const CASES: readonly Case[] = [
   ...microCases,
   ...macroCases,
   ...offloadCases,
+  ...slowReaderCases,
   ...clientCases,
   ...acceptCases,
   ...memoryCases,

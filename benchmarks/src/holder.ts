@@ -25,6 +25,11 @@ export class Holder {
     return await this.#ask(`cut ${bodyBytes} ${bytes}`)
   }
 
+  /** Sends, on each, frames of `bodyBytes` of body for as long as they are taken, and reads nothing more. */
+  async flood(bodyBytes: number): Promise<Held> {
+    return await this.#ask(`flood ${bodyBytes}`)
+  }
+
   async count(): Promise<Held> {
     return await this.#ask('count')
   }

@@ -26,6 +26,7 @@ import type { Dispatch } from './dispatch.ts'
 import type { Outbound } from './outbound.ts'
 import type { Rings } from './rings.ts'
 import type { TurnBudget } from './turn-budget.ts'
+import { TurnQueue } from './turn-queue.ts'
 
 /** Bytes of one read at most: a batch of sixteen 4 KB frames and its headers fits, and is not cut. */
 export const READ_SLAB_BYTES = 131_072
@@ -41,6 +42,7 @@ export interface ReadPathParts {
   readonly rings: Rings
   readonly deadlines: Deadlines
   readonly budget: TurnBudget
+  readonly exactNowMs: () => number
   readonly counters: Counters
   /** Debug: overwrite what was read once it has been dispatched or moved. */
   readonly poison: boolean
@@ -50,6 +52,8 @@ export interface ReadPathParts {
 
 export class ReadPath {
   readonly #parts: ReadPathParts
+  /** Those that had their share of a turn. */
+  readonly #turns: TurnQueue<Connection>
   /** Where every read of the worker lands, unless its connection has a ring; checksums are computed where it stands. */
   readonly slab = allocateKernelMemory(READ_SLAB_BYTES) ?? allocateMemory(READ_SLAB_BYTES)
   /** What `#run` was told by the decoder last: bytes that the cut frame has in all. */
@@ -59,6 +63,7 @@ export class ReadPath {
 
   constructor(parts: ReadPathParts) {
     this.#parts = parts
+    this.#turns = new TurnQueue(parts.exactNowMs, (connection) => this.release(connection, HOLD_TURN))
   }
 
   /**
@@ -177,7 +182,7 @@ export class ReadPath {
   #yieldTurn(connection: Connection): void {
     connection.hold |= HOLD_TURN
     connection.transport.pause()
-    setImmediate(releaseTurn, this, connection)
+    this.#turns.wait(connection)
   }
 
   /** Bytes came: in the connection's ring if it has one, else at the beginning of `memory`. */
@@ -275,8 +280,4 @@ export class ReadPath {
     const error = new ShardwireError(connection.brokenCode, detail)
     this.#parts.closing.failWith(connection, reasonNamed(error.name, CloseReason.BAD_FRAME), error)
   }
-}
-
-function releaseTurn(path: ReadPath, connection: Connection): void {
-  path.release(connection, HOLD_TURN)
 }

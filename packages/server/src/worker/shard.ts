@@ -158,6 +158,7 @@ export class Shard {
     const readPath: ReadPath = new ReadPath({
       ...{ ...serving, outbound, closing, rings, deadlines, counters, onFault },
       budget: new TurnBudget(exactNowMs),
+      exactNowMs,
       poison: config.debugViews,
     })
     const greetings = createGreetings(serviceSide, scope.connectionOf, readPath)
