@@ -60,6 +60,8 @@ export const CLOSE_REASONS = [
   'SERVICE_RESET',
   /** A message got an error, on a listener whose codec has no form for errors (line, raw): it is told by the close. */
   'ERROR_UNSPOKEN',
+  /** The operator closed it. */
+  'ADMIN_CLOSED',
 ] as const
 
 export type CloseReasonName = (typeof CLOSE_REASONS)[number]
@@ -106,6 +108,7 @@ export const CLOSE_CLASSES: Readonly<Record<CloseReasonName, CloseClass>> = {
   HANDSHAKE_ABANDONED: 'transient',
   PEER_NOT_ALLOWED: 'protocol',
   ERROR_UNSPOKEN: 'system',
+  ADMIN_CLOSED: 'normal',
 }
 
 export function closeReasonName(code: number): CloseReasonName {

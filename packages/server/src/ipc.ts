@@ -3,6 +3,8 @@
  * Must not know: who acts on them.
  * Invariant: messages are flat JSON; a socket travels beside its message as a raw handle.
  */
+import type { Finding, Inquiry } from './admin/inspect/inquiry.ts'
+import type { ClosedRow } from './admin/inspect/rows.ts'
 import type { Config } from './config/load-config.ts'
 import type { WorkerReport } from './metrics/worker-figures.ts'
 import type { TlsMaterial } from './transport/tls-context.ts'
@@ -27,6 +29,8 @@ export type ToWorker =
   | { readonly type: 'quota'; readonly quota: number | null; readonly sequence: number }
   /** No worker has a place for those that wait there. */
   | { readonly type: 'full' }
+  /** What is known of its connections; answered by `found` of that number. */
+  | { readonly type: 'inquire'; readonly id: number; readonly inquiry: Inquiry }
   /** Finish, answer `drained`, exit. */
   | DrainMessage
 
@@ -100,6 +104,8 @@ export type ToPrimary =
   | { readonly type: 'quota-taken'; readonly sequence: number; readonly open: number; readonly waiting: number }
   /** So many sockets wait there for a place, its quota is used up; answered by `quota` or `full`. */
   | { readonly type: 'want'; readonly places: number; readonly open: number }
+  /** Answers `inquire`; null where that failed. */
+  | { readonly type: 'found'; readonly id: number; readonly finding: Finding | null }
   /** Its loop turns: once a second until it is ready, and has snapshots to send. */
   | { readonly type: 'pulse' }
   /** It is broken: takes nothing new, ends by its deadline. */
@@ -118,6 +124,8 @@ export interface SnapshotMessage extends WorkerReport {
 export interface DrainedMessage extends WorkerReport {
   readonly type: 'drained'
   readonly report: DrainReport
+  /** The last connections that ended there, those that did not end well first. */
+  readonly closed: readonly ClosedRow[]
 }
 
 /** Whether a message from the channel is one of ours: what a service module sends or gets passes there too. */

@@ -27,8 +27,8 @@ export interface ReloadsOptions {
   readonly primary: Primary
 }
 
-/** How reloads went. */
-export interface ReloadCounts {
+/** How reloads went, and whether one is under way. */
+export interface ReloadState {
   done: number
   /** Some slots kept the worker that they had. */
   failed: number
@@ -36,14 +36,26 @@ export interface ReloadCounts {
   refused: number
   /** Seconds since 1970; 0 before there was one. */
   lastDoneAtSeconds: number
+  isRunning: boolean
+  /** Of the last one; null before there was one. */
+  lastOutcome: 'done' | 'failed' | 'refused' | null
+  /** Why it was refused. */
+  lastProblems: readonly string[]
 }
 
 const MS_PER_S = 1000
 
 export class Reloads {
-  readonly counts: ReloadCounts = { done: 0, failed: 0, refused: 0, lastDoneAtSeconds: 0 }
+  readonly state: ReloadState = {
+    done: 0,
+    failed: 0,
+    refused: 0,
+    lastDoneAtSeconds: 0,
+    isRunning: false,
+    lastOutcome: null,
+    lastProblems: [],
+  }
   readonly #options: ReloadsOptions
-  #isRunning = false
   #isWanted = false
 
   constructor(options: ReloadsOptions) {
@@ -58,8 +70,8 @@ export class Reloads {
       return
     }
     this.#isWanted = true
-    if (this.#isRunning || !primary.hasStarted) {
-      const text = `${reason}: ${this.#isRunning ? 'a reload is under way' : 'still starting'}; one more follows`
+    if (this.state.isRunning || !primary.hasStarted) {
+      const text = `${reason}: ${this.state.isRunning ? 'a reload is under way' : 'still starting'}; one more follows`
       log.info({ event: 'reload-queued', reason }, text)
       return
     }
@@ -72,14 +84,14 @@ export class Reloads {
   }
 
   async #run(): Promise<void> {
-    this.#isRunning = true
+    this.state.isRunning = true
     try {
       while (this.#isWanted && !this.#options.primary.isStopping) {
         this.#isWanted = false
         await this.#reload()
       }
     } finally {
-      this.#isRunning = false
+      this.state.isRunning = false
     }
   }
 
@@ -92,13 +104,19 @@ export class Reloads {
     if (problems.length > 0) return this.#refuse(problems)
     try {
       const isDone = await primary.reload({ config, env: loaded.env }, names)
-      this.counts[isDone ? 'done' : 'failed']++
-      if (isDone) this.counts.lastDoneAtSeconds = this.#options.clock.wallMs() / MS_PER_S
+      this.#ended(isDone ? 'done' : 'failed', [])
+      if (isDone) this.state.lastDoneAtSeconds = this.#options.clock.wallMs() / MS_PER_S
     } catch (error) {
       if (!(error instanceof StartError)) throw error
       this.#tellRefusal([error.message], error.message)
     }
     return undefined
+  }
+
+  #ended(outcome: 'done' | 'failed' | 'refused', problems: readonly string[]): void {
+    this.state[outcome]++
+    this.state.lastOutcome = outcome
+    this.state.lastProblems = problems
   }
 
   #refuse(problems: readonly Problem[]): void {
@@ -109,7 +127,7 @@ export class Reloads {
   }
 
   #tellRefusal(problems: readonly string[], text: string): void {
-    this.counts.refused++
+    this.#ended('refused', problems)
     const words = `reload refused, nothing has changed: ${text}\nMend it and send SIGHUP again`
     this.#options.log.error({ event: 'reload-refused', class: 'system', problems }, words)
   }

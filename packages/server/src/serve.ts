@@ -63,7 +63,10 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   try {
     const figures = figuresOf(primary, reloads)
     // First of all: whoever asks whether it is ready is to hear that it starts.
-    const admin = await openAdmin({ clock: systemClock, log, config, sources, figures, kernel })
+    const { inquiries } = primary.told
+    const drain = (why: string): void => void primary.stop(why)
+    const reload = (why: string): void => void reloads.request(why)
+    const admin = await openAdmin({ clock: systemClock, log, sources, figures, kernel, inquiries, drain, reload })
     const started = await primary.start()
     if (started !== undefined) announce({ ...started, admin: admin?.address }, config, sources, log, write)
     // A fault in it ends the daemon like any other of the primary.
@@ -133,7 +136,7 @@ function figuresOf(primary: Primary, reloads: Reloads): FigureSources {
     totals,
     handoff,
     workers: () => supervisor.workers,
-    reloads: reloads.counts,
+    reloads: reloads.state,
     vitals: () => vitals.take(primary.openFiles),
     startedAtSeconds: (systemClock.wallMs() - process.uptime() * MS_PER_S) / MS_PER_S,
   }

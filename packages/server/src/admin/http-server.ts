@@ -105,7 +105,11 @@ export class HttpServer {
       log.error({ event: 'admin-fault', class: 'system', err: error }, 'a fault of this server in an admin request')
       reply = problem(500, 'a fault of this server; its log says more')
     }
-    if ('stream' in reply) return reply.stream(response)
+    if ('stream' in reply) {
+      if (request.method === 'HEAD') response.writeHead(200, HEADERS).end()
+      else reply.stream(response)
+      return
+    }
     const cancel = clock.after(limits.requestMs, () => response.destroy())
     response.once('close', cancel)
     const { status, type, body, headers } = reply

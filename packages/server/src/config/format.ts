@@ -27,6 +27,22 @@ export function formatEffective(config: Config, sources: Sources): string {
   return formatTable(OPTIONS, textsOf(config), sources)
 }
 
+/** One option in effect. */
+export interface EffectiveOption {
+  readonly name: string
+  /** The text that would set it; of a secret that it is not shown. */
+  readonly value: string
+  readonly source: Source
+}
+
+/** The same as data. */
+export function describeEffective(config: Config, sources: Sources): readonly EffectiveOption[] {
+  const values = textsOf(config)
+  return (Object.entries(OPTIONS) as [keyof Config, Option<unknown>][]).map(([key, { name, secret }]) => {
+    return { name, value: formatValue(values[key], secret === true), source: sources[key] }
+  })
+}
+
 /** One value of the configuration, as the text that would set it; a secret is not shown. */
 export function formatValueOf(config: Config, key: keyof Config): string {
   const option: Option<unknown> = OPTIONS[key]

@@ -9,7 +9,7 @@ import type { Handoff } from '../primary/handoff.ts'
 import type { Readiness } from '../primary/readiness.ts'
 import type { SlotTotals, Totals } from '../primary/totals.ts'
 import type { WorkerProcess } from '../primary/worker-process.ts'
-import type { ReloadCounts } from '../reloads.ts'
+import type { ReloadState } from '../reloads.ts'
 import { addRefusals } from '../refusal.ts'
 import type { Vitals } from './vitals.ts'
 import { WorkerFigures } from './worker-figures.ts'
@@ -17,11 +17,11 @@ import { WorkerFigures } from './worker-figures.ts'
 /** The parts of the primary that know. */
 export interface FigureSources {
   readonly config: () => Config
-  readonly readiness: Pick<Readiness, 'isReady' | 'reasons'>
+  readonly readiness: Pick<Readiness, 'isReady' | 'reasons' | 'isStopping'>
   readonly totals: Totals
   readonly handoff: Pick<Handoff, 'pending' | 'offeredAgain' | 'refusals'>
   readonly workers: () => readonly WorkerProcess[]
-  readonly reloads: ReloadCounts
+  readonly reloads: ReloadState
   /** Of the primary. */
   readonly vitals: () => Vitals
   /** When the daemon was started, in seconds since 1970. */
@@ -57,7 +57,7 @@ export interface DaemonFigures {
   /** Sockets that were closed unserved, by reason. */
   readonly refusals: readonly number[]
   readonly handoff: { readonly pending: number; readonly offeredAgain: number }
-  readonly reloads: ReloadCounts
+  readonly reloads: ReloadState
   readonly primary: Vitals
 }
 

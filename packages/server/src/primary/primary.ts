@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '@shardwire/protocol'
+import { Inquiries } from '../admin/inquiries.ts'
 import type { ListenPlace } from '../config/listen-address.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Environment } from '../config/read-options.ts'
@@ -58,6 +59,7 @@ export interface Told {
   readonly totals: Totals
   readonly handoff: Handoff
   readonly supervisor: Supervisor
+  readonly inquiries: Inquiries
 }
 
 /** @property configured the address as it was configured */
@@ -75,6 +77,7 @@ export class Primary {
   readonly #door: Door
   readonly #handoff: Handoff
   readonly #supervisor: Supervisor
+  readonly #inquiries: Inquiries
   readonly #started = Promise.withResolvers<void>()
   readonly #stopped = Promise.withResolvers<void>()
   /** Resolves when no worker is left. */
@@ -121,6 +124,7 @@ export class Primary {
       onRetired: (worker) => this.#retired(worker),
     }
     this.#supervisor = new Supervisor(supervision, { config, env })
+    this.#inquiries = new Inquiries(clock, () => this.#supervisor.workers)
   }
 
   /** What the daemon runs with by now. */
@@ -130,7 +134,13 @@ export class Primary {
 
   /** Its parts, as far as they are told of. */
   get told(): Told {
-    return { readiness: this.#readiness, totals: this.#totals, handoff: this.#handoff, supervisor: this.#supervisor }
+    return {
+      readiness: this.#readiness,
+      totals: this.#totals,
+      handoff: this.#handoff,
+      supervisor: this.#supervisor,
+      inquiries: this.#inquiries,
+    }
   }
 
   /** Files that this process has open, and may have. */
@@ -174,7 +184,7 @@ export class Primary {
   async stop(reason: string): Promise<void> {
     if (this.#stopping) return this.stopped
     this.#stopping = true
-    this.#readiness.set('draining', 'the daemon is stopping')
+    this.#readiness.stopping()
     const { clock, log } = this.#options
     const { drainTimeoutMs: deadlineMs } = this.#config
     this.#stopBeganMs = clock.nowMs()
@@ -296,6 +306,7 @@ export class Primary {
         this.#supervisor.leaves(worker, why, deadlineMs)
       },
       onOutworn: (worker, why) => this.#supervisor.outworn(worker, why),
+      onFound: (worker, id, finding) => this.#inquiries.found(worker, id, finding),
       onExit: (worker) => this.#exited(worker),
     }
   }
@@ -347,6 +358,7 @@ export class Primary {
   }
 
   #exited(worker: WorkerProcess): void {
+    this.#inquiries.gone(worker)
     this.#entrance.workerGone(worker)
     this.#door.workerGone(worker)
     this.#totals.add(worker, this.#stopping)

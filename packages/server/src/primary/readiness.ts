@@ -7,6 +7,7 @@
 import type { Logger } from '../log.ts'
 
 const STARTING = 'starting'
+const STOPPING = 'draining'
 
 export class Readiness {
   readonly #log: Logger
@@ -20,6 +21,11 @@ export class Readiness {
     return this.#reasons.size === 0
   }
 
+  /** The daemon is on its way out. */
+  get isStopping(): boolean {
+    return this.#reasons.has(STOPPING)
+  }
+
   /** Why not, for people. */
   get reasons(): readonly string[] {
     return [...this.#reasons.values()]
@@ -28,6 +34,11 @@ export class Readiness {
   /** The daemon has started. */
   started(): void {
     this.#reasons.delete(STARTING)
+  }
+
+  /** The daemon stops. */
+  stopping(): void {
+    this.set(STOPPING, 'the daemon is stopping')
   }
 
   /** @param key of the reason @param why for people; undefined when it is no more */

@@ -142,7 +142,8 @@ export class Supervisor {
   #spawn(slot: number, generation: Generation): WorkerProcess {
     const { clock, observer, nextEpoch, workerModule, tls } = this.#options
     const { config } = generation
-    const started = new WorkerProcess(spawnWorker(workerModule, generation), slot, config, clock.nowMs(), {
+    const life = { slot, epoch: nextEpoch(), config, startedAtMs: clock.nowMs() }
+    const started = new WorkerProcess(spawnWorker(workerModule, generation), life, {
       ...observer,
       onExit: (worker, code, signal) => {
         this.#watchdog.gone(worker)
@@ -153,7 +154,7 @@ export class Supervisor {
     started.tell({
       type: 'start',
       slot,
-      epoch: nextEpoch(),
+      epoch: life.epoch,
       configured: this.#configured,
       config: withoutSecrets(config),
       tls: tls(),

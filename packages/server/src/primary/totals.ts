@@ -3,11 +3,15 @@
  * Must not know: who is still there.
  * Invariant: a worker is added once, when its process is gone and all that it said has been read.
  */
+import type { ClosedRow } from '../admin/inspect/rows.ts'
 import { closeReasonName } from '../close-reason.ts'
 import { WorkerFigures } from '../metrics/worker-figures.ts'
 import { addRefusals, createRefusals } from '../refusal.ts'
 import { addDrain, type DrainReport, NOTHING_DRAINED } from '../worker/drain-report.ts'
 import type { WorkerProcess } from './worker-process.ts'
+
+/** Ends of connections that are kept when their worker is gone. */
+const REMEMBERED_MAX = 1000
 
 /** How a worker ended: as it was told to, of itself, or before it served. */
 export const EXITS = ['drained', 'died', 'failed'] as const
@@ -26,6 +30,8 @@ export class Totals {
   readonly #slots = new Map<number, SlotTotals>()
   /** Of all workers that are gone. */
   readonly refusals = createRefusals()
+  /** Connections that ended last in workers that are gone, newest first. */
+  remembered: readonly ClosedRow[] = []
   /** Of the drains of the daemon's end, not of workers that were replaced before. */
   drained: DrainReport = NOTHING_DRAINED
 
@@ -41,6 +47,8 @@ export class Totals {
     slot.exits[exit]++
     if (exit === 'died') slot.connectionsLost += lostWith(worker)
     addRefusals(this.refusals, refusals)
+    const remembered = [...worker.remembered, ...this.remembered].toSorted((a, b) => b.closedAt - a.closedAt)
+    this.remembered = remembered.slice(0, REMEMBERED_MAX)
     if (isEnd && drained !== undefined) this.drained = addDrain(this.drained, drained)
   }
 

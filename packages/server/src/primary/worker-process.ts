@@ -7,6 +7,8 @@
  * channel is never closed from here: 'close' would then not come.
  */
 import type { ChildProcess } from 'node:child_process'
+import type { Finding } from '../admin/inspect/inquiry.ts'
+import type { ClosedRow } from '../admin/inspect/rows.ts'
 import type { Config } from '../config/load-config.ts'
 import { type Ask, isMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import type { RouteCounters } from '../metrics/route-stats.ts'
@@ -47,6 +49,8 @@ export interface WorkerObserver {
   onLeaving(worker: WorkerProcess, why: string, deadlineMs: number): void
   /** It serves on, but should be replaced. */
   onOutworn(worker: WorkerProcess, why: string): void
+  /** It answered an inquiry; null where it failed. */
+  onFound(worker: WorkerProcess, id: number, finding: Finding | null): void
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void
 }
 
@@ -58,8 +62,19 @@ export const WINDOW_ONE_BY_ONE = 2
 /** Sockets with a channel that does not wait: enough that it never runs dry, and few wait for a worker that hangs. */
 export const WINDOW_INLINE = 32
 
+/** One life of a worker. */
+export interface WorkerLife {
+  readonly slot: number
+  /** Names it: no two lives of any worker share one. */
+  readonly epoch: string
+  readonly config: Config
+  readonly startedAtMs: number
+}
+
 export class WorkerProcess implements HandoffTarget {
   readonly slot: number
+  /** Names this life of the worker, and begins the ids of its connections. */
+  readonly epoch: string
   readonly config: Config
   readonly startedAtMs: number
   window = WINDOW_ONE_BY_ONE
@@ -80,6 +95,8 @@ export class WorkerProcess implements HandoffTarget {
   failure: string | undefined
   /** What its drain came to, once it is done. */
   drained: DrainReport | undefined
+  /** The connections that ended last there, once it has drained. */
+  remembered: readonly ClosedRow[] = []
   /** Sockets that it has acknowledged. */
   accepted = 0
   readonly #process: ChildProcess
@@ -87,11 +104,12 @@ export class WorkerProcess implements HandoffTarget {
   /** Where sockets go without waiting for each other; undefined unless both sides can. */
   #rawChannel: RawChannel | undefined
 
-  constructor(process: ChildProcess, slot: number, config: Config, startedAtMs: number, observer: WorkerObserver) {
+  constructor(process: ChildProcess, life: WorkerLife, observer: WorkerObserver) {
     this.#process = process
-    this.slot = slot
-    this.config = config
-    this.startedAtMs = startedAtMs
+    this.slot = life.slot
+    this.epoch = life.epoch
+    this.config = life.config
+    this.startedAtMs = life.startedAtMs
     this.#observer = observer
     process.on('message', (message: unknown) => {
       if (isMessage(message)) this.#receive(message as ToPrimary)
@@ -200,7 +218,10 @@ export class WorkerProcess implements HandoffTarget {
       case 'drained':
         this.#reported(message)
         this.drained = message.report
+        this.remembered = message.closed
         return undefined
+      case 'found':
+        return observer.onFound(this, message.id, message.finding)
       case 'pulse':
         return undefined
       case 'leaving':

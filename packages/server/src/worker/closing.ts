@@ -5,6 +5,7 @@
  * the connection holds no ring, no block, no call and no place on the wheel.
  */
 import { encodeErrorBody, ERROR_BODY_BYTES_MAX, ID_BYTES, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
+import type { ClosedHistory } from '../admin/inspect/closed-history.ts'
 import { CloseReason, closeReasonName, reasonNamed } from '../close-reason.ts'
 import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Budget } from './budget.ts'
@@ -31,6 +32,8 @@ export interface ClosingParts {
   readonly onAnswered: (connection: Connection) => void
   /** Told why connections end; undefined where nobody wants to know. */
   readonly closeLog: CloseLog | undefined
+  /** Remembers them. */
+  readonly history: ClosedHistory
   /** Called once per connection, after everything is given back. */
   readonly onClosed: (connection: Connection) => void
 }
@@ -175,6 +178,7 @@ export class Closing {
     if (connection.closeReason !== CloseReason.OPEN) return
     connection.closeReason = reason
     this.#parts.closeLog?.decided(connection, detail)
+    this.#parts.history.decided(connection, detail)
   }
 
   /** Nothing more will be sent: FIN follows what is still unsent. */

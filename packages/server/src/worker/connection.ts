@@ -163,6 +163,11 @@ export class Connection extends Deadline implements DecodedStream {
   /** When it is told to connect anew, 0 for never; once it was, below 0, when it is ended whatever it does. */
   ageByMs = 0
   bytesIn = 0
+  framesIn = 0
+  /** Its place in the trail of frame headers. */
+  trail = -1
+  /** Bytes both ways at the last look for who talks most, modulo 2^32. */
+  talkedBytes = 0
   readonly openedAtMs: number
   /** Null while nothing is to be told of it. */
   closeNote: CloseNote | null = null

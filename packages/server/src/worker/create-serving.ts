@@ -3,6 +3,7 @@
  * Must not know: sockets, where bytes are read.
  * Invariant: both ways share routes, calls, limits and answers; what differs is where a body comes from.
  */
+import type { FrameTrail } from '../admin/inspect/frame-trail.ts'
 import type { RunnableService } from '../service/compile.ts'
 import type { RequestScope } from '../service/request-context.ts'
 import type { Admission } from './admission.ts'
@@ -30,6 +31,7 @@ export interface ServingParts extends Omit<CallsParts, 'router' | 'answers'> {
   readonly scope: RequestScope<Connection>
   readonly serverName: string
   readonly report: ReportFailure
+  readonly trail: FrameTrail
   /** A PONG came. */
   readonly onPong: (connection: Connection) => void
 }
@@ -40,13 +42,15 @@ export interface Serving {
 }
 
 export function createServing(parts: ServingParts): Serving {
-  const { outbound, closing, codecAnswers, admission, mirror, counters, serverName, limits, scope, routeBook } = parts
+  const { outbound, closing, codecAnswers, admission, mirror, counters, serverName, limits, scope, routeBook, trail } =
+    parts
   const answers = new Answers(outbound, closing, codecAnswers, parts.report, routeBook)
   const router = new Router(parts.service)
   const { routes } = router
   const calls = new Calls({ ...parts, router, answers })
   const control = new ControlFrames(outbound, closing, serverName, parts.onPong, mirror)
-  const base = { admission, router, routeBook, control, answers, calls, closing, outbound, counters, limits, scope }
+  const shared = { routeBook, trail, closing, outbound, counters, limits, scope }
+  const base = { ...shared, admission, router, control, answers, calls }
   const bodies = new CodecBodies()
   const ofCodecs = new Dispatch({
     ...base,

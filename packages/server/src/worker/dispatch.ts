@@ -21,6 +21,7 @@ import {
   turnIntoResponse,
   UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
+import type { FrameTrail } from '../admin/inspect/frame-trail.ts'
 import { CloseReason } from '../close-reason.ts'
 import type { RunnableRoute } from '../service/compile.ts'
 import { NOT_TIMED, OUTCOME_OK, type RouteBook, type RouteStats } from '../metrics/route-stats.ts'
@@ -59,6 +60,7 @@ export interface DispatchParts {
   /** What a number that is of no route is called. */
   readonly missingRoute: (number: number) => string
   readonly routeBook: RouteBook
+  readonly trail: FrameTrail
   readonly control: ControlFrames
   readonly answers: Answers
   readonly calls: Calls
@@ -81,8 +83,9 @@ export class Dispatch {
 
   /** Serves the frame that the decoder holds, over the memory it was decoded from. */
   frame(connection: Connection, decoder: FrameDecoder, memory: Uint8Array): void {
-    const { kind } = decoder
+    const { kind, route, id, frameStart, frameEnd } = decoder
     this.#parts.counters.framesIn++
+    this.#parts.trail.record(connection.trail, ++connection.framesIn, kind, route, id, frameEnd - frameStart)
     if (kind !== KIND_CONTROL) connection.lastMessageMs = connection.lastReadMs
     if (kind === KIND_MESSAGE || kind === KIND_REQUEST) this.#toRoute(connection, decoder, memory)
     else if (kind === KIND_CONTROL) this.#control(connection, decoder, memory)

@@ -4,6 +4,7 @@
  * Invariant: it obeys the primary only: signals are ignored, and a channel that closes ends the process.
  */
 import { Socket } from 'node:net'
+import type { Inspector } from '../admin/inspect/inspector.ts'
 import { closeReasonName } from '../close-reason.ts'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/load-config.ts'
@@ -132,6 +133,7 @@ class Worker {
   readonly #slots: SlotListeners
   readonly #giveBack: GiveBack
   readonly #vitals: VitalSigns
+  readonly #inspector: Inspector
   readonly health: Health
   /** Its drain is over: nothing is to be said any more. */
   isDone = false
@@ -141,6 +143,7 @@ class Worker {
   constructor({ shard, hooks, offload }: CreatedShard, log: Logger, config: Config, vitals: VitalSigns) {
     const { transport, listen, heapMb } = config
     this.#shard = shard
+    this.#inspector = shard.createInspector(setImmediate)
     this.#vitals = vitals
     this.#hooks = hooks
     this.#offload = offload
@@ -216,6 +219,8 @@ class Worker {
         return this.#reception.useQuota(message.quota, message.sequence)
       case 'full':
         return this.#reception.full()
+      case 'inquire':
+        return this.#inquire(message)
       case 'drain':
         return this.#drain(message)
       case 'start':
@@ -233,6 +238,17 @@ class Worker {
     this.health.look(this.#descriptors)
     tell({ type: 'snapshot', ...this.#report(), descriptorsFree: this.#reportFree(), open })
     this.#giveBack.look()
+  }
+
+  #inquire({ id, inquiry }: Extract<ToWorker, { type: 'inquire' }>): void {
+    this.#inspector.find(inquiry).then(
+      (finding) => tell({ type: 'found', id, finding }),
+      (error: unknown) => {
+        const text = 'a fault of this server: it could not find out what was asked of its connections'
+        this.#log.error({ event: 'inquiry-failed', class: 'system', err: error }, text)
+        tell({ type: 'found', id, finding: null })
+      },
+    )
   }
 
   #report(): WorkerReport {
@@ -311,7 +327,7 @@ class Worker {
     const { leasedBlocks } = this.#shard.pool
     const closes = namedCloses(counters.closes)
     this.#log.debug({ event: 'drained', ...report, closes, leasedBlocks }, 'worker drained')
-    tell({ type: 'drained', ...this.#report(), report }, () => process.exit(0))
+    tell({ type: 'drained', ...this.#report(), report, closed: this.#inspector.remembered() }, () => process.exit(0))
   }
 }
 

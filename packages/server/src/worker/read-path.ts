@@ -15,6 +15,7 @@ import {
   type RingBuffer,
   ShardwireError,
 } from '@shardwire/protocol'
+import type { FrameTrail } from '../admin/inspect/frame-trail.ts'
 import { CloseReason, reasonNamed } from '../close-reason.ts'
 import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Closing } from './closing.ts'
@@ -44,6 +45,7 @@ export interface ReadPathParts {
   readonly budget: TurnBudget
   readonly exactNowMs: () => number
   readonly counters: Counters
+  readonly trail: FrameTrail
   /** Debug: overwrite what was read once it has been dispatched or moved. */
   readonly poison: boolean
   /** A fault of this server: it costs the connection and is reported. */
@@ -241,7 +243,7 @@ export class ReadPath {
         this.#frameBytes = decoder.bytesNeeded
         break
       }
-      if (status === DECODE_BROKEN) this.#broken(connection, decoder.brokenDetail)
+      if (status === DECODE_BROKEN) this.#broken(connection, decoder.brokenDetail, memory, at, end)
       else {
         at = decoder.frameEnd
         dispatch.frame(connection, decoder, memory)
@@ -276,7 +278,9 @@ export class ReadPath {
     return at
   }
 
-  #broken(connection: Connection, detail: string): void {
+  /** What stands in memory[at, end) is no frame. */
+  #broken(connection: Connection, detail: string, memory: Uint8Array, at: number, end: number): void {
+    this.#parts.trail.recordBroken(connection.trail, ++connection.framesIn, memory, at, end)
     const error = new ShardwireError(connection.brokenCode, detail)
     this.#parts.closing.failWith(connection, reasonNamed(error.name, CloseReason.BAD_FRAME), error)
   }

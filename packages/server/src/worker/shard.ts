@@ -12,6 +12,9 @@ import type { RunnableService } from '../service/compile.ts'
 import type { ServiceLog } from '../log.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
+import { ClosedHistory } from '../admin/inspect/closed-history.ts'
+import { FrameTrail } from '../admin/inspect/frame-trail.ts'
+import { Inspector } from '../admin/inspect/inspector.ts'
 import { RouteBook } from '../metrics/route-stats.ts'
 import { Admission, type AdmissionParts } from './admission.ts'
 import { Adopt } from './adopt.ts'
@@ -104,6 +107,8 @@ export class Shard {
   readonly connections = new Set<Connection>()
   readonly pool: BufferPool
   readonly routeBook: RouteBook
+  readonly trail = new FrameTrail()
+  readonly history: ClosedHistory
   /** Where all deadlines of the worker stand. */
   readonly wheel: WheelClock
   /** What the service sees of a connection. */
@@ -120,7 +125,7 @@ export class Shard {
 
   constructor(options: ShardOptions) {
     const { config, clock, identity } = options
-    const { counters } = this
+    const { counters, trail } = this
     this.#options = options
     this.#listeners = createListeners(config, options.codecs, options.configured)
     const ringBytesMax = ringBytesMaxOf(config)
@@ -137,15 +142,16 @@ export class Shard {
     const { mirror, comparisons } = createMirror(options, wheel, counters)
     const outbound = createOutbound(budget, counters, onPending, comparisons)
     const onClosed = (connection: Connection): void => this.#closed(connection)
+    const history = (this.history = new ClosedHistory({ trail, nowMs, wallMs: () => clock.wallMs() }))
     const codecAnswers = new CodecAnswers(outbound, onFault)
     const onAnswered = (connection: Connection): void => readPath.answered(connection)
     const closing: Closing = new Closing({
       ...{ outbound, rings, budget, wheel, counters, nowMs },
-      ...{ codecs: codecAnswers, onAnswered, closeLog, onClosed },
+      ...{ codecs: codecAnswers, onAnswered, closeLog, history, onClosed },
     })
     const exactNowMs = (): number => clock.nowMs()
     const routeBook = (this.routeBook = new RouteBook(options.service.routes, exactNowMs))
-    const base = { outbound, closing, wheel, counters, routeBook, nowMs, exactNowMs }
+    const base = { outbound, closing, wheel, counters, routeBook, trail, nowMs, exactNowMs }
     const unsent = { slowConsumerMs, writeTimeoutMs, writeBufferBytes }
     const deadlines: Deadlines = new Deadlines({ ...base, ...unsent, maxAge: createMaxAge(options) })
     const { overload, admission } = createAdmission(options, { ...base, pool, budget })
@@ -156,7 +162,7 @@ export class Shard {
     const servingParts = { ...options, ...base, admission, mirror, codecAnswers, scope, onPong }
     const serving = createServing({ ...servingParts, limits: config })
     const readPath: ReadPath = new ReadPath({
-      ...{ ...serving, outbound, closing, rings, deadlines, counters, onFault },
+      ...{ ...serving, outbound, closing, rings, deadlines, counters, trail, onFault },
       budget: new TurnBudget(exactNowMs),
       exactNowMs,
       poison: config.debugViews,
@@ -198,6 +204,7 @@ export class Shard {
       connection.client = client
       this.#options.closeLog?.opened(connection)
     }
+    connection.trail = this.trail.join()
     this.connections.add(connection)
     this.#overload.begin()
     return connection
@@ -205,6 +212,19 @@ export class Shard {
 
   open(connection: Connection): void {
     if (this.#adopt.open(connection)) this.#drain?.joined(connection)
+  }
+
+  /** What finds out about its connections for an operator. @param later runs a task in the next turn of the loop */
+  createInspector(later: (task: () => void) => void): Inspector {
+    const { identity, clock, config } = this.#options
+    return new Inspector({
+      ...identity,
+      ...{ connections: this.connections, trail: this.trail, history: this.history },
+      ...{ closing: this.#closing, outbound: this.#outbound, drainTimeoutMs: config.drainTimeoutMs },
+      clock,
+      nowMs: () => clock.nowMs(),
+      later,
+    })
   }
 
   /** From now on TLS is spoken with this. Connections live on with what they began with. */
@@ -257,6 +277,8 @@ export class Shard {
   }
 
   #closed(connection: Connection): void {
+    this.history.closed(connection)
+    this.trail.leave(connection.trail)
     this.#handshakes?.closed(connection)
     this.connections.delete(connection)
     if (this.connections.size === 0) this.#overload.idle()

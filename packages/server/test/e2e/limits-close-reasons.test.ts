@@ -122,6 +122,14 @@ const CASES: Readonly<Record<Exclude<CloseReasonName, 'OPEN' | (typeof OF_TLS)[n
   SERVICE_FAILED: { environment: HOOKED, ...writes(encodeHello({ protocol: 1, token: 'failed' })) },
   SERVICE_CLOSED: { run: ({ client }) => client.sendFrames(frames.message(ROUTE_CLOSE, '')) },
   SERVICE_RESET: { run: ({ client }) => client.sendFrames(frames.message(ROUTE_RESET, '')) },
+  ADMIN_CLOSED: {
+    environment: { SHARDWIRE_ADMIN: 'http://127.0.0.1:0', SHARDWIRE_ADMIN_TOKEN: 'a-token-that-may-act' },
+    run: async ({ client, daemon }) => {
+      const { connection } = await frames.greetServer(client)
+      const headers = { authorization: 'Bearer a-token-that-may-act' }
+      await fetch(`${daemon.admin}/api/connections/${connection}`, { method: 'DELETE', headers })
+    },
+  },
   RATE_LIMITED: {
     environment: { SHARDWIRE_MESSAGE_RATE: '1' },
     run: async ({ client }) => {

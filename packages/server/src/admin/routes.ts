@@ -1,0 +1,95 @@
+/**
+ * Owns what can be asked of a daemon by HTTP, and what it needs.
+ * Must not know: HTTP itself, how figures come about.
+ * Invariant: who may act is told in the log with what was done.
+ */
+import type { Clock } from '@shardwire/protocol'
+import { describeEffective } from '../config/format.ts'
+import type { Sources } from '../config/load-config.ts'
+import type { Logger } from '../log.ts'
+import { collectFigures, type FigureSources } from '../metrics/daemon-figures.ts'
+import { EXPOSITION_TYPE } from '../metrics/exposition.ts'
+import type { KernelFigures } from '../metrics/kernel.ts'
+import { renderMetrics } from '../metrics/render.ts'
+import { connectionRoutes } from './connection-routes.ts'
+import { Events } from './events.ts'
+import type { Inquiries } from './inquiries.ts'
+import type { ConnectionRow } from './inspect/rows.ts'
+import type { Talker } from './inspect/inquiry.ts'
+import { json, problem, type Reply, text } from './reply.ts'
+import type { AdminRequest, AdminRoute } from './router.ts'
+import { type Status, statusOf } from './status.ts'
+
+export interface RoutesParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly sources: Sources
+  readonly figures: FigureSources
+  readonly kernel: () => KernelFigures
+  readonly inquiries: Inquiries
+  /** Begins to stop the daemon. @param why for the log */
+  readonly drain: (why: string) => void
+  /** Begins a reload. @param why for the log */
+  readonly reload: (why: string) => void
+}
+
+/** What a viewer is told once a second. */
+export interface Sample {
+  readonly status: Status
+  readonly talkers: readonly Talker[]
+  readonly slow: readonly ConnectionRow[]
+  /** Slots that did not answer. */
+  readonly missing: readonly number[]
+}
+
+const TALKERS_SHOWN = 10
+
+export function adminRoutes(parts: RoutesParts): readonly AdminRoute[] {
+  const { clock, log, sources, figures, kernel, inquiries } = parts
+  const { readiness, totals } = figures
+  const events = new Events({
+    clock,
+    sample: () => takeSample(parts),
+    onFault: (error) => log.error({ event: 'admin-fault', class: 'system', err: error }, 'no sample could be taken'),
+  })
+  return [
+    get('/livez', 'health', () => text('ok\n')),
+    get('/readyz', 'health', () => {
+      return json({ ready: readiness.isReady, reasons: readiness.reasons }, readiness.isReady ? 200 : 503)
+    }),
+    get('/metrics', 'read', () => text(renderMetrics(collectFigures(figures), kernel()), EXPOSITION_TYPE)),
+    get('/api/status', 'read', () => json(statusNow(parts))),
+    get('/api/config', 'read', () => json(describeEffective(figures.config(), sources))),
+    get('/api/events', 'read', () => events.open()),
+    ...connectionRoutes({ inquiries, log, remembered: () => totals.remembered }),
+    { method: 'POST', path: '/api/drain', need: 'act', handle: (request) => act(parts, 'drain', request) },
+    { method: 'POST', path: '/api/reload', need: 'act', handle: (request) => act(parts, 'reload', request) },
+  ]
+}
+
+function get(path: string, need: AdminRoute['need'], handle: AdminRoute['handle']): AdminRoute {
+  return { method: 'GET', path, need, handle }
+}
+
+function act(parts: RoutesParts, action: 'drain' | 'reload', { peer }: AdminRequest): Reply {
+  parts.log.info({ event: 'admin-action', action, by: peer }, `the operator asks for a ${action}`)
+  if (action === 'reload' && parts.figures.readiness.isStopping) return problem(409, 'the daemon is stopping')
+  parts[action](`the admin server, asked by ${peer}`)
+  return json({ begun: action }, 202)
+}
+
+function statusNow({ figures, clock }: RoutesParts): Status {
+  return statusOf(collectFigures(figures), clock.wallMs())
+}
+
+async function takeSample(parts: RoutesParts): Promise<Sample> {
+  const { findings, missing } = await parts.inquiries.ask<'talkers'>({ about: 'talkers' })
+  const talkers = findings.flatMap((found) => found.talkers)
+  const slow = findings.flatMap((found) => found.slow)
+  return {
+    status: statusNow(parts),
+    talkers: talkers.toSorted((a, b) => b.bytesPerSecond - a.bytesPerSecond).slice(0, TALKERS_SHOWN),
+    slow: slow.toSorted((a, b) => b.unsentBytes - a.unsentBytes).slice(0, TALKERS_SHOWN),
+    missing,
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Owns what is told of the daemon as a whole: one object, by which shell, dashboard and doctor show it.
+ * Must not know: HTTP, who looks.
+ * Invariant: what is counted is told as a total: who shows rates subtracts two of these, and misses nothing between.
+ */
+import { CLOSE_REASONS } from '../close-reason.ts'
+import type { Config } from '../config/load-config.ts'
+import type { DaemonFigures, SlotSummary, WorkerSummary } from '../metrics/daemon-figures.ts'
+import type { Histogram } from '../metrics/histogram.ts'
+import { listenerLabels, outcomeName, routeLabel } from '../metrics/render.ts'
+import { OUTCOME_OK } from '../metrics/route-stats.ts'
+import type { ReloadState } from '../reloads.ts'
+import { REFUSALS } from '../refusal.ts'
+import { VERSION } from '../version.ts'
+
+export interface WorkerStatus {
+  readonly worker: number
+  readonly processes: readonly WorkerSummary[]
+  readonly connections: number
+  readonly accepted: number
+  readonly framesIn: number
+  readonly framesOut: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly requestsInFlight: number
+  readonly overload: number
+  readonly loopActiveSeconds: number
+  readonly loopIdleSeconds: number
+  readonly loopDelay: Histogram
+  readonly gcSeconds: number
+  readonly cpuSeconds: number
+  readonly residentBytes: number
+  readonly heapUsedBytes: number
+  readonly heapLimitBytes: number
+  readonly bufferBytes: number
+  readonly bufferBytesMax: number
+  readonly openFiles: number
+  readonly openFilesMax: number
+  readonly offloadWaiting: number
+  readonly offloadRunning: number
+  readonly exits: SlotSummary['exits']
+}
+
+export interface RouteStatus {
+  readonly route: string
+  readonly ok: number
+  /** REQUESTs and MESSAGEs by outcome, those that have occurred. */
+  readonly outcomes: Readonly<Record<string, number>>
+  readonly latency: Histogram
+}
+
+export interface Status {
+  readonly version: string
+  readonly node: string
+  readonly pid: number
+  /** Milliseconds since 1970, both. */
+  readonly now: number
+  readonly startedAt: number
+  readonly ready: boolean
+  readonly reasons: readonly string[]
+  readonly listeners: readonly { readonly address: string; readonly connections: number }[]
+  readonly workers: readonly WorkerStatus[]
+  readonly routes: readonly RouteStatus[]
+  readonly closes: Readonly<Record<string, number>>
+  readonly refusals: Readonly<Record<string, number>>
+  readonly connectionsLost: number
+  readonly handoffPending: number
+  readonly heartbeat: Histogram
+  readonly primary: {
+    readonly loopActiveSeconds: number
+    readonly loopIdleSeconds: number
+    readonly loopDelay: Histogram
+    readonly cpuSeconds: number
+    readonly residentBytes: number
+    readonly openFiles: number
+    readonly openFilesMax: number
+  }
+  readonly reload: ReloadState
+}
+
+const MS_PER_S = 1000
+
+/** @param nowMs since 1970 */
+export function statusOf(figures: DaemonFigures, nowMs: number): Status {
+  const { config, slots, sum, refusals, handoff, reloads, primary, startedAtSeconds } = figures
+  const { totals, levels } = primary
+  return {
+    version: VERSION,
+    node: process.versions.node,
+    pid: process.pid,
+    now: Math.round(nowMs),
+    startedAt: Math.round(startedAtSeconds * MS_PER_S),
+    ready: figures.isReady,
+    reasons: figures.reasons,
+    listeners: listenersOf(config, sum.counters.openByListener),
+    workers: slots.map(workerStatus),
+    routes: [...sum.routes.values()].map((route) => ({
+      route: routeLabel(route),
+      ok: (route.requests[OUTCOME_OK] ?? 0) + (route.messages[OUTCOME_OK] ?? 0),
+      outcomes: named(
+        route.requests.map((count, outcome) => count + (route.messages[outcome] ?? 0)),
+        outcomeName,
+      ),
+      latency: route.latency,
+    })),
+    closes: named(sum.counters.closes, (code) => CLOSE_REASONS[code] ?? 'OPEN'),
+    refusals: named(refusals, (code) => REFUSALS[code] ?? 'QUEUE_FULL'),
+    connectionsLost: slots.reduce((lost, slot) => lost + slot.connectionsLost, 0),
+    handoffPending: handoff.pending,
+    heartbeat: sum.counters.heartbeatRoundTrip,
+    primary: {
+      loopActiveSeconds: totals.loopActive,
+      loopIdleSeconds: totals.loopIdle,
+      loopDelay: totals.loopDelay,
+      cpuSeconds: totals.cpuUser + totals.cpuSystem,
+      residentBytes: levels.resident,
+      openFiles: levels.openFiles,
+      openFilesMax: levels.openFilesMax,
+    },
+    reload: reloads,
+  }
+}
+
+function listenersOf(config: Config, open: readonly number[]): Status['listeners'] {
+  return listenerLabels(config).map((address, index) => ({ address, connections: open[index] ?? 0 }))
+}
+
+function workerStatus({ slot, workers, figures, exits }: SlotSummary): WorkerStatus {
+  const { counters, vitals, offload } = figures
+  const { totals, levels } = vitals
+  return {
+    worker: slot,
+    processes: workers,
+    connections: counters.connectionsOpen,
+    accepted: counters.connectionsTotal,
+    framesIn: counters.framesIn,
+    framesOut: counters.framesOut,
+    bytesIn: counters.bytesIn,
+    bytesOut: counters.bytesOut,
+    requestsInFlight: counters.callsInFlight,
+    overload: counters.overload,
+    loopActiveSeconds: totals.loopActive,
+    loopIdleSeconds: totals.loopIdle,
+    loopDelay: totals.loopDelay,
+    gcSeconds: totals.gcMinor.sum + totals.gcMajor.sum + totals.gcIncremental.sum,
+    cpuSeconds: totals.cpuUser + totals.cpuSystem,
+    residentBytes: levels.resident,
+    heapUsedBytes: levels.heapUsed,
+    heapLimitBytes: levels.heapLimit,
+    bufferBytes: levels.bufferLeased,
+    bufferBytesMax: levels.bufferMax,
+    openFiles: levels.openFiles,
+    openFilesMax: levels.openFilesMax,
+    offloadWaiting: offload.waiting,
+    offloadRunning: offload.running,
+    exits,
+  }
+}
+
+/** Counts above 0, by name. */
+function named(counts: readonly number[], nameOf: (code: number) => string): Record<string, number> {
+  const entries = counts.map((count, code): [string, number] => [nameOf(code), count])
+  return Object.fromEntries(entries.filter(([, count]) => count > 0))
+}
