@@ -5,7 +5,8 @@
  */
 import { SEED_MAX } from '../random.ts'
 import { PERCENTILES, percentileOf } from '../run/percentiles.ts'
-import { choice, fileName, flag, list, optional, secondsAsMs, toggle, whole, wholeOf } from './flag.ts'
+import { ADDRESSES_EXPECTED, parseAddresses, parseSources, SOURCES_EXPECTED } from './address-spec.ts'
+import { choice, decimal, fileName, flag, list, optional, secondsAsMs, toggle, whole, wholeOf } from './flag.ts'
 import { MIX_EXPECTED, parseMix } from './mix-spec.ts'
 import { OBJECTIVE_EXPECTED, parseObjective } from './objective.ts'
 import { parseRate, RATE_EXPECTED } from './rate-spec.ts'
@@ -77,6 +78,34 @@ export const LOAD_FLAGS = {
     { value: 'N', expected: `a whole number from 0 to ${SEED_MAX}`, example: '7', help: 'makes a load repeatable' },
     (text) => wholeOf(text, 0, SEED_MAX),
   ),
+}
+
+/** What runs beside the load. */
+export const BESIDE_FLAGS = {
+  idle: whole(0, CONNECTIONS_MAX, '0', 'idle connections held beside the load, by processes of their own', 'N', '1000'),
+  churn: decimal(0, 100_000, '0', 'connections a second that come, ask for one echo, and go', 'RATE'),
+  churnClose: choice(['fin', 'reset'], 'fin', 'how these end', 'HOW'),
+  slow: whole(0, 10_000, '0', 'connections that ask without end and hardly read the answers', 'N', '10'),
+  slowBytes: whole(1, 1_000_000, '1024', 'what each of these reads a second', 'N'),
+}
+
+/** Where connections come from and go to. */
+export const ADDRESS_FLAGS = {
+  sourceAddresses: flag(
+    { value: 'LIST', expected: SOURCES_EXPECTED, example: '127.1.0.1-127.1.0.50', help: 'addresses to connect from' },
+    'auto',
+    parseSources,
+  ),
+  targetAddresses: optional(
+    {
+      value: 'LIST',
+      expected: ADDRESSES_EXPECTED,
+      example: '127.0.0.1-127.0.0.9',
+      help: "addresses in the target's place",
+    },
+    parseAddresses,
+  ),
+  connecting: whole(1, 65_536, '128', 'connects under way at once'),
 }
 
 /** What is asked of the numbers. */

@@ -8,6 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 
+import { readSysctl } from '../observe/sysctl.ts'
 import { descriptorLimit } from '../run/system-limits.ts'
 import type { RunEnvironment } from './schema/environment.ts'
 
@@ -46,11 +47,6 @@ export function describeEnvironment(): RunEnvironment {
     loadAverage: os.loadavg(),
     commit: commitOf(process.cwd()),
   }
-}
-
-/** The value of a kernel setting, its blanks made single; undefined where there is none. */
-export function readSysctl(name: string): string | undefined {
-  return readLine(`/proc/sys/${name.replaceAll('.', '/')}`)?.replaceAll(/\s+/g, ' ')
 }
 
 function sysctlEntry(name: string): [string, string][] {

@@ -11,6 +11,7 @@ export interface ProgressState {
   readonly phase: 'connecting' | Phase
   readonly connections: number
   readonly connectionsWanted: number
+  readonly idle: { readonly up: number; readonly goal: number; readonly lost: number }
   readonly messagesPerSecond: number
   /** Latencies measured so far; without any there are no percentiles. */
   readonly samples: number
@@ -22,11 +23,13 @@ export interface ProgressState {
 }
 
 export interface Progress {
+  /** What will be done, in words; once, before anything else. */
+  plan(text: string): void
   show(state: ProgressState): void
   end(): void
 }
 
-export const SILENT: Progress = { show: () => {}, end: () => {} }
+export const SILENT: Progress = { plan: () => {}, show: () => {}, end: () => {} }
 
 const CLEAR_LINE = '\r\u001b[2K'
 
@@ -36,6 +39,10 @@ export class ProgressLine implements Progress {
 
   constructor(output: Output) {
     this.#output = output
+  }
+
+  plan(text: string): void {
+    this.#output.write(`${text}\n`)
   }
 
   show(state: ProgressState): void {

@@ -3,19 +3,21 @@
  * Must not know: the terminal, files, processes.
  * Invariant: every number comes from the sums; nothing is estimated.
  */
-import type { LatencySums } from '../histogram/latency-sums.ts'
+import { LatencySums } from '../histogram/latency-sums.ts'
 import type { ErrorCounts, ErrorExample, ProcessReport } from '../messages.ts'
 import { ERROR_KINDS } from '../messages.ts'
 import { judgeObjectives } from '../options/objective.ts'
 import { hasFewSamples, PERCENTILES, percentileOf } from '../run/percentiles.ts'
 import type { Percentile } from '../run/percentiles.ts'
+import type { Observed } from '../observe/observer.ts'
+import type { ChurnOutcome, CompanionsOutcome, IdleOutcome } from '../run/companions.ts'
 import type { RunOptions } from '../run/run-options.ts'
 import type { RunTotals } from '../run/run-totals.ts'
 import { judgeRun } from '../run/verdict.ts'
 import type { RunEnvironment } from './schema/environment.ts'
 import type { LatencyReport } from './schema/parts.ts'
 import { RUN_SCHEMA } from './schema/run.ts'
-import type { RunReport } from './schema/run.ts'
+import type { ChurnResult, IdleResult, RunReport } from './schema/run.ts'
 
 /** What a closed loop cannot tell; part of every report of one. */
 export const CLOSED_LOOP_NOTE =
@@ -38,6 +40,9 @@ export interface RunOutcome {
   readonly example: ErrorExample | null
   readonly selves: readonly ProcessReport[]
   readonly breaks: readonly string[]
+  /** Null when the run did not go so far as to ask them. */
+  readonly beside: CompanionsOutcome | null
+  readonly observed: Observed
 }
 
 /** What a report says about where it comes from. */
@@ -62,7 +67,16 @@ export function makeReport(outcome: RunOutcome, { environment, version, commandL
     responseUs: response.percentileUs(percentile.percent),
     ownLagUs: ownLag.percentileUs(percentile.percent),
   }
-  const evidence = { ...outcome, ...latency, answers: totals.answers, percentile, open: isOpen ? open : null }
+  const hiccups = outcome.beside?.hiccups ?? new LatencySums()
+  const evidence = {
+    ...outcome,
+    ...latency,
+    answers: totals.answers,
+    percentile,
+    responseUs: response.percentileUs(percentile.percent),
+    hiccupUs: hiccups.percentileUs(percentile.percent),
+    open: isOpen ? open : null,
+  }
   const percentileUs = (percent: number): number => response.percentileUs(percent)
   return {
     schema: RUN_SCHEMA,
@@ -90,6 +104,11 @@ export function makeReport(outcome: RunOutcome, { environment, version, commandL
       return { name: options.traffic.classes[index] ?? '', response: latencyReport(sums) }
     }),
     series: totals.series(),
+    idle: idleReport(outcome.beside?.idle ?? null),
+    churn: churnReport(outcome.beside?.churn ?? null),
+    slow: outcome.beside?.slow ?? null,
+    observed: outcome.observed,
+    hiccups: latencyReport(hiccups),
     errors,
     example,
     processes: selves,
@@ -115,6 +134,32 @@ export function latencyReport(sums: LatencySums): LatencyReport {
     aboveRange: sums.aboveRange,
     histogram: sums.histogram.encode(),
   }
+}
+
+function idleReport(idle: IdleOutcome | null): IdleResult | null {
+  if (idle === null) return null
+  const { opened, state, sweep } = idle
+  const { up, lost, lostBy, pings } = state
+  const { asked, alive, wrong, answers, lengthMs } = sweep
+  const openMs = Math.round(opened.lengthMs)
+  return {
+    held: up,
+    lost,
+    lostBy,
+    pings,
+    openMs,
+    connectsPerSecond: openMs === 0 ? 0 : Math.round(((up + lost) * 1000) / openMs),
+    connect: latencyReport(opened.connects),
+    sweep: { asked, alive, wrong, lengthMs: Math.round(lengthMs), answer: latencyReport(answers) },
+  }
+}
+
+function churnReport(churn: ChurnOutcome | null): ChurnResult | null {
+  if (churn === null) return null
+  const { report, connect, firstAnswer } = churn
+  const { due, connected, answered, failed, failedBy, dropped } = report
+  const latencies = { connect: latencyReport(connect), firstAnswer: latencyReport(firstAnswer) }
+  return { due, connected, answered, failed, failedBy, dropped, ...latencies }
 }
 
 function askedPercentile({ percentile }: RunOptions): Percentile {

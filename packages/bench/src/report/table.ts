@@ -28,7 +28,9 @@ const ROWS: readonly (readonly [string, (latency: LatencyReport) => number])[] =
 
 export function runTable(report: RunReport): string {
   const isMeasured = report.latency.response.samples > 0
-  const numbers = isMeasured ? [throughput(report), latency(report), classes(report), loadProcesses(report)] : []
+  const numbers = isMeasured
+    ? [throughput(report), latency(report), classes(report), besides(report), bothSides(report)]
+    : []
   const sections = [heading(report), ...numbers.filter((section) => section !== ''), verdict(report)]
   return `\n${sections.join('\n')}\n`
 }
@@ -101,13 +103,54 @@ function classes(report: RunReport): string {
   return [`${label('by route')}${title}`, ...lines, ''].join('\n')
 }
 
-function loadProcesses({ processes }: RunReport): string {
+function besides({ idle, churn, slow }: RunReport): string {
+  const lines: string[] = []
+  if (idle !== null) {
+    const { held, lost, openMs, connectsPerSecond, pings, sweep } = idle
+    const opened = `opened in ${seconds(openMs * 1000)}, ${grouped(connectsPerSecond)}/s`
+    lines.push(
+      `${label('idle')}${grouped(held)} held, ${opened}, ${grouped(lost)} lost, ${grouped(pings)} PINGs answered`,
+    )
+    const answers = `p50 ${grouped(sweep.answer.p50Us)} us, max ${grouped(sweep.answer.maxUs)} us`
+    lines.push(
+      `${label('')}${grouped(sweep.alive)} of ${grouped(sweep.asked)} alive when asked for one echo, ${answers}`,
+    )
+  }
+  if (churn !== null) {
+    const { answered, failed, connect, firstAnswer } = churn
+    const times = `connect p99 ${grouped(connect.p99Us)} us, first answer p99 ${grouped(firstAnswer.p99Us)} us`
+    lines.push(
+      `${label('churn')}${grouped(answered)} came, were answered and went, ${grouped(failed)} failed, ${times}`,
+    )
+  }
+  if (slow !== null) {
+    const { up, ended, bytesRead } = slow
+    lines.push(`${label('slow')}${up} readers, ${megabytes(bytesRead)} MB read, the server ended ${grouped(ended)}`)
+  }
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+function bothSides({ processes, observed, hiccups, latency: { connect } }: RunReport): string {
   const lines = processes.map((self, index) => {
-    const cpu = self.lengthUs === 0 ? 0 : Math.round((self.threadCpuUs / self.lengthUs) * 100)
+    const busy = Math.round((self.spinUs > 0 ? self.loopBusy : self.threadCpuUs / Math.max(1, self.lengthUs)) * 100)
+    const spins = self.spinUs > 0 ? ` (and spins ${Math.round((self.spinUs / self.lengthUs) * 100)} %)` : ''
     const [p99, max] = [grouped(self.loopDelayP99Us), grouped(self.loopDelayMaxUs)]
     const late = `event loop late by ${p99} us at p99, ${max} us at most`
-    return `${label(index === 0 ? 'generator' : '')}process ${self.process}: ${cpu} % of a core, ${late}`
+    const name = `${label(index === 0 ? 'generator' : '')}process ${self.process}`
+    return `${name}: ${busy} % of a core${spins}, ${late}`
   })
+  const { server, samples } = observed
+  const cores = samples.flatMap(({ serverCores }) => serverCores ?? [])
+  if (server !== null && cores.length > 0) {
+    const mean = cores.reduce((sum, one) => sum + one, 0) / cores.length
+    const resident = megabytes(samples.at(-1)?.serverBytes ?? 0)
+    const who = server.processes === 1 ? '1 process' : `${server.processes} processes`
+    lines.push(`${label('server')}${mean.toFixed(2)} cores, ${resident} MB resident, ${who}`)
+  }
+  const busy = samples.flatMap(({ machineBusy }) => machineBusy ?? [])
+  const load = busy.length === 0 ? '' : `, ${Math.round((busy.reduce((a, b) => a + b, 0) / busy.length) * 100)} % busy`
+  lines.push(`${label('machine')}an idle process was woken ${grouped(hiccups.p99Us)} us late at p99${load}`)
+  lines.push(`${label('connects')}p50 ${grouped(connect.p50Us)} us, max ${grouped(connect.maxUs)} us`)
   return `${lines.join('\n')}\n`
 }
 

@@ -7,14 +7,18 @@
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
 import type { EnvironmentError } from '../exit-codes.ts'
+import { Child, endAll } from '../fleet/child.ts'
+import type { BenchProcess, ChildEvents } from '../fleet/child.ts'
 import { noErrors } from '../load/error-ledger.ts'
 import { CONNECT_STALL_MS } from '../load/dialer.ts'
-import type { ErrorKind, LoadMessage, LoadPlan, LoadSummary } from '../messages.ts'
+import { isLoadMessage } from '../messages.ts'
+import type { CoordinatorMessage, ErrorKind, LoadMessage, LoadPlan, LoadSummary } from '../messages.ts'
 import type { Progress } from '../report/progress.ts'
 import type { RunOutcome } from '../report/run-report.ts'
+import type { Observer } from '../observe/observer.ts'
+import { HoldFailure } from './companions.ts'
+import type { Companions, CompanionsOutcome } from './companions.ts'
 import { diagnose } from './diagnosis.ts'
-import { LoadChild } from './load-child.ts'
-import type { LoadChildEvents, LoadProcess } from './load-child.ts'
 import type { RunOptions } from './run-options.ts'
 import { RunTotals } from './run-totals.ts'
 
@@ -24,20 +28,29 @@ const SILENCE_MS = 10_000
 /** A load process that was told to end has so long to do it. */
 const END_MS = 2000
 
+export type LoadProcess = BenchProcess<CoordinatorMessage>
+export type LoadProcessEvents = ChildEvents<LoadMessage>
+
 export interface CoordinatorParts {
   readonly clock: Clock
   readonly progress: Progress
+  /** What runs beside the load. */
+  readonly companions?: Companions
+  /** Sees what both sides use. */
+  readonly observer?: Observer
   /** Begins a load process; by default forks one. */
-  readonly begin?: (index: number, events: LoadChildEvents) => LoadProcess
+  readonly begin?: (index: number, events: LoadProcessEvents) => LoadProcess
 }
 
-export class Coordinator implements LoadChildEvents {
+export class Coordinator implements LoadProcessEvents {
   readonly #options: RunOptions
   readonly #plans: readonly LoadPlan[]
   readonly #clock: Clock
   readonly #progress: Progress
-  readonly #begin: (index: number, events: LoadChildEvents) => LoadProcess
+  readonly #begin: (index: number, events: LoadProcessEvents) => LoadProcess
   readonly #totals: RunTotals
+  readonly #companions: Companions | null
+  readonly #observer: Observer | null
   readonly #summaries: (LoadSummary | undefined)[]
   readonly #connected: number[]
   readonly #breaks: string[] = []
@@ -50,12 +63,15 @@ export class Coordinator implements LoadChildEvents {
   #ending = false
   #cancelWatchdog: CancelTimer = () => {}
 
-  constructor(options: RunOptions, plans: readonly LoadPlan[], { clock, progress, begin }: CoordinatorParts) {
+  constructor(options: RunOptions, plans: readonly LoadPlan[], parts: CoordinatorParts) {
+    const { clock, progress, begin, companions, observer } = parts
     this.#options = options
     this.#plans = plans
     this.#clock = clock
     this.#progress = progress
-    this.#begin = begin ?? ((index, events) => new LoadChild(index, events))
+    this.#begin = begin ?? ((index, events) => new Child({ folder: 'load', isMessage: isLoadMessage }, index, events))
+    this.#companions = companions ?? null
+    this.#observer = observer ?? null
     this.#totals = new RunTotals(plans.length, options.traffic.classes.length)
     this.#summaries = plans.map(() => undefined)
     this.#connected = plans.map(() => 0)
@@ -66,22 +82,49 @@ export class Coordinator implements LoadChildEvents {
     const startedAtMs = this.#clock.wallMs()
     const cutShort = (): void => this.#cutShort()
     signal.addEventListener('abort', cutShort)
+    if (signal.aborted) cutShort()
     const cancelProgress = this.#clock.every(PROGRESS_MS, () => this.#show())
+    let beside: CompanionsOutcome | null = null
     try {
+      if (this.#companions !== null) await this.#prepareCompanions(this.#companions, signal)
+      if (signal.aborted) return this.#outcome(startedAtMs, null)
       this.#children = this.#plans.map((_, index) => this.#begin(index, this))
       this.#watchConnecting()
       for (const child of this.#children) child.send({ type: 'prepare', plan: this.#planOf(child.index) })
-      if (signal.aborted) this.#cutShort()
       await this.#ready.promise
       this.#start()
       await this.#finished.promise
+      this.#observer?.stop()
+      beside = (await this.#companions?.finish()) ?? null
     } finally {
       signal.removeEventListener('abort', cutShort)
       cancelProgress()
+      this.#observer?.stop()
       await this.#end()
       this.#progress.end()
     }
-    return this.#outcome(startedAtMs)
+    return this.#outcome(startedAtMs, beside)
+  }
+
+  /** Processes of the load and beside it. */
+  get pids(): number[] {
+    return [...this.#children.flatMap(({ pid }) => pid ?? []), ...(this.#companions?.pids ?? [])]
+  }
+
+  /** Settles when all beside the load is there, or the run was cut short. */
+  async #prepareCompanions(companions: Companions, signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>()
+    const onAbort = (): void => aborted.resolve()
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    try {
+      await Promise.race([companions.prepare(), aborted.promise])
+    } catch (error) {
+      if (error instanceof HoldFailure) throw diagnose(this.#options.target, error.failure)
+      throw error
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
   onMessage(index: number, message: LoadMessage): void {
@@ -131,6 +174,8 @@ export class Coordinator implements LoadChildEvents {
   #start(): void {
     if (this.#breaks.length > 0) return
     this.#startedMs = this.#clock.nowMs()
+    this.#observer?.start()
+    this.#companions?.begin()
     for (const child of this.#children) child.send({ type: 'start' })
     this.#watch(this.#plannedMs() + this.#options.drainMs + SILENCE_MS, this.#over)
   }
@@ -168,12 +213,9 @@ export class Coordinator implements LoadChildEvents {
   async #end(): Promise<void> {
     this.#ending = true
     this.#cancelWatchdog()
-    for (const child of this.#children) child.release()
-    const cancelKill = this.#clock.after(END_MS, () => {
-      for (const child of this.#children) child.kill()
-    })
-    await Promise.all(this.#children.map((child) => child.exited))
-    cancelKill()
+    const ended = [endAll(this.#children, (delayMs, task) => this.#clock.after(delayMs, task), END_MS)]
+    if (this.#companions !== null) ended.push(this.#companions.end())
+    await Promise.all(ended)
   }
 
   #plannedMs(): number {
@@ -194,6 +236,7 @@ export class Coordinator implements LoadChildEvents {
     this.#progress.show({
       phase: started ? totals.phase : 'connecting',
       connections: started ? totals.connectionsNow : connected,
+      idle: this.#companions?.idle ?? { up: 0, goal: 0, lost: 0 },
       connectionsWanted: this.#options.connections,
       messagesPerSecond: totals.messagesPerSecondNow,
       samples: totals.latency.response.samples,
@@ -205,7 +248,7 @@ export class Coordinator implements LoadChildEvents {
     })
   }
 
-  #outcome(startedAtMs: number): RunOutcome {
+  #outcome(startedAtMs: number, beside: CompanionsOutcome | null): RunOutcome {
     const summaries = this.#summaries.filter((summary) => summary !== undefined)
     const errors = noErrors()
     for (const summary of summaries) {
@@ -221,7 +264,9 @@ export class Coordinator implements LoadChildEvents {
       selves: this.#summaries.flatMap((summary, process) =>
         summary === undefined ? [] : [{ process, ...summary.self }],
       ),
-      breaks: this.#breaks,
+      breaks: [...this.#breaks, ...(beside?.breaks ?? [])],
+      beside,
+      observed: this.#observer?.observed() ?? { server: null, samples: [] },
     }
   }
 }

@@ -4,23 +4,20 @@
  * Invariant: the parts add up to the whole, differ by at most one connection, and number the connections without a gap;
  * the parts of an open loop's schedule interleave.
  */
-import type { LoadPlan, OpenPlan } from '../messages.ts'
+import type { LoadPlan, OpenPlan, Route } from '../messages.ts'
 import { SEED_MAX } from '../random.ts'
 import type { OpenOptions, RunOptions } from './run-options.ts'
-
-/** Connects under way at once over all processes: below the backlog of any server that listens in earnest. */
-export const CONNECTING_MAX = 128
 
 /** Sets the seeds of the processes apart. */
 const SEED_STEP = 0x9e3779b9
 
-/** @param hosts addresses of the target after name resolution */
-export function splitLoad(options: RunOptions, hosts: readonly string[]): LoadPlan[] {
-  const { connections, processes, target, codec, mode, traffic, depth, open, warmupMs, durationMs, drainMs } = options
+/** @param routes of the processes, in their order */
+export function splitLoad(options: RunOptions, routes: readonly Route[]): LoadPlan[] {
+  const { connections, processes, codec, mode, traffic, depth, open, warmupMs, durationMs, drainMs } = options
   const first = (index: number): number => Math.floor((connections * index) / processes)
-  const connectingMax = Math.max(1, Math.floor(CONNECTING_MAX / processes))
-  return Array.from({ length: processes }, (_, index) => ({
-    route: { hosts, port: target.port, localAddress: null },
+  const connectingMax = Math.max(1, Math.floor(options.addresses.connectingMax / processes))
+  return routes.map((route, index) => ({
+    route,
     codec,
     mode,
     traffic,

@@ -15,9 +15,11 @@ import type { Progress } from '../report/progress.ts'
 import { makeReport } from '../report/run-report.ts'
 import type { RunReport } from '../report/schema/run.ts'
 import { benchVersion } from '../version.ts'
+import { Observer } from '../observe/observer.ts'
+import { Companions } from './companions.ts'
 import { Coordinator } from './coordinator.ts'
 import { diagnose } from './diagnosis.ts'
-import { splitLoad } from './load-split.ts'
+import { describePlan, planRun, systemAddressLimits } from './run-plan.ts'
 import type { RunOptions } from './run-options.ts'
 import { checkDescriptors, descriptorLimit } from './system-limits.ts'
 
@@ -35,9 +37,15 @@ export interface RunParts {
 export async function runBench(options: RunOptions, parts: RunParts = {}): Promise<RunReport> {
   const { clock = systemClock, progress = SILENT, signal = new AbortController().signal } = parts
   checkDescriptors(Math.ceil(options.connections / options.processes), descriptorLimit())
-  const plans = splitLoad(options, [await resolveHost(options.target)])
-  const outcome = await new Coordinator(options, plans, { clock, progress }).run(signal)
+  const hosts = options.addresses.targets ?? [await resolveHost(options.target)]
+  const plan = planRun(options, hosts, systemAddressLimits())
+  progress.plan(describePlan(plan))
+  const companions = new Companions(plan.companions, clock)
+  const pids = (): readonly number[] => [process.pid, ...coordinator.pids]
+  const observer = new Observer({ clock, hosts, port: options.target.port, generatorPids: pids })
+  const coordinator = new Coordinator(options, plan.loads, { clock, progress, companions, observer })
   const environment = describeEnvironment()
+  const outcome = await coordinator.run(signal)
   return makeReport(outcome, { environment, version: benchVersion(), commandLine: process.argv.slice(2) })
 }
 

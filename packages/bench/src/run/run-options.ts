@@ -5,12 +5,21 @@
  */
 import { cpus } from 'node:os'
 
+import type { ChurnClose } from '../churn/churn-messages.ts'
+import type { SourceSpread } from '../fleet/address-plan.ts'
 import type { Arrivals, RateStage } from '../load/pace/schedule.ts'
 import type { LoadCodec, LoadMode, Pacing, Traffic } from '../messages.ts'
 import { readConfigFile, readScenario } from '../options/config-file.ts'
 import { optional } from '../options/flag.ts'
 import type { FlagValues } from '../options/flag.ts'
-import { COMMON_FLAGS, IN_FLIGHT_MAX, JUDGE_FLAGS, LOAD_FLAGS } from '../options/load-flags.ts'
+import {
+  ADDRESS_FLAGS,
+  BESIDE_FLAGS,
+  COMMON_FLAGS,
+  IN_FLIGHT_MAX,
+  JUDGE_FLAGS,
+  LOAD_FLAGS,
+} from '../options/load-flags.ts'
 import { plainTraffic, trafficOf } from '../options/mix-spec.ts'
 import type { Objective } from '../options/objective.ts'
 import { stagesOf } from '../options/rate-spec.ts'
@@ -27,6 +36,25 @@ export interface OpenOptions {
   readonly pacing: Pacing
 }
 
+/** What runs beside the load. */
+export interface BesideOptions {
+  readonly idle: number
+  /** Connections a second; 0 for none. */
+  readonly churnPerSecond: number
+  readonly churnClose: ChurnClose
+  readonly slow: number
+  readonly slowBytesPerSecond: number
+}
+
+/** Where connections come from and go to. */
+export interface AddressOptions {
+  readonly sources: SourceSpread
+  /** In place of those of the target's name; null for these. */
+  readonly targets: readonly string[] | null
+  /** Connects under way at once. */
+  readonly connectingMax: number
+}
+
 export interface RunOptions {
   readonly target: Target
   readonly codec: LoadCodec
@@ -40,6 +68,8 @@ export interface RunOptions {
   readonly durationMs: number
   readonly drainMs: number
   readonly processes: number
+  readonly beside: BesideOptions
+  readonly addresses: AddressOptions
   readonly seed: number
   /** The percentile that the run is made for, one of those reported. */
   readonly percentile: number
@@ -68,6 +98,8 @@ export const RUN_FLAGS = {
     (text) => (text === '' ? undefined : text),
   ),
   ...LOAD_FLAGS,
+  ...BESIDE_FLAGS,
+  ...ADDRESS_FLAGS,
   ...JUDGE_FLAGS,
   ...COMMON_FLAGS,
 }
@@ -101,6 +133,7 @@ function brokenRules(values: RunFlags): OptionProblem[] {
     ['processes', processes, processes <= connections, 'not more than connections'],
     ['depth', depth, connections * depth <= IN_FLIGHT_MAX, `connections x depth up to ${IN_FLIGHT_MAX}`],
     ['mode', mode, codec === 'frame' || mode === 'message', `message, with --codec ${codec}`],
+    ['slow', values.slow, codec === 'frame' || values.slow === 0, `0, with --codec ${codec}`],
     ['codec', codec, mix === undefined || codec === 'frame', 'frame, with --mix'],
     [
       'rate',
@@ -138,6 +171,18 @@ function optionsOf(values: RunFlags): RunOptions {
     durationMs: rate === undefined ? values.durationS : stages.reduce((sum, { lengthMs }) => sum + lengthMs, 0),
     drainMs: values.drainS,
     processes,
+    beside: {
+      idle: values.idle,
+      churnPerSecond: values.churn,
+      churnClose: values.churnClose,
+      slow: values.slow,
+      slowBytesPerSecond: values.slowBytes,
+    },
+    addresses: {
+      sources: values.sourceAddresses,
+      targets: values.targetAddresses ?? null,
+      connectingMax: values.connecting,
+    },
     seed: seed ?? freshSeed(),
     percentile,
     objectives: slo,

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { EnvironmentError } from '../exit-codes.ts'
 
 /** Descriptors that a load process has open beside its connections, with room to spare. */
-const DESCRIPTORS_SPARE = 64
+export const DESCRIPTORS_SPARE = 64
 
 /** Open files that one process may have (Node raises the soft limit to the hard one); undefined off Linux. */
 export function descriptorLimit(): number | undefined {

@@ -7,6 +7,7 @@
 import { LATENCY_US_MAX } from '../histogram/latency-histogram.ts'
 import { ERROR_KINDS } from '../messages.ts'
 import type { ErrorCounts, ErrorExample, ErrorKind, OpenCounts, ProcessReport } from '../messages.ts'
+import type { CompanionsOutcome } from './companions.ts'
 import { hasFewSamples, SAMPLES_ABOVE_MIN, samplesAbove } from './percentiles.ts'
 import type { Percentile } from './percentiles.ts'
 
@@ -33,6 +34,9 @@ export interface RunEvidence {
   readonly percentile: Percentile
   readonly aboveRange: number
   readonly p99Us: number
+  /** The percentile asked for: of the response times, and of how late the control process was woken. */
+  readonly responseUs: number
+  readonly hiccupUs: number
   /** Null in a closed loop. */
   readonly open: OpenEvidence | null
   readonly errors: ErrorCounts
@@ -41,6 +45,8 @@ export interface RunEvidence {
   readonly selves: readonly ProcessReport[]
   /** Why the run did not go to its end; empty when it did. */
   readonly breaks: readonly string[]
+  /** Null when there was nothing beside the load, or the run did not go so far as to ask. */
+  readonly beside: Pick<CompanionsOutcome, 'idle' | 'churn'> | null
 }
 
 /** Above this share of a core, or of its event loop's time, a load process may be what limits the rate. */
@@ -60,6 +66,9 @@ const OWN_LAG_SHARE_INVALID = 0.5
 const OWN_LAG_US_INVALID = 2000
 /** Of the frames that fell due, so many at most may have been more than a millisecond late by the generator's fault. */
 const LATE_SHARE_SUSPECT = 0.01
+/** The control process's timers are a millisecond late at most on a machine with time to spare. */
+const HICCUP_US_MIN = 2500
+const HICCUP_SHARE_MAX = 0.25
 /** Garbage collections may stop a load process for this share of its time. */
 const GC_SHARE_MAX = 0.05
 
@@ -85,6 +94,7 @@ export function judgeRun(evidence: RunEvidence): Verdict {
     ...(fatal.length > 0 ? exampleReasons(evidence) : []),
     ...starvedReasons(evidence.selves),
     ...lagReasons(evidence).invalid,
+    ...idleReasons(evidence),
   ]
   if (evidence.answers === 0) invalid.push('No frame was answered while measuring.')
   // Doubts about numbers are of no use where there are none.
@@ -139,7 +149,45 @@ function suspectReasons(evidence: RunEvidence, hasFatal: boolean): string[] {
     ...busyReasons(selves),
     ...lateReasons(evidence),
     ...collectionReasons(selves),
+    ...churnReasons(evidence),
+    ...hiccupReasons(evidence),
   ]
+}
+
+/** An idle mass that is not there any more was not beside the load. */
+function idleReasons({ beside }: RunEvidence): string[] {
+  if (beside?.idle === null || beside?.idle === undefined) return []
+  const { state, sweep } = beside.idle
+  const reasons: string[] = []
+  if (state.lost > 0) reasons.push(`Idle connections lost: ${state.lost} (${codes(state.lostBy)}).`)
+  if (sweep.wrong > 0) reasons.push(`Idle connections that answered with other bytes than were sent: ${sweep.wrong}.`)
+  const silent = sweep.asked - sweep.alive - sweep.wrong
+  if (silent > 0) reasons.push(`Idle connections that did not answer when they were asked: ${silent}.`)
+  return reasons
+}
+
+function churnReasons({ beside }: RunEvidence): string[] {
+  if (beside?.churn === null || beside?.churn === undefined) return []
+  const { due, failed, failedBy, dropped } = beside.churn.report
+  const reasons: string[] = []
+  if (failed > 0) reasons.push(`Of ${due} connections that came, ${failed} failed (${codes(failedBy)}).`)
+  if (dropped > 0)
+    reasons.push(`Of ${due} connections that were to come, ${dropped} were not dialed: too many under way.`)
+  return reasons
+}
+
+function hiccupReasons({ hiccupUs, responseUs, percentile }: RunEvidence): string[] {
+  if (hiccupUs <= HICCUP_US_MIN || hiccupUs <= responseUs * HICCUP_SHARE_MAX) return []
+  return [
+    `A process with nothing to do was woken ${inMs(hiccupUs)} late at ${percentile.name}, where the response time is ` +
+      `${inMs(responseUs)}: the machine itself stalls, or is overbooked.`,
+  ]
+}
+
+function codes(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([code, count]) => `${count} ${code}`)
+    .join(', ')
 }
 
 function overloadReasons({ due, unsent, dropped, censored }: OpenEvidence): string[] {

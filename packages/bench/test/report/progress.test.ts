@@ -6,6 +6,7 @@ import type { ProgressState } from '../../src/report/progress.ts'
 const STATE: ProgressState = {
   phase: 'measured',
   connections: 64,
+  idle: { up: 0, goal: 0, lost: 0 },
   connectionsWanted: 64,
   messagesPerSecond: 1_234_567.4,
   samples: 1000,

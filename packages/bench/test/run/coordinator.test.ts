@@ -3,15 +3,16 @@ import { expect, test } from 'vitest'
 
 import { CONNECT_STALL_MS } from '../../src/load/dialer.ts'
 import { noErrors } from '../../src/load/error-ledger.ts'
-import type { CoordinatorMessage, LoadSummary } from '../../src/messages.ts'
+import type { CoordinatorMessage, LoadSummary, Route } from '../../src/messages.ts'
 import { SILENT } from '../../src/report/progress.ts'
 import type { RunOutcome } from '../../src/report/run-report.ts'
 import { Coordinator } from '../../src/run/coordinator.ts'
-import type { LoadChildEvents, LoadProcess } from '../../src/run/load-child.ts'
+import type { LoadProcess, LoadProcessEvents } from '../../src/run/coordinator.ts'
 import { splitLoad } from '../../src/run/load-split.ts'
 import { NO_LATENCIES } from '../../src/load/latency-recorder.ts'
 import { optionsWith } from '../fixtures/options.ts'
 
+const ROUTE: Route = { hosts: ['127.0.0.1'], port: 7400, localAddress: null }
 const CPU = { lengthUs: 1, threadCpuUs: 1, processCpuUs: 1, loopBusy: 0, spinUs: 0, gcCount: 0, gcUs: 0, gcMaxUs: 0 }
 const SELF = { ...CPU, loopDelayP50Us: 1, loopDelayP99Us: 1 }
 
@@ -23,20 +24,21 @@ function summaryOf(loopDelayMaxUs: number): LoadSummary {
 /** A load process that does nothing by itself: the test says what it reports and when it ends. */
 class PuppetProcess implements LoadProcess {
   readonly index: number
+  readonly pid = undefined
   readonly exited: Promise<void>
   readonly sent = new CallCounter<[CoordinatorMessage]>()
   readonly released = new CallCounter()
   killed = false
-  readonly #events: LoadChildEvents
+  readonly #events: LoadProcessEvents
   readonly #gone = Promise.withResolvers<void>()
 
-  constructor(index: number, events: LoadChildEvents) {
+  constructor(index: number, events: LoadProcessEvents) {
     this.index = index
     this.#events = events
     this.exited = this.#gone.promise
   }
 
-  say(message: Parameters<LoadChildEvents['onMessage']>[1]): void {
+  say(message: Parameters<LoadProcessEvents['onMessage']>[1]): void {
     this.#events.onMessage(this.index, message)
   }
 
@@ -66,13 +68,15 @@ class PuppetRun {
 
   constructor(processes: number) {
     const options = optionsWith({ connections: processes, processes })
-    const begin = (index: number, events: LoadChildEvents): LoadProcess => {
+    const begin = (index: number, events: LoadProcessEvents): LoadProcess => {
       const process = new PuppetProcess(index, events)
       this.processes.push(process)
       return process
     }
     const parts = { clock: this.clock, progress: SILENT, begin }
-    this.outcome = new Coordinator(options, splitLoad(options, ['127.0.0.1']), parts).run(new AbortController().signal)
+    this.outcome = new Coordinator(options, splitLoad(options, new Array<Route>(processes).fill(ROUTE)), parts).run(
+      new AbortController().signal,
+    )
   }
 
   get(index: number): PuppetProcess {

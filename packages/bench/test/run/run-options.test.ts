@@ -37,6 +37,8 @@ test('a run needs no flag: it goes to the daemon as it starts by default', () =>
       durationMs: 10_000,
       drainMs: 5000,
       processes: 1,
+      beside: { idle: 0, churnPerSecond: 0, churnClose: 'fin', slow: 0, slowBytesPerSecond: 1024 },
+      addresses: { sources: 'auto', targets: null, connectingMax: 128 },
       seed: 9,
       percentile: 99,
       objectives: [],
@@ -51,7 +53,9 @@ test('every flag is taken, with a space or an equals sign', () => {
     ...['--connections', '7', '--depth=1', '--payload-bytes', '0', '--duration-s', '0.5', '--warmup-s=0'],
     ...['--processes', '3', '--mode', 'request', '--route', '4095', '--percentile=99.9', '--json', '-'],
     ...['--quiet', '--rate', '1000', '--arrivals', 'poisson', '--pacing', 'timer', '--drain-s', '1', '--seed', '3'],
-    ...['--slo', 'p99.9<10ms', '--slo=rate>900'],
+    ...['--slo', 'p99.9<10ms', '--slo=rate>900', '--idle', '500', '--churn', '2.5', '--churn-close', 'reset'],
+    ...['--slow', '4', '--slow-bytes', '100', '--source-addresses', '127.1.0.1-127.1.0.2', '--connecting', '9'],
+    ...['--target-addresses', '::1'],
   ])
   expect(parsed).toEqual({
     ok: true,
@@ -71,6 +75,8 @@ test('every flag is taken, with a space or an equals sign', () => {
       durationMs: 500,
       drainMs: 1000,
       processes: 3,
+      beside: { idle: 500, churnPerSecond: 2.5, churnClose: 'reset', slow: 4, slowBytesPerSecond: 100 },
+      addresses: { sources: ['127.1.0.1', '127.1.0.2'], targets: ['::1'], connectingMax: 9 },
       seed: 3,
       percentile: 99.9,
       objectives: [
@@ -205,6 +211,12 @@ describe('wrong flags', () => {
     ['slo', 'rate>5ms'],
     ['codec', 'xml'],
     ['seed', '-1'],
+    ['source-addresses', 'here'],
+    ['source-addresses', '127.0.0.9-127.0.0.1'],
+    ['target-addresses', 'auto'],
+    ['target-addresses', ''],
+    ['churn', '-1'],
+    ['slow', '10001'],
     ['route', '0'],
     ['route', '4096'],
     ['processes', ''],
@@ -221,6 +233,7 @@ describe('wrong flags', () => {
 
   test('what does not go together', () => {
     expect(problemsOf(...TARGET, '--codec', 'line', '--mode', 'request')).toEqual(['--mode=request'])
+    expect(problemsOf(...TARGET, '--codec', 'json', '--slow', '1')).toEqual(['--slow=1'])
     expect(problemsOf(...TARGET, '--codec', 'json', '--mix', 'echo')).toEqual(['--codec=json'])
     expect(problemsOf(...TARGET, '--codec', 'raw', '--payload-bytes', '0-4')).toEqual(['--payload-bytes=no byte'])
   })

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
 
+import type { ChurnReport } from '../../src/churn/churn-messages.ts'
+import type { HeldState, Swept } from '../../src/fleet/holders.ts'
+import { LatencySums } from '../../src/histogram/latency-sums.ts'
+import { NO_LATENCIES } from '../../src/load/latency-recorder.ts'
 import { noErrors } from '../../src/load/error-ledger.ts'
 import { ERROR_KINDS } from '../../src/messages.ts'
 import type { ProcessReport } from '../../src/messages.ts'
@@ -39,6 +43,9 @@ const GOOD: RunEvidence = {
   percentile: P99,
   aboveRange: 0,
   p99Us: 600,
+  responseUs: 600,
+  hiccupUs: 900,
+  beside: null,
   open: null,
   errors: noErrors(),
   example: null,
@@ -118,6 +125,54 @@ test.each<[string, Partial<RunEvidence>, RegExp]>([
   const verdict = judgeRun({ ...GOOD, ...change })
   expect(verdict.state).toBe('SUSPECT')
   expect(verdict.reasons[0]).toMatch(reason)
+})
+
+/** What is beside a load that does well. */
+function besideWith(
+  idle: Partial<HeldState>,
+  swept: Partial<Swept>,
+  churn: Partial<ChurnReport>,
+): RunEvidence['beside'] {
+  const memory = { residentBytes: 0, heapBytes: 0, externalBytes: 0 }
+  const state = { up: 10, connecting: 0, lost: 0, lostBy: {}, pings: 0, memory, ...idle }
+  const sweep = { asked: 10, alive: 10, wrong: 0, answers: new LatencySums(), lengthMs: 5, ...swept }
+  const counts = { due: 9, connected: 9, answered: 9, failed: 0, failedBy: {}, dropped: 0, ...churn }
+  const report = { ...counts, connect: NO_LATENCIES, firstAnswer: NO_LATENCIES }
+  const opened = { failure: null, connects: new LatencySums(), lengthMs: 5 }
+  const times = { connect: new LatencySums(), firstAnswer: new LatencySums() }
+  return { idle: { opened, state, sweep }, churn: { report, ...times } }
+}
+
+test('what is beside the load and does well is no reason', () => {
+  expect(judgeRun({ ...GOOD, beside: besideWith({}, {}, {}) })).toEqual({ state: 'VALID', reasons: [] })
+})
+
+test.each<[string, Partial<HeldState>, Partial<Swept>, RegExp]>([
+  ['lost', { lost: 3, lostBy: { ECONNRESET: 2, CLOSED: 1 } }, {}, /lost: 3 \(2 ECONNRESET, 1 CLOSED\)/],
+  ['silent', {}, { alive: 8 }, /did not answer when they were asked: 2/],
+  ['wrong', {}, { alive: 9, wrong: 1 }, /answered with other bytes than were sent: 1/],
+])('idle connections that are %s make it INVALID', (_name, idle, sweep, reason) => {
+  const verdict = judgeRun({ ...GOOD, beside: besideWith(idle, sweep, {}) })
+  expect(verdict.state).toBe('INVALID')
+  expect(verdict.reasons).toEqual([expect.stringMatching(reason)])
+})
+
+test('connections that came and failed, or were not dialed, make it SUSPECT', () => {
+  const churn = { failed: 2, failedBy: { ECONNREFUSED: 2 }, dropped: 1 }
+  const verdict = judgeRun({ ...GOOD, beside: besideWith({}, {}, churn) })
+  expect(verdict.state).toBe('SUSPECT')
+  expect(verdict.reasons).toEqual([
+    'Of 9 connections that came, 2 failed (2 ECONNREFUSED).',
+    'Of 9 connections that were to come, 1 were not dialed: too many under way.',
+  ])
+})
+
+test('a machine that wakes idle processes late makes it SUSPECT, if that is much against the response time', () => {
+  const verdict = judgeRun({ ...GOOD, responseUs: 8000, hiccupUs: 3000 })
+  expect(verdict.state).toBe('SUSPECT')
+  expect(verdict.reasons[0]).toMatch(/woken 3.00 ms late at p99, where the response time is 8.00 ms/)
+  expect(judgeRun({ ...GOOD, responseUs: 80_000, hiccupUs: 3000 }).state).toBe('VALID')
+  expect(judgeRun({ ...GOOD, responseUs: 100, hiccupUs: 1200 }).state).toBe('VALID')
 })
 
 test('lag that is more than half of the response time makes it INVALID', () => {

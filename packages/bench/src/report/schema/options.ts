@@ -48,6 +48,22 @@ export const runOptionsSchema = z
     durationMs: amount,
     drainMs: amount,
     processes: count,
+    beside: z
+      .strictObject({
+        idle: count,
+        churnPerSecond: amount,
+        churnClose: z.enum(['fin', 'reset']),
+        slow: count,
+        slowBytesPerSecond: count,
+      })
+      .readonly(),
+    addresses: z
+      .strictObject({
+        sources: z.union([z.enum(['auto', 'none']), listOf(text)]),
+        targets: listOf(text).nullable(),
+        connectingMax: count,
+      })
+      .readonly(),
     seed: count,
     percentile: z.number(),
     objectives: listOf(objectiveSchema),

@@ -34,6 +34,67 @@ const openCountsSchema = z
   })
   .readonly()
 
+const countsByCode = z.record(text, count).readonly()
+
+const idleSchema = z
+  .strictObject({
+    held: count.describe('Connections that were up at the end.'),
+    lost: count.describe('Connections that ended without being told to.'),
+    lostBy: countsByCode,
+    pings: count.describe('PINGs of the server that were answered.'),
+    openMs: amount,
+    connectsPerSecond: amount,
+    connect: latencySchema,
+    sweep: z
+      .strictObject({ asked: count, alive: count, wrong: count, lengthMs: amount, answer: latencySchema })
+      .readonly()
+      .describe('Every connection was asked for one echo, after the load.'),
+  })
+  .readonly()
+export type IdleResult = z.infer<typeof idleSchema>
+
+const churnSchema = z
+  .strictObject({
+    due: count,
+    connected: count,
+    answered: count,
+    failed: count,
+    failedBy: countsByCode,
+    dropped: count.describe('Not dialed, since too many were under way.'),
+    connect: latencySchema.describe('From the moment a connection was due until it was up.'),
+    firstAnswer: latencySchema.describe('From the moment a connection was due until its first answer.'),
+  })
+  .readonly()
+export type ChurnResult = z.infer<typeof churnSchema>
+
+const slowSchema = z
+  .strictObject({
+    up: count,
+    bytesSent: count,
+    bytesRead: count,
+    ended: count.describe('Connections that the server ended, which is its right.'),
+    endedBy: countsByCode,
+  })
+  .readonly()
+
+const observedSchema = z
+  .strictObject({
+    server: z.strictObject({ processes: count, command: text }).readonly().nullable(),
+    samples: listOf(
+      z
+        .strictObject({
+          atMs: amount,
+          serverCores: amount.nullable(),
+          serverBytes: amount.nullable(),
+          generatorCores: amount,
+          generatorBytes: amount,
+          machineBusy: amount.nullable(),
+        })
+        .readonly(),
+    ),
+  })
+  .readonly()
+
 export const runReportSchema = z
   .strictObject({
     schema: z.literal(RUN_SCHEMA),
@@ -63,6 +124,11 @@ export const runReportSchema = z
       .readonly(),
     classes: listOf(z.strictObject({ name: text, response: latencySchema }).readonly()),
     series: listOf(seriesPointSchema),
+    idle: idleSchema.nullable(),
+    churn: churnSchema.nullable(),
+    slow: slowSchema.nullable(),
+    observed: observedSchema.describe('CPU and memory of both sides; the server is null where it cannot be seen.'),
+    hiccups: latencySchema.describe('How late a process with nothing to do was woken: by the machine alone.'),
     errors: errorCountsSchema,
     example: exampleSchema.nullable(),
     processes: listOf(processSchema).describe('One for every load process that reported to the end.'),

@@ -1,0 +1,299 @@
+/**
+ * Owns the idle connections of one process: opening and closing them to a number, answering PINGs, and asking each for
+ * a sign of life.
+ * Must not know: the channel to the coordinator (`emit` is handed in), what is measured beside it.
+ * Invariant: at most `connectingMax` connects are under way; one order is obeyed at a time, and every order is
+ * answered. A connection that ends without being told to is counted with its reason.
+ */
+import { allocateMemory } from '@shardwire/protocol'
+import type { CancelTimer, Clock } from '@shardwire/protocol'
+
+import { nowUs } from '../clock.ts'
+import { downEarly } from '../load/dialer.ts'
+import type { ConnectFailure } from '../messages.ts'
+import type { Dial } from '../socket/wire.ts'
+import { DOWN, HeldConnection, LEAVING, UP } from './held-connection.ts'
+import type { HeldEvents } from './held-connection.ts'
+import { holdCodec } from './hold-codec.ts'
+import type { HoldCodec, HoldCodecEvents } from './hold-codec.ts'
+import type { HolderMemory, HolderMessage, HolderOrder, HoldPlan, HoldReport, SweepReport } from './hold-messages.ts'
+
+const REPORT_MS = 1000
+/** How often a bounded rate of connects goes on. */
+const DIAL_MS = 10
+/** Without any connect coming through for so long, the rest is not waited for. */
+const STALL_MS = 15_000
+/** Questions of a sweep that may be unanswered at once, and for how long the slowest is waited for. */
+const ASKED_MAX = 256
+const SWEEP_MS = 20_000
+/** Connect times kept for one report. */
+const CONNECT_TIMES_MAX = 4096
+/** Longest beginning of a message that is kept. */
+const BEGUN_BYTES_MAX = 131_072
+const SLAB_BYTES = 65_536
+
+export interface HoldRunnerParts {
+  readonly clock: Clock
+  readonly emit: (message: HolderMessage) => void
+  readonly openDial: (slab: Uint8Array) => Dial
+  readonly memory: () => HolderMemory
+}
+
+interface Sweep {
+  readonly number: number
+  next: number
+  asked: number
+  answered: number
+  alive: number
+  wrong: number
+  readonly answerUs: number[]
+  cancel: CancelTimer
+}
+
+export class HoldRunner implements HeldEvents, HoldCodecEvents {
+  readonly #plan: HoldPlan
+  readonly #clock: Clock
+  readonly #emit: (message: HolderMessage) => void
+  readonly #memory: () => HolderMemory
+  readonly #slab = allocateMemory(SLAB_BYTES)
+  readonly #dial: Dial
+  readonly #codec: HoldCodec
+  /** In the order in which they were opened; those that went are taken out from the end only. */
+  readonly #connections: HeldConnection[] = []
+  readonly #lostBy: Record<string, number> = {}
+  #connectUs: number[] = []
+  #up = 0
+  #connecting = 0
+  #leaving = 0
+  #lost = 0
+  #pings = 0
+  #goal = 0
+  #perSecond: number | null = null
+  #dialedSince = 0
+  #dialFromMs = 0
+  #isResizing = false
+  #reading: HeldConnection | null = null
+  #sweep: Sweep | null = null
+  #sweeps = 0
+  #cancelDial: CancelTimer = () => {}
+  #cancelStall: CancelTimer = () => {}
+
+  constructor(plan: HoldPlan, { clock, emit, openDial, memory }: HoldRunnerParts) {
+    this.#plan = plan
+    this.#clock = clock
+    this.#emit = emit
+    this.#memory = memory
+    this.#dial = openDial(this.#slab)
+    this.#codec = holdCodec(plan, this)
+    clock.every(REPORT_MS, () => emit({ type: 'held', report: this.#report() }))
+  }
+
+  obey(order: Exclude<HolderOrder, { type: 'prepare' }>): void {
+    if (order.type === 'resize') this.#resize(order.connections, order.perSecond)
+    else if (order.type === 'sweep') this.#beginSweep()
+    else this.#emit({ type: 'reported', report: this.#report() })
+  }
+
+  onHeldUp(connection: HeldConnection): void {
+    this.#connecting--
+    connection.state = UP
+    this.#up++
+    if (this.#connectUs.length < CONNECT_TIMES_MAX) {
+      this.#connectUs.push(Math.round(nowUs(this.#clock) - connection.sinceUs))
+    }
+    this.#watch()
+    this.#goOn()
+  }
+
+  onHeldRead(connection: HeldConnection, bytes: number): void {
+    const begun = connection.begun
+    const memory = begun === null ? this.#slab : Buffer.concat([begun, this.#slab.subarray(0, bytes)])
+    const end = begun === null ? bytes : memory.length
+    this.#reading = connection
+    const at = this.#codec.take(connection, this.#numberOf(connection), connection.sweep, memory, 0, end)
+    this.#reading = null
+    if (connection.brokenCode !== 0 || end - at > BEGUN_BYTES_MAX) return this.#drop(connection, 'BROKEN')
+    connection.begun = at === end ? null : Uint8Array.from(memory.subarray(at, end))
+  }
+
+  onHeldDown(connection: HeldConnection, code: string | null): void {
+    const { state } = connection
+    connection.state = DOWN
+    connection.begun = null
+    if (state === LEAVING) this.#leaving--
+    else if (state === UP) this.#gone(connection, code ?? 'CLOSED')
+    else {
+      this.#connecting--
+      return this.#fail(downEarly(code, this.#up))
+    }
+    this.#goOn()
+  }
+
+  onPing(pong: Uint8Array): void {
+    this.#pings++
+    this.#reading?.wire?.write(pong)
+  }
+
+  onAnswer(isRight: boolean): void {
+    const sweep = this.#sweep
+    const connection = this.#reading
+    if (sweep === null || connection === null || connection.sweep !== sweep.number) return
+    connection.sweep = 0
+    sweep.answered++
+    if (isRight) sweep.alive++
+    else sweep.wrong++
+    sweep.answerUs.push(Math.round(nowUs(this.#clock) - connection.sinceUs))
+    this.#ask()
+  }
+
+  #numberOf(connection: HeldConnection): number {
+    return this.#plan.connectionFirst + connection.index
+  }
+
+  #gone(connection: HeldConnection, code: string): void {
+    this.#up--
+    this.#lost++
+    this.#lostBy[code] = (this.#lostBy[code] ?? 0) + 1
+    // It will not answer any more: the sweep need not wait for it.
+    if (connection.sweep === 0 || this.#sweep === null) return
+    this.#sweep.answered++
+    this.#ask()
+  }
+
+  /** Ends a connection by our own decision, and counts it as lost. */
+  #drop(connection: HeldConnection, code: string): void {
+    if (connection.state !== UP) return
+    this.#gone(connection, code)
+    connection.state = LEAVING
+    this.#leaving++
+    connection.wire?.reset()
+  }
+
+  #resize(connections: number, perSecond: number | null): void {
+    this.#goal = Math.min(connections, this.#plan.connectionsMax)
+    this.#perSecond = perSecond
+    this.#dialFromMs = this.#clock.nowMs()
+    this.#dialedSince = 0
+    this.#isResizing = true
+    while (this.#connections.length > this.#goal) this.#leave()
+    this.#watch()
+    this.#goOn()
+  }
+
+  #leave(): void {
+    const connection = this.#connections.pop()
+    if (connection === undefined || connection.state === DOWN || connection.state === LEAVING) return
+    if (connection.state === UP) this.#up--
+    else this.#connecting--
+    connection.state = LEAVING
+    this.#leaving++
+    connection.wire?.close()
+  }
+
+  /** Opens what is missing, as fast as it may; says so when all is there. */
+  #goOn(): void {
+    if (!this.#isResizing) return
+    this.#cancelDial()
+    const allowed = this.#allowed()
+    while (this.#connections.length < this.#goal && this.#connecting < this.#plan.connectingMax) {
+      if (this.#dialedSince >= allowed) {
+        this.#cancelDial = this.#clock.after(DIAL_MS, () => this.#goOn())
+        return
+      }
+      this.#open()
+    }
+    if (this.#connections.length >= this.#goal && this.#connecting === 0 && this.#leaving === 0) this.#resized(null)
+  }
+
+  /** Connects that may have been begun by now. */
+  #allowed(): number {
+    const perSecond = this.#perSecond
+    return perSecond === null ? Infinity : ((this.#clock.nowMs() - this.#dialFromMs) * perSecond) / 1000 + 1
+  }
+
+  #open(): void {
+    const { hosts, port, localAddress } = this.#plan.route
+    const connection = new HeldConnection(this.#connections.length, nowUs(this.#clock), this)
+    this.#connections.push(connection)
+    this.#connecting++
+    this.#dialedSince++
+    const host = hosts[this.#numberOf(connection) % hosts.length] ?? ''
+    connection.wire = this.#dial.dial({ host, port, localAddress }, connection)
+  }
+
+  #watch(): void {
+    this.#cancelStall()
+    if (!this.#isResizing) return
+    this.#cancelStall = this.#clock.after(STALL_MS, () => {
+      const message = `no connect came through for ${STALL_MS / 1000} s`
+      this.#fail({ code: 'CONNECT_STALLED', message, connected: this.#up })
+    })
+  }
+
+  #fail(failure: ConnectFailure): void {
+    if (this.#isResizing) this.#resized(failure)
+  }
+
+  #resized(failure: ConnectFailure | null): void {
+    this.#isResizing = false
+    this.#cancelStall()
+    this.#cancelDial()
+    this.#emit({ type: 'resized', failure, report: this.#report() })
+  }
+
+  #beginSweep(): void {
+    const sweep: Sweep = {
+      number: ++this.#sweeps,
+      next: 0,
+      asked: 0,
+      answered: 0,
+      alive: 0,
+      wrong: 0,
+      answerUs: [],
+      cancel: this.#clock.after(SWEEP_MS, () => this.#endSweep()),
+    }
+    this.#sweep = sweep
+    this.#ask()
+  }
+
+  /** Asks as many as may be asked at once; ends the sweep when all were and have answered. */
+  #ask(): void {
+    const sweep = this.#sweep
+    if (sweep === null) return
+    while (sweep.next < this.#connections.length && sweep.asked - sweep.answered < ASKED_MAX) {
+      const connection = this.#connections[sweep.next++]
+      if (connection?.state !== UP) continue
+      connection.sweep = sweep.number
+      connection.sinceUs = nowUs(this.#clock)
+      sweep.asked++
+      // The question is written anew for the next one; what the kernel did not take at once needs bytes of its own.
+      connection.wire?.write(Uint8Array.from(this.#codec.ask(this.#numberOf(connection), sweep.number)))
+    }
+    if (sweep.next >= this.#connections.length && sweep.answered >= sweep.asked) this.#endSweep()
+  }
+
+  #endSweep(): void {
+    const sweep = this.#sweep
+    if (sweep === null) return
+    this.#sweep = null
+    sweep.cancel()
+    for (const connection of this.#connections) connection.sweep = 0
+    const { asked, alive, wrong, answerUs } = sweep
+    const report: SweepReport = { asked, alive, wrong, answerUs }
+    this.#emit({ type: 'swept', sweep: report })
+  }
+
+  #report(): HoldReport {
+    const connectUs = this.#connectUs
+    this.#connectUs = []
+    return {
+      up: this.#up,
+      connecting: this.#connecting,
+      lost: this.#lost,
+      lostBy: { ...this.#lostBy },
+      pings: this.#pings,
+      connectUs,
+      memory: this.#memory(),
+    }
+  }
+}
