@@ -7,6 +7,7 @@ import { BAD_FRAME, PROTOCOL_VERSION, ShardwireError } from '@shardwire/protocol
 import type { Welcome } from '@shardwire/protocol'
 import { ClientError } from './client-error.ts'
 import { FrameWire } from './codec/frame-wire.ts'
+import { JsonWire } from './codec/json-wire.ts'
 import type { Wire, WireEvents } from './codec/wire.ts'
 import type {
   CloseInfo,
@@ -48,7 +49,8 @@ export class ClientConnection implements Connection {
     this.#options = options
     this.onMessage = options.listeners.onMessage
     this.#outbound = new Outbound(socket, options)
-    const wire = new FrameWire(options, this.#outbound, this.#wireEvents())
+    const makeWire = options.codec === 'json' ? JsonWire : FrameWire
+    const wire: Wire = new makeWire(options, this.#outbound, this.#wireEvents())
     this.#wire = wire
     this.#life = new Lifecycle(socket, options, { outbound: this.#outbound, wire })
     void this.#life.closed.then((info) => {
@@ -111,6 +113,7 @@ export class ClientConnection implements Connection {
   }
 
   async requestMsgpack(route: number, value: unknown, options?: RequestOptions): Promise<unknown> {
+    this.#assertFrames('requestMsgpack', 'requestValue')
     return await this.requestValue(route, value, options)
   }
 
@@ -127,6 +130,7 @@ export class ClientConnection implements Connection {
   }
 
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean {
+    this.#assertFrames('sendMsgpack', 'sendValue')
     return this.sendValue(route, value, options)
   }
 
@@ -165,6 +169,11 @@ export class ClientConnection implements Connection {
     await this.close()
   }
 
+  #assertFrames(verb: string, instead: string): void {
+    if (this.#options.codec === 'frame') return
+    throw new ClientError('INVALID_OPTION', `${verb}: this connection speaks JSON; use ${instead}`)
+  }
+
   #wireEvents(): WireEvents {
     const { listeners } = this.#options
     return {
@@ -197,7 +206,8 @@ export class ClientConnection implements Connection {
         this.#life.finishIfIdle()
       },
       onViolation: (error) => {
-        const why = `the server sent no valid frame: ${error.name}: ${error.message}`
+        const what = this.#options.codec === 'json' ? 'no valid object' : 'no valid frame'
+        const why = `the server sent ${what}: ${error.name}: ${error.message}`
         this.#life.fail('violation', 'PROTOCOL_VIOLATION', why, error)
       },
       onFlooded: () => {

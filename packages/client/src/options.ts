@@ -86,12 +86,19 @@ export interface ConnectionOptions extends ConnectionListeners, DialOptions {
   readonly highWaterBytes?: number | undefined
   /** Most bytes buffered for a server that does not read; 16777216. More is BACKLOG_FULL. */
   readonly maxBufferedBytes?: number | undefined
-  /** Silence of the server after which it is sent a PING, and time from one PING to the next; 5000. 0 is never. */
+  /**
+   * Silence of the server after which it is sent a PING, and time from one PING to the next; 5000. 0 is never. Over
+   * JSON there is no PING: how often `{}` is sent as a sign of life, 0.
+   */
   readonly heartbeatMs?: number | undefined
   /** How long a PING goes unanswered until the connection is suspect; 3000. */
   readonly suspectMs?: number | undefined
   /** Unanswered PINGs after which the connection is lost, when the last has gone heartbeatMs; 1 to 100, 3. */
   readonly heartbeatMisses?: number | undefined
+  /** What is spoken: frames, or a stream of JSON objects for servers and listeners that speak nothing else. */
+  readonly codec?: 'frame' | 'json' | undefined
+  /** Over JSON, what a uid is: `"7"` or `7`; 'string'. */
+  readonly jsonUid?: 'string' | 'number' | undefined
   /** What is said about the client, answered by `Connection.welcome`; false for saying nothing. */
   readonly hello?: false | Omit<Hello, 'protocol'> | undefined
   /** The system's by default. */
@@ -118,6 +125,8 @@ export interface CompleteConnectionOptions {
   readonly heartbeatMs: number
   readonly suspectMs: number
   readonly heartbeatMisses: number
+  readonly codec: 'frame' | 'json'
+  readonly jsonUid: 'string' | 'number'
   /** The encoded frame; undefined where none is sent. */
   readonly helloFrame: Uint8Array | undefined
   readonly signal: AbortSignal | undefined
@@ -144,6 +153,7 @@ const FRAME_BYTES_MAX = 0x4000_0000
 /** Fills in what is missing. Throws a ClientError INVALID_OPTION naming the option, its value and what is expected. */
 export function completeOptions(options: ConnectOptions): CompleteOptions {
   const { signal, onSocket, localPort, noDelay = true, clock = systemClock } = options
+  const codec = oneOf('codec', options.codec ?? 'frame', ['frame', 'json'])
   const complete: CompleteOptions = {
     ...completeTarget(options),
     timeoutMs: checkDelayMs('timeoutMs', options.timeoutMs ?? 5000),
@@ -157,10 +167,12 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     highWaterBytes: integer('highWaterBytes', options.highWaterBytes ?? 262_144, 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: integer('maxBufferedBytes', options.maxBufferedBytes ?? 16_777_216, 1, Number.MAX_SAFE_INTEGER),
     keepAliveMs: integer('keepAliveMs', options.keepAliveMs ?? 30_000, 0, DELAY_MS_MAX),
-    heartbeatMs: integer('heartbeatMs', options.heartbeatMs ?? 5000, 0, DELAY_MS_MAX),
+    heartbeatMs: integer('heartbeatMs', options.heartbeatMs ?? (codec === 'json' ? 0 : 5000), 0, DELAY_MS_MAX),
     suspectMs: checkDelayMs('suspectMs', options.suspectMs ?? 3000),
     heartbeatMisses: integer('heartbeatMisses', options.heartbeatMisses ?? 3, 1, HEARTBEAT_MISSES_MAX),
-    helloFrame: helloFrame(options.hello ?? {}),
+    codec,
+    jsonUid: oneOf('jsonUid', options.jsonUid ?? 'string', ['string', 'number']),
+    helloFrame: codec === 'json' ? undefined : helloFrame(options.hello ?? {}),
     signal,
     clock,
     resolver: resolverOf(options),
@@ -173,6 +185,7 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     listeners: options,
   }
   checkPairs(complete)
+  checkJson(options)
   return complete
 }
 
@@ -242,6 +255,19 @@ export function tlsOf(tls: DialOptions['tls']): TlsClient | undefined {
   if (tls === undefined || tls === false) return undefined
   if (tls instanceof TlsClient) return tls
   return new TlsClient(tls === true ? {} : tls)
+}
+
+function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
+  if (values.includes(value)) return value
+  throw invalid(name, value, values.join(' or '))
+}
+
+/** JSON has no frame to say these with. */
+function checkJson({ codec, hello, handlers }: ConnectOptions): void {
+  if (codec !== 'json') return
+  const what = hello === undefined || hello === false ? undefined : 'hello'
+  const lost = what ?? (handlers !== undefined && Object.keys(handlers).length > 0 ? 'handlers' : undefined)
+  if (lost !== undefined) throw new ClientError('INVALID_OPTION', `${lost}: codec json has no such thing`)
 }
 
 function checkPairs(options: CompleteOptions): void {

@@ -4,13 +4,22 @@
  * Invariant: what is no JSON object breaks the stream where it begins; what is one, but no good request, is answered
  * and the stream goes on.
  */
-import { BAD_BODY, BAD_FRAME, FRAME_TOO_LARGE, ShardwireError } from '@shardwire/protocol'
+import {
+  BAD_BODY,
+  BAD_FRAME,
+  FRAME_TOO_LARGE,
+  JSON_DEPTH_MAX,
+  ShardwireError,
+  SPLIT_CUT,
+  SPLIT_TOO_DEEP,
+  type SplitState,
+  Splitter,
+} from '@shardwire/protocol'
 import type { Codec, CodecAnswer, CodecOptions } from '../codec.ts'
 import type { Decoded, Reading } from '../reading.ts'
 import type { Writer } from '../writer.ts'
 import { errorText } from './error-text.ts'
 import { type JsonRequest, readRequest } from './request.ts'
-import { JSON_DEPTH_MAX, SPLIT_CUT, SPLIT_TOO_DEEP, type SplitState, Splitter } from './splitter.ts'
 
 /** What is asked where an object names no route; it alone is given {uid, val}, and its result is the answer. */
 const GREET = 'greet'

@@ -1,6 +1,6 @@
 /** Owns the tests of the boundaries of JSON objects. */
 import { describe, expect, it } from 'vitest'
-import { JSON_DEPTH_MAX, SPLIT_CUT, SPLIT_FOUND, SPLIT_TOO_DEEP, Splitter } from '../../src/codec/json/splitter.ts'
+import { JSON_DEPTH_MAX, SPLIT_CUT, SPLIT_FOUND, SPLIT_TOO_DEEP, Splitter } from '../../src/json/splitter.ts'
 
 /** Where the object at the beginning ends, shown in parts of `step` bytes. */
 function endOf(text: string | Uint8Array, step: number): number | 'cut' | 'deep' {
