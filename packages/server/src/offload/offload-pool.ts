@@ -36,15 +36,24 @@ export interface OffloadPoolParts {
 }
 
 export interface Job {
-  /** What goes to the thread: asked when it goes, in a later turn of the microtask queue than `run`. */
-  readonly assignment: (flag: Int32Array) => { readonly assignment: Assignment; readonly transfer: ArrayBuffer[] }
+  /** Makes what goes to the thread; called within `run`, once it is sure that the job may wait. */
+  readonly order: () => Order
   /** Memory that it holds while it waits. */
   readonly bytes: number
   /** Its reason is what a job that still waits is rejected with. */
   readonly signal: AbortSignal
 }
 
-interface Waiting extends Job {
+/** What goes to a thread. */
+export interface Order {
+  readonly assignment: Omit<Assignment, 'flag'>
+  /** Memory that is the thread's then, and nobody else's now. */
+  readonly transfer: readonly ArrayBuffer[]
+}
+
+interface Waiting extends Order {
+  readonly bytes: number
+  readonly signal: AbortSignal
   readonly offeredAtMs: number
   readonly settled: PromiseWithResolvers<Outcome>
   readonly onAbort: () => void
@@ -96,7 +105,6 @@ export class OffloadPool {
   #meanMs = 0
   #threads: PoolThreads | undefined
   #isOpening = false
-  #isPumpQueued = false
 
   constructor(parts: OffloadPoolParts) {
     this.#parts = parts
@@ -112,12 +120,15 @@ export class OffloadPool {
     this.#admit(job)
     if (job.signal.aborted) return Promise.reject(reasonOf(job.signal))
     const settled = Promise.withResolvers<Outcome>()
-    const onAbort = (): void => this.#leave(waiting, reasonOf(job.signal))
-    const waiting: Waiting = { ...job, offeredAtMs: this.#parts.clock.nowMs(), settled, onAbort }
-    job.signal.addEventListener('abort', waiting.onAbort, { once: true })
+    const { bytes, signal } = job
+    const onAbort = (): void => this.#leave(waiting, reasonOf(signal))
+    const offeredAtMs = this.#parts.clock.nowMs()
+    const waiting: Waiting = { ...job.order(), bytes, signal, offeredAtMs, settled, onAbort }
+    signal.addEventListener('abort', waiting.onAbort, { once: true })
     this.#waiting.add(waiting)
-    this.#waitingBytes += job.bytes
-    this.#queuePump()
+    this.#waitingBytes += bytes
+    this.counters.waiting = this.#waiting.size
+    this.#pump()
     return settled.promise
   }
 
@@ -157,16 +168,6 @@ export class OffloadPool {
     this.counters.waiting = this.#waiting.size
     waiting.signal.removeEventListener('abort', waiting.onAbort)
     return true
-  }
-
-  #queuePump(): void {
-    this.counters.waiting = this.#waiting.size
-    if (this.#isPumpQueued) return
-    this.#isPumpQueued = true
-    queueMicrotask(() => {
-      this.#isPumpQueued = false
-      this.#pump()
-    })
   }
 
   /** Gives what waits to the threads that are idle, and starts threads for the rest. */
@@ -209,13 +210,7 @@ export class OffloadPool {
     const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const { clock } = this.#parts
     const beganMs = clock.nowMs()
-    let running: ReturnType<PoolThreads['run']>
-    try {
-      const { assignment, transfer } = waiting.assignment(flag)
-      running = threads.run(assignment, transfer)
-    } catch (error) {
-      return waiting.settled.reject(error)
-    }
+    const running = threads.run({ ...waiting.assignment, flag }, waiting.transfer)
     this.counters.running = ++this.#running
     observe(this.counters.waitTime, DURATION_BOUNDS, (beganMs - waiting.offeredAtMs) / MS_PER_S)
     let cancelKill: (() => void) | undefined

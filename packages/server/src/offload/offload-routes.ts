@@ -1,15 +1,15 @@
 /**
  * Owns the handlers of routes that are offloaded: a request to the pool, and what comes of it back.
  * Must not know: threads, connections.
- * Invariant: memory that a request was lent never leaves this thread: a body goes as a copy that is made when it goes,
- * of the copy that the request has by then.
+ * Invariant: memory that a request was lent never leaves this thread: a body goes as a copy of exactly its size, made
+ * while the request is surely good.
  */
 import { type Clock, ShardwireError } from '@shardwire/protocol'
 import type { Request } from '../service/request.ts'
 import type { Handler } from '../service/route.ts'
 import type { Route, Service } from '../service/service.ts'
 import type { Outcome } from './messages.ts'
-import type { Job, OffloadPool } from './offload-pool.ts'
+import type { OffloadPool, Order } from './offload-pool.ts'
 import { locate, type TaskPlace } from './task.ts'
 
 export interface OffloadOptions {
@@ -39,14 +39,16 @@ function createHandler(route: Route, place: TaskPlace, { pool, clock }: OffloadO
   return (request: Request): Promise<unknown> => {
     const { metadata, signal } = request
     const deadlineAtMs = clock.nowMs() + request.deadlineMs
-    const assign: Job['assignment'] = (flag) => {
-      const common = { ...place, route: route.name, metadata, answer: route.answer, deadlineAtMs, flag }
+    const common = { ...place, route: route.name, metadata, answer: route.answer, deadlineAtMs }
+    const order = (): Order => {
       if (!isBytes) return { assignment: { ...common, body: request.body }, transfer: [] }
-      // Never the request's own: middleware, and what it was wrapped in, may look at it again.
+      // A copy, and now: when a thread is free other bytes may stand there. It shares its memory with nothing.
       const body = new Uint8Array(request.bytes)
       return { assignment: { ...common, body }, transfer: [body.buffer] }
     }
-    return answerOf(route.name, pool.run({ assignment: assign, bytes: isBytes ? request.bytes.length : 0, signal }))
+    // Whoever waits has a copy besides, as any asynchronous handler does.
+    const bytes = isBytes ? 2 * request.bytes.length : 0
+    return answerOf(route.name, pool.run({ order, bytes, signal }))
   }
 }
 

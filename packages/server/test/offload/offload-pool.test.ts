@@ -101,11 +101,9 @@ function setUp(threadsMax = 1, queueMax = 2, queueBytesMax = 1000): Setup {
   const ends: Record<string, string> = {}
   const offer = (name: string, bytes = 1): AbortController => {
     const abort = new AbortController()
-    const assignment = (flag: Int32Array): { assignment: Assignment; transfer: ArrayBuffer[] } => {
-      const place = { module: 'file:///m.js', name, route: name, metadata: undefined }
-      return { assignment: { ...place, body: name, answer: 'msgpack', deadlineAtMs: 0, flag }, transfer: [] }
-    }
-    pool.run({ assignment, bytes, signal: abort.signal }).then(
+    const place = { module: 'file:///m.js', name, route: name, metadata: undefined }
+    const assignment = { ...place, body: name, answer: 'msgpack', deadlineAtMs: 0 } as const
+    pool.run({ order: () => ({ assignment, transfer: [] }), bytes, signal: abort.signal }).then(
       (outcome) => (ends[name] = outcome.type),
       (error: unknown) => (ends[name] = String(error)),
     )
@@ -285,10 +283,11 @@ describe('an abort', () => {
 
   it('from before it was offered rejects it without a thread', async () => {
     const { pool, opened } = setUp()
-    const assignment = (): never => {
+    const order = (): never => {
       throw new Error('asked for')
     }
-    await expect(pool.run({ assignment, bytes: 1, signal: AbortSignal.abort(cancelled()) })).rejects.toThrow('by the')
+    const signal = AbortSignal.abort(cancelled())
+    await expect(pool.run({ order, bytes: 1, signal })).rejects.toThrow('by the')
     await nextTurn()
     expect([opened(), pool.counters.waiting]).toEqual([0, 0])
   })

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { threadModule } from '../../src/offload/create-pool.ts'
 import type { Outcome } from '../../src/offload/messages.ts'
-import { GRACE_MS, type Job, OffloadPool } from '../../src/offload/offload-pool.ts'
+import { GRACE_MS, OffloadPool } from '../../src/offload/offload-pool.ts'
 import { locate, type Task } from '../../src/offload/task.ts'
 import { Threads } from '../../src/offload/threads.ts'
 import { act, bytes, hiddenTask, look, type Order } from '../fixtures/tasks.ts'
@@ -66,13 +66,10 @@ interface Options {
 async function run(task: Task, body: unknown, options: Options = {}): Promise<Outcome> {
   const place = await locate(task)
   const { answer = 'msgpack', signal = new AbortController().signal, deadlineAtMs = 0 } = options
-  const assignment: Job['assignment'] = (flag) => {
-    const common = { ...place, route: 'the route', metadata: undefined, answer, deadlineAtMs, flag }
-    if (!(body instanceof Uint8Array)) return { assignment: { ...common, body }, transfer: [] }
-    const own = new Uint8Array(body)
-    return { assignment: { ...common, body: own }, transfer: [own.buffer] }
-  }
-  return await pool.run({ assignment, bytes: 1, signal })
+  const common = { ...place, route: 'the route', metadata: undefined, answer, deadlineAtMs }
+  const own = body instanceof Uint8Array ? new Uint8Array(body) : undefined
+  const transfer = own === undefined ? [] : [own.buffer]
+  return await pool.run({ order: () => ({ assignment: { ...common, body: own ?? body }, transfer }), bytes: 1, signal })
 }
 
 const order = async (given: Order, signal?: AbortSignal): Promise<Outcome> =>

@@ -1,0 +1,28 @@
+import { createServer, defineService, type Middleware, route } from '@shardwire/server'
+import { RawClient } from '@shardwire/testkit'
+import { expect, it } from 'vitest'
+import * as frames from '../e2e/frames.ts'
+import { bytes } from '../fixtures/tasks.ts'
+
+const text = (value: unknown): string => Buffer.from(value as Uint8Array).toString()
+
+it('a task has the body of its own request, also when middleware does not wait for it', async () => {
+  const results: Promise<unknown>[] = []
+  // It answers at once: other frames stand where this one did before any thread is free.
+  const forgetting: Middleware = (_, next) => {
+    results.push(Promise.resolve(next()))
+    return new TextEncoder().encode('queued')
+  }
+  const service = defineService({
+    name: 'forgetful',
+    routes: { later: route(1, { body: 'bytes', middleware: [forgetting], offload: bytes }) },
+  })
+  await using server = await createServer({ service, offloadThreads: 1 })
+  await using client = await RawClient.connect(server.port)
+  const bodies = ['the first', 'the second', 'another', 'and a long one '.repeat(1000)]
+  for (const [index, body] of bodies.entries()) {
+    await client.sendFrames(frames.request(1, index + 1, body))
+    expect(frames.text(await client.nextFrame())).toBe('queued')
+  }
+  expect((await Promise.all(results)).map(text)).toEqual(bodies)
+})
