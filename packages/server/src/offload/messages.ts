@@ -13,8 +13,8 @@ export interface Assignment extends TaskPlace {
   readonly metadata: Metadata | undefined
   /** The body: bytes in memory of their own, which is transferred, or a value, which is cloned. */
   readonly body: unknown
-  /** What the answer must be. */
-  readonly answer: 'bytes' | 'msgpack'
+  /** What the answer must be; of a task that a handler asks for, whatever it is. */
+  readonly answer: 'bytes' | 'msgpack' | 'either'
   /** On the machine-wide monotonic clock. */
   readonly deadlineAtMs: number
   /** Shared: the worker writes why the task is aborted. */

@@ -39,7 +39,8 @@ async function outcomeOf(assignment: Assignment, running: RunningTask): Promise<
   try {
     const task = await load(assignment)
     const returned = await task(assignment.body, running)
-    return assignment.answer === 'bytes' ? bytesOutcome(returned) : valueOutcome(returned)
+    const isBytes = assignment.answer === 'either' ? returned instanceof Uint8Array : assignment.answer === 'bytes'
+    return isBytes ? bytesOutcome(returned) : valueOutcome(returned)
   } catch (error) {
     return describe(error)
   }

@@ -7,6 +7,7 @@
 import type { Metadata } from '@shardwire/protocol'
 import { Loan } from './loan.ts'
 import type { ServiceLog } from '../log.ts'
+import type { Task } from '../offload/task.ts'
 import type { Connection } from './connection.ts'
 import { FORWARD, type Forward } from './forward.ts'
 import type { CallOptions, ServedRequest } from './request.ts'
@@ -70,6 +71,10 @@ export class LentRequest implements ServedRequest {
 
   get callOptions(): CallOptions {
     return this.#request.callOptions
+  }
+
+  async offload<TaskBody, Answer>(task: Task<TaskBody, Answer>, body: TaskBody): Promise<Awaited<Answer>> {
+    return await this.#request.offload(task, body)
   }
 
   keep(): Uint8Array {

@@ -6,6 +6,8 @@
  */
 import { copyBytes, type Metadata, viewOf } from '@shardwire/protocol'
 import type { ServiceLog } from '../log.ts'
+import type { Task } from '../offload/task.ts'
+import type { TaskCaller } from '../offload/task-caller.ts'
 import type { Connection } from './connection.ts'
 import { FORWARD, type Forward } from './forward.ts'
 import type { CallOptions, ServedRequest } from './request.ts'
@@ -21,6 +23,8 @@ export interface RequestScope<Internal> {
   /** What the service sees of a connection. */
   readonly connectionOf: (connection: Internal) => Connection
   readonly requestTimeoutMs: number
+  /** What runs tasks in threads; undefined where there are none. */
+  readonly tasks?: TaskCaller | undefined
   /** The time itself, not the last tick's. */
   readonly exactNowMs: () => number
 }
@@ -118,6 +122,13 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   get callOptions(): CallOptions {
     const { signal, deadlineMs, metadata } = this
     return { signal, timeoutMs: Math.max(1, Math.ceil(deadlineMs)), meta: { traceparent: metadata?.traceparent } }
+  }
+
+  async offload<TaskBody, Answer>(task: Task<TaskBody, Answer>, body: TaskBody): Promise<Awaited<Answer>> {
+    const { tasks } = this.#scope
+    if (tasks === undefined) throw new Error(`route ${this.route} asks for a task, and nothing here has threads`)
+    // What comes back is what the task returned, cloned.
+    return (await tasks.call(this, task, body)) as Awaited<Answer>
   }
 
   /** When the deadline passes: counted from when this is asked first, at the latest when the handler has returned. */

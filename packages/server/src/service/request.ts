@@ -5,6 +5,7 @@
  */
 import type { Metadata } from '@shardwire/protocol'
 import type { ServiceLog } from '../log.ts'
+import type { Task } from '../offload/task.ts'
 import type { Connection } from './connection.ts'
 import type { Forward } from './forward.ts'
 import type { TraceContext } from './trace.ts'
@@ -51,6 +52,12 @@ export interface Request<Body = unknown> {
    * ones share memory with others, as a Buffer does; `keep().slice()` is memory of its own, that may be transferred.
    */
   keep(): Uint8Array
+  /**
+   * Runs a task in a thread, with what is left of the deadline and the signal of this request. A Uint8Array goes there
+   * as a copy, made at once, everything else by structured clone. Rejects with what the task throws, and with
+   * OVERLOADED when too many wait for a thread.
+   */
+  offload<TaskBody, Answer>(task: Task<TaskBody, Answer>, body: TaskBody): Promise<Awaited<Answer>>
   /** Answers with the bytes of the body as they came: `return request.forward()`. */
   forward(): Forward
 }

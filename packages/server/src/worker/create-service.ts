@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts'
 import { createPool } from '../offload/create-pool.ts'
 import type { OffloadPool } from '../offload/offload-pool.ts'
 import { offloadRoutes } from '../offload/offload-routes.ts'
+import { TaskCaller } from '../offload/task-caller.ts'
 import { compileService, type RunnableService } from '../service/compile.ts'
 import { KeptViews } from '../service/kept-views.ts'
 import { watchViews } from '../service/lent-views.ts'
@@ -27,14 +28,17 @@ export interface CreatedService {
   readonly service: RunnableService
   /** Without threads until the first task comes. */
   readonly pool: OffloadPool
+  /** What handlers ask for tasks. */
+  readonly caller: TaskCaller
 }
 
 /** @throws Error that lists the tasks that no thread could find */
 export async function createService(service: Service, parts: ServiceParts): Promise<CreatedService> {
   const { config, clock } = parts
   const pool = createPool(parts)
-  const compiled = compileService(await offloadRoutes(service, { pool, clock }))
-  return { service: config.debugViews ? debugged(compiled, parts) : compiled, pool }
+  const caller = new TaskCaller({ pool, clock })
+  const compiled = compileService(await offloadRoutes(service, caller))
+  return { service: config.debugViews ? debugged(compiled, parts) : compiled, pool, caller }
 }
 
 /** The service with SHARDWIRE_DEBUG_VIEWS. */

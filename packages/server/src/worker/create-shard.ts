@@ -52,7 +52,7 @@ export interface CreatedShard {
  */
 export async function createShard(options: CreateShardOptions): Promise<CreatedShard> {
   const { identity, config, log, clock, tls, ...others } = options
-  const { service, pool: offload } = await createService(options.service, { ...others, config, clock, log })
+  const { service, pool: offload, caller } = await createService(options.service, { ...others, config, clock, log })
   const modules = await loadCodecModules(config.listen)
   const codecs = listenerCodecs(config.listen, service, () => clock.wallMs(), modules)
   const report = createHookReport(log, clock)
@@ -64,6 +64,7 @@ export async function createShard(options: CreateShardOptions): Promise<CreatedS
     config,
     tls: tls(),
     service,
+    tasks: caller,
     codecs,
     hooks,
     log,

@@ -5,6 +5,7 @@
 import type { Clock } from '@shardwire/protocol'
 import type { Config } from '../config/load-config.ts'
 import type { ServiceLog } from '../log.ts'
+import type { TaskCaller } from '../offload/task-caller.ts'
 import type { RequestScope } from '../service/request-context.ts'
 import type { Closing } from './closing.ts'
 import type { CodecAnswers } from './codecs/codec-answers.ts'
@@ -21,6 +22,7 @@ import type { WorkerHooks } from './worker-hooks.ts'
 
 export interface ServiceSideParts {
   readonly hooks: WorkerHooks
+  readonly tasks?: TaskCaller
   readonly config: Config
   readonly clock: Clock
   readonly log: ServiceLog
@@ -39,7 +41,7 @@ export interface ServiceScope extends RequestScope<Connection> {
 
 /** What requests of a worker have in common: the way to everything that a handler may ask for. */
 export function createScope(parts: ServiceSideParts): ServiceScope {
-  const { config, clock, hooks } = parts
+  const { config, clock, hooks, tasks } = parts
   const { requestTimeoutMs, maxInFlight, writeBufferBytes } = config
   const exactNowMs = (): number => clock.nowMs()
   const served: ServedConnectionParts = {
@@ -56,6 +58,7 @@ export function createScope(parts: ServiceSideParts): ServiceScope {
     connectionOf: (connection) => (connection.served ??= new ServedConnection(connection, served)),
     requestTimeoutMs,
     exactNowMs,
+    tasks,
   }
 }
 

@@ -10,6 +10,7 @@ import type { Config } from '../config/load-config.ts'
 import type { Socket } from 'node:net'
 import type { RunnableService } from '../service/compile.ts'
 import type { ServiceLog } from '../log.ts'
+import type { TaskCaller } from '../offload/task-caller.ts'
 import { isRawHandle, type RawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { ClosedHistory } from '../admin/inspect/closed-history.ts'
@@ -65,6 +66,8 @@ export interface ShardOptions {
   readonly config: Config
   readonly service: RunnableService
   readonly hooks: WorkerHooks
+  /** What runs tasks for handlers; undefined where there are no threads. */
+  readonly tasks?: TaskCaller
   /** What is spoken on each listener, null for frames. */
   readonly codecs: readonly (SpokenCodec | null)[]
   /** What handlers write to. */

@@ -8,6 +8,7 @@ import * as frames from './frames.ts'
 const SERVICE = fileURLToPath(new URL('../fixtures/offloaded.ts', import.meta.url))
 const UNFINDABLE = fileURLToPath(new URL('../fixtures/unfindable.ts', import.meta.url))
 const [ROUTE_ECHO, ROUTE_BYTES, ROUTE_ACT, ROUTE_LOOK, ROUTE_CHECKED, ROUTE_BRIEF, ROUTE_AROUND] = [1, 2, 3, 4, 5, 6, 7]
+const [ROUTE_HANDED, ROUTE_ORDERED] = [8, 9]
 const ROUTE_DIGEST = 3
 const THREADS = 2
 
@@ -114,6 +115,37 @@ describe('an offloaded route', () => {
       expect(JSON.stringify(record)).toContain(text)
     }
     expect(await ask(client, ROUTE_ACT, 2, act('add'))).toMatchObject({ kind: KIND_RESPONSE, id: 2 })
+    await stop(daemon, client)
+  })
+})
+
+describe('request.offload', () => {
+  it('runs a task for a handler: bytes and values, there and back, as they are when it is asked', async () => {
+    await using daemon = await start({ SHARDWIRE_OFFLOAD_THREADS: '1' })
+    await using client = await RawClient.connect(daemon.port)
+    const texts = ['first body', 'the second one', 'and a third']
+    await client.sendFrames(...texts.map((text, index) => frames.request(ROUTE_HANDED, index + 1, text)))
+    const answers = new Map((await client.frames(3)).map((frame) => [frame.id, frames.text(frame)]))
+    expect(texts.map((_, index) => answers.get(index + 1))).toEqual(
+      texts.map((text) => `${text.slice(1)}|${text.length}`),
+    )
+    expect(frames.value(await ask(client, ROUTE_ORDERED, 4, act('context')))).toMatchObject({ route: 'ordered' })
+    await stop(daemon, client)
+  })
+
+  it('rejects with what the task throws, and ends with its request', async () => {
+    await using daemon = await start({ SHARDWIRE_OFFLOAD_THREADS: '1' })
+    await using client = await RawClient.connect(daemon.port)
+    expect(frames.errorOf(await ask(client, ROUTE_ORDERED, 1, act('refuse'))).name).toBe('PERMISSION_DENIED')
+    const failed = await ask(client, ROUTE_ORDERED, 2, act('throw'))
+    expect([frames.errorOf(failed).name, Buffer.from(failed.bytes).includes('secret')]).toEqual([
+      'HANDLER_FAILED',
+      false,
+    ])
+    await client.sendFrames(frames.request(ROUTE_ORDERED, 3, act('loop')))
+    await client.sendFrames({ kind: KIND_CANCEL, route: ROUTE_ORDERED, id: 3 })
+    expect(frames.errorOf(await client.nextFrame()).name).toBe('CANCELLED')
+    expect(await ask(client, ROUTE_ORDERED, 4, act('add'))).toMatchObject({ kind: KIND_RESPONSE, id: 4 })
     await stop(daemon, client)
   })
 })
