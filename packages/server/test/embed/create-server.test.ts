@@ -2,7 +2,7 @@ import { encodeBody, KIND_ERROR, KIND_RESPONSE } from '@shardwire/protocol'
 import { createServer, defineService, type Server, type ServerOptions, route, type } from '@shardwire/server'
 import { eventually, Latch, RawClient, type ReceivedFrame } from '@shardwire/testkit'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer as createNetServer } from 'node:net'
+import { connect as dial, createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -153,6 +153,20 @@ describe('addresses', () => {
     } finally {
       rmSync(directory, { recursive: true })
     }
+  })
+
+  it('may be of another codec, beside frames', async () => {
+    await using server = await serve({ listen: ['tcp://127.0.0.1:0', 'tcp://127.0.0.1:0?codec=json'] })
+    const [, json] = server.addresses
+    const socket = dial(json?.port ?? 0, '127.0.0.1').setEncoding('utf8')
+    socket.end('{"uid":1,"route":"double","val":4}{"uid":2,"route":"bytes","val":"by a thread"}')
+    let received = ''
+    for await (const text of socket) received += String(text)
+    const answers = received.trim().split('\n')
+    expect(answers.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { uid: 1, val: 8 },
+      { uid: 2, val: 'by a thread' },
+    ])
   })
 
   it('one that is taken is an error that names it, and leaves nothing behind', async () => {

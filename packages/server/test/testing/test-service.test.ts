@@ -76,7 +76,7 @@ describe('a call', () => {
   })
 
   it('rejects with what a client would get', async () => {
-    await using tested = await testService(service)
+    await using tested = await testService(service, { logLevel: 'silent' })
     await expect(tested.call('double', { n: 'x' })).rejects.toMatchObject({
       name: 'BAD_BODY',
       details: { issues: [{ path: ['n'] }] },
