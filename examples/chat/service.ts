@@ -1,6 +1,6 @@
 /** A chat room: clients say who they are, what one says is pushed to all. One worker: each has a room of its own. */
-import { clientRoute, type Connection, defineService, rateLimit, route, type } from '@shardwire/server'
-import { ShardwireError, UNAUTHENTICATED } from '@shardwire/server'
+import { clientRoute, type Connection, defineService, rateLimit, route, typed } from '@shardwire/server'
+import { ShardwireError } from '@shardwire/server'
 import { z } from 'zod'
 
 declare module '@shardwire/server' {
@@ -17,7 +17,7 @@ interface Said {
 }
 
 /** What clients are pushed. */
-const said = clientRoute(10, { body: type<Said>() })
+const said = clientRoute(10, { body: typed<Said>() })
 const room = new Map<string, Connection>()
 
 /** To everybody who keeps up; for one who does not, the conversation has moved on. */
@@ -38,7 +38,7 @@ export default defineService({
 
   authenticate({ token }) {
     if (token === undefined || !/^\w{1,20}$/.test(token)) return false
-    if (room.has(token)) throw new ShardwireError(UNAUTHENTICATED, `there is a ${token} already`)
+    if (room.has(token)) throw new ShardwireError('UNAUTHENTICATED', `there is a ${token} already`)
     return { chatter: token }
   },
 

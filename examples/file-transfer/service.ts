@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BAD_REQUEST, clientRoute, defineService, OVERLOADED, route, ShardwireError } from '@shardwire/server'
+import { clientRoute, defineService, route, ShardwireError } from '@shardwire/server'
 import { z } from 'zod'
 
 declare module '@shardwire/server' {
@@ -27,12 +27,12 @@ export default defineService({
   routes: {
     get: route(1, { body: Name, timeoutMs: 600_000 }, async ({ body, connection, signal }) => {
       if (connection.attributes.isReceiving === true) {
-        throw new ShardwireError(OVERLOADED, 'one file at a time', { retryAfterMs: 1000 })
+        throw new ShardwireError('OVERLOADED', 'one file at a time', { retryAfterMs: 1000 })
       }
       connection.attributes.isReceiving = true
       try {
         await using file = await open(join(folder, body)).catch((cause: unknown) => {
-          throw new ShardwireError(BAD_REQUEST, `there is no file ${body}`, { cause })
+          throw new ShardwireError('BAD_REQUEST', `there is no file ${body}`, { cause })
         })
         const hash = createHash('sha256')
         let bytes = 0

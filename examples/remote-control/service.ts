@@ -2,7 +2,7 @@
  * Remote control: devices connect and wait; whoever has the operator's token asks the server, and the server asks the
  * device. One worker: a device is found where it is connected.
  */
-import { authorize, BAD_REQUEST, clientRoute, type Connection, ConnectionEndedError } from '@shardwire/server'
+import { authorize, clientRoute, type Connection, ConnectionEndedError } from '@shardwire/server'
 import { defineService, route, ShardwireError } from '@shardwire/server'
 import { z } from 'zod'
 
@@ -28,13 +28,13 @@ export default defineService({
     devices: route(1, { body: 'none', middleware: [operatorsOnly] }, () => [...devices.keys()]),
     command: route(2, { body: Command, answer: State, middleware: [operatorsOnly] }, async ({ body, callOptions }) => {
       const device = devices.get(body.device)
-      if (device === undefined) throw new ShardwireError(BAD_REQUEST, `there is no device ${body.device}`)
+      if (device === undefined) throw new ShardwireError('BAD_REQUEST', `there is no device ${body.device}`)
       try {
         // Whoever gives up waiting for the server gives up waiting for the device, too.
         return await device.request(command, { do: body.do }, callOptions)
       } catch (error) {
         if (!(error instanceof ConnectionEndedError)) throw error
-        throw new ShardwireError(BAD_REQUEST, `${body.device} has gone: ${error.reason}`, { cause: error })
+        throw new ShardwireError('BAD_REQUEST', `${body.device} has gone: ${error.reason}`, { cause: error })
       }
     }),
   },

@@ -1,18 +1,18 @@
 /** What docs/services.md describes: refusals, bytes after an await and beyond the handler, a wait that can be ended. */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BAD_REQUEST, defineService, OVERLOADED, type Request, route, ShardwireError } from '@shardwire/server'
+import { defineService, type Request, route, ShardwireError } from '@shardwire/server'
 
 const stock = new Map([['apple', 3]])
 const notes: Uint8Array[] = []
 
 /** What is thrown as a ShardwireError reaches the caller as it is. */
 function take({ body }: Request): { left: number } {
-  if (typeof body !== 'string') throw new ShardwireError(BAD_REQUEST, 'the body must be the name of an item')
+  if (typeof body !== 'string') throw new ShardwireError('BAD_REQUEST', 'the body must be the name of an item')
   const count = stock.get(body) ?? 0
   if (count === 0) {
     const extras = { retryAfterMs: 60_000, details: { item: body } }
-    throw new ShardwireError(OVERLOADED, `no ${body} is left`, extras)
+    throw new ShardwireError('OVERLOADED', `no ${body} is left`, extras)
   }
   stock.set(body, count - 1)
   return { left: count - 1 }

@@ -10,7 +10,7 @@ import {
   rateLimit,
   type Request,
   route,
-  type,
+  typed,
 } from '@shardwire/server'
 import { z } from 'zod'
 
@@ -29,7 +29,7 @@ const Order = z.object({ item: z.string(), count: z.int().min(1).default(1) })
 
 const order = route(1, { body: Order }, ({ body }) => `${body.count} x ${body.item}`)
 
-const swap = route(2, { body: type<Point>() }, ({ body }) => ({ x: body.y, y: body.x }))
+const swap = route(2, { body: typed<Point>() }, ({ body }) => ({ x: body.y, y: body.x }))
 const length = route(3, ({ body }: Request<Point>) => Math.hypot(body.x, body.y))
 
 const slow: Middleware = async (request, next) => {
@@ -43,7 +43,7 @@ const slow: Middleware = async (request, next) => {
 const membersOnly = authorize(({ connection }) => connection.attributes.user !== undefined)
 const secret = route(4, { middleware: [membersOnly, rateLimit({ perSecond: 10 })] }, () => 'the cake is a lie')
 
-const tick = clientRoute(40, { body: type<{ count: number }>() })
+const tick = clientRoute(40, { body: typed<{ count: number }>() })
 
 const ticks = route(5, async ({ body, connection }) => {
   for (let count = 1; count <= Number(body); count++) {
@@ -57,7 +57,7 @@ const shout = route(6, { body: z.string() }, ({ body }) => {
   for (const member of room) if (member.isWritable) member.send(41, body)
 })
 
-const sensor = clientRoute(42, { body: type<{ place: string }>(), answer: z.object({ celsius: z.number() }) })
+const sensor = clientRoute(42, { body: typed<{ place: string }>(), answer: z.object({ celsius: z.number() }) })
 
 const measure = route(7, async ({ connection, callOptions }) => {
   const { celsius } = await connection.request(sensor, { place: 'roof' }, callOptions)

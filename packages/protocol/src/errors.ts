@@ -36,12 +36,17 @@ export interface ErrorRow {
   readonly then: Aftermath
 }
 
-function row(code: number, name: string, retryable: boolean, handler: HandlerRan, then: Aftermath): ErrorRow {
+function row<const Name extends string>(
+  code: number,
+  name: Name,
+  retryable: boolean,
+  handler: HandlerRan,
+  then: Aftermath,
+): ErrorRow & { readonly name: Name } {
   return Object.freeze({ code, name, retryable, handler, then })
 }
 
-/** The table, in the order of its codes. */
-export const ERROR_TABLE: readonly ErrorRow[] = Object.freeze([
+const ROWS = Object.freeze([
   row(BAD_FRAME, 'BAD_FRAME', false, 'did not run', 'closes'),
   row(BAD_CRC, 'BAD_CRC', false, 'did not run', 'closes'),
   row(FRAME_TOO_LARGE, 'FRAME_TOO_LARGE', false, 'did not run', 'closes'),
@@ -60,11 +65,24 @@ export const ERROR_TABLE: readonly ErrorRow[] = Object.freeze([
   row(SLOW_CONSUMER, 'SLOW_CONSUMER', false, '-', 'closes'),
   row(TIMEOUT, 'TIMEOUT', true, '-', 'closes'),
   row(NOT_IMPLEMENTED, 'NOT_IMPLEMENTED', false, 'did not run', 'stays open'),
-])
+] as const)
+
+/** A name of the table. */
+export type ErrorName = (typeof ROWS)[number]['name']
+
+/** The table, in the order of its codes. */
+export const ERROR_TABLE: readonly ErrorRow[] = ROWS
 
 /** The row of a code; undefined for a code that this version does not know. */
 export function errorRow(code: number): ErrorRow | undefined {
   return ERROR_TABLE[code - 1]
+}
+
+/** The code of a name. Throws a RangeError for one that the table does not have. */
+export function errorCode(name: ErrorName): number {
+  const found = ERROR_TABLE.find((one) => one.name === name)
+  if (found === undefined) throw new RangeError(`there is no error ${String(name)}: docs/protocol.md has the table`)
+  return found.code
 }
 
 /** The name of a code, `ERROR_<code>` for one that this version does not know. */
@@ -104,14 +122,15 @@ export class ShardwireError extends Error {
   readonly details: unknown
 
   /**
-   * @param code a code of ERROR_TABLE
+   * @param code a name of ERROR_TABLE, or a code
    * @param message for people; sent as it is, so nothing secret
    */
-  constructor(code: number, message: string, extras: ErrorExtras = {}) {
+  constructor(code: ErrorName | number, message: string, extras: ErrorExtras = {}) {
+    const number = typeof code === 'number' ? code : errorCode(code)
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
-    this.name = extras.name ?? errorName(code)
-    this.code = code
-    this.retryable = extras.retryable ?? errorRow(code)?.retryable ?? false
+    this.name = extras.name ?? errorName(number)
+    this.code = number
+    this.retryable = extras.retryable ?? errorRow(number)?.retryable ?? false
     this.retryAfterMs = extras.retryAfterMs
     this.details = extras.details
   }

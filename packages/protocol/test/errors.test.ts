@@ -1,6 +1,14 @@
 /** The error table: docs/protocol.md shows the same rows, both ways, and an error carries its row. */
 import { readFileSync } from 'node:fs'
-import { BAD_FRAME, ERROR_TABLE, errorName, errorRow, OVERLOADED, ShardwireError } from '@shardwire/protocol'
+import {
+  BAD_FRAME,
+  ERROR_TABLE,
+  type ErrorName,
+  errorName,
+  errorRow,
+  OVERLOADED,
+  ShardwireError,
+} from '@shardwire/protocol'
 import { expect, test } from 'vitest'
 
 const PAGE = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
@@ -34,6 +42,13 @@ test('codes that nobody knows have no row and a name with their number', () => {
     expect(errorRow(code)).toBeUndefined()
     expect(errorName(code)).toBe(`ERROR_${code}`)
   }
+})
+
+test('an error may be made by its name', () => {
+  for (const { name, code } of ERROR_TABLE) {
+    expect(new ShardwireError(name as ErrorName, 'text')).toMatchObject({ name, code, message: 'text' })
+  }
+  expect(() => new ShardwireError('BAD_LUCK' as ErrorName, 'text')).toThrow('there is no error BAD_LUCK')
 })
 
 test('an error has the name and the word on retries of its code', () => {

@@ -22,7 +22,7 @@ export { createServer } from './embed/create-server.ts'
 export type { Server, ServerAddress } from './embed/server.ts'
 export type { ServerOptions } from './embed/server-options.ts'
 export { defineTask, type Task, type TaskContext, type TaskFunction } from './offload/task.ts'
-export { type BodyOptions, type Schema, type } from './service/body.ts'
+export { type BodyOptions, type Schema, typed } from './service/body.ts'
 export { type ClientRoute, clientRoute } from './service/client-route.ts'
 export {
   type AskOptions,

@@ -43,7 +43,8 @@ export function decodeBody(
 ): unknown {
   const fault = scanner.scan(memory, start, end, limits)
   if (fault !== MSGPACK_OK) {
-    throw new ShardwireError(BAD_BODY, `body: ${msgpackFaultText(fault)} (at byte ${scanner.faultAt - start})`)
+    const where = start === end ? 'it is empty' : `at byte ${scanner.faultAt - start}`
+    throw new ShardwireError(BAD_BODY, `body: ${msgpackFaultText(fault)} (${where})`)
   }
   const bytes = memory.subarray(start, end)
   return (limits.bigint ? bigintDecoder : decoder).decode(scanner.hasBinary ? ownCopy(bytes) : bytes)

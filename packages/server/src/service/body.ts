@@ -14,7 +14,7 @@ export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Ou
 export interface BodyOptions {
   /**
    * What comes in: one msgpack value that a schema checks, or that nothing does ('msgpack', the default, or
-   * `type<T>()`); bytes as they are; nothing, and what comes is ignored.
+   * `typed<T>()`); bytes as they are; nothing, and what comes is ignored.
    */
   readonly body?: BodyKind | Schema | undefined
   /** What goes out, likewise; 'bytes' for a route whose body is bytes, else 'msgpack'. */
@@ -77,10 +77,10 @@ export type AnswerKindOf<Options> = Options extends { readonly answer: infer Ans
 const VENDOR = 'shardwire'
 
 /**
- * A body or an answer of this type that nobody checks: `body: type<{ x: number }>()`. For peers that you trust to send
+ * A body or an answer of this type that nobody checks: `body: typed<{ x: number }>()`. For peers that you trust to send
  * what they say, and for types that are checked elsewhere.
  */
-export function type<T>(): Schema<T> {
+export function typed<T>(): Schema<T> {
   return { '~standard': { version: 1, vendor: VENDOR, validate: (value) => ({ value: value as T }) } }
 }
 

@@ -25,7 +25,7 @@ export interface Caller {
 }
 
 /** An object is kept as the connection's attributes; `true` lets in without any; anything else does not let in. */
-export type Credentials = (Attributes & Record<string, unknown>) | boolean | null | undefined
+export type Credentials = (Partial<Attributes> & Record<string, unknown>) | boolean | null | undefined
 
 /** How a connection ended. */
 export interface Disconnection {

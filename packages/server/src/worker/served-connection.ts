@@ -79,7 +79,8 @@ export class ServedConnection implements Served {
     return new Date(wallMs() - (nowMs() - this.#connection.openedAtMs))
   }
   get attributes(): Attributes & Record<string, unknown> {
-    return (this.#attributes ??= {})
+    // What the service declares that they have is the service's to put there.
+    return (this.#attributes ??= {} as Attributes & Record<string, unknown>)
   }
   get log(): ServiceLog {
     return this.#parts.log.child({ connection: this.id })

@@ -95,6 +95,13 @@ describe('a connection whose handlers burn the loop', () => {
 })
 
 describe('a service that cannot be loaded', () => {
+  it('one that is defined wrong stops the start, and says where', async () => {
+    const file = fileURLToPath(new URL('../fixtures/twice.ts', import.meta.url))
+    const start = startDaemon({ SHARDWIRE_SERVICE: file })
+    await expect(start).rejects.toThrow(/routes first \(.*twice\.ts:4:\d+\) and second \(.*twice\.ts:5:\d+\) both have/)
+    await expect(start).rejects.toThrow(/route second has a handler that is of type string.*twice\.ts:5:\d+/)
+  })
+
   it.each([
     ['is missing', undefined, /cannot be loaded/],
     ['has no default export', 'export const x = 1', /must have a default export/],

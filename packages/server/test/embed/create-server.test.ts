@@ -1,5 +1,5 @@
 import { encodeBody, KIND_ERROR, KIND_RESPONSE } from '@shardwire/protocol'
-import { createServer, defineService, type Server, type ServerOptions, route, type } from '@shardwire/server'
+import { createServer, defineService, type Server, type ServerOptions, route, typed } from '@shardwire/server'
 import { eventually, Latch, RawClient, type ReceivedFrame } from '@shardwire/testkit'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { connect as dial, createServer as createNetServer } from 'node:net'
@@ -27,7 +27,7 @@ function serviceOf({ release, waiting, seen }: Scene) {
   return defineService({
     name: 'embedded',
     routes: {
-      double: route(ROUTE_DOUBLE, { body: type<number>() }, ({ body }) => body * 2),
+      double: route(ROUTE_DOUBLE, { body: typed<number>() }, ({ body }) => body * 2),
       echo: route(ROUTE_ECHO, { body: 'bytes' }, (request) => request.forward()),
       wait: route(ROUTE_WAIT, { body: 'none' }, async () => {
         waiting.open()

@@ -8,7 +8,7 @@ import {
   type RouteOptions,
   type Task,
   type TaskContext,
-  type,
+  typed,
 } from '@shardwire/server'
 import { expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
@@ -29,10 +29,10 @@ const service = defineService({
   routes: {
     bytes: route(1, { body: 'bytes', offload: ofBytes }),
     checked: route(2, { body: z.object({ x: z.coerce.number() }), offload: ofPoint }),
-    alone: route(3, { body: type<Point>(), offload: ofPoint }),
+    alone: route(3, { body: typed<Point>(), offload: ofPoint }),
     free: route(4, { offload: ofPoint }),
     none: route(5, { body: 'none', timeoutMs: 10, offload: ofAnything }),
-    answered: route(6, { body: type<Point>(), answer: z.object({ x: z.number() }), offload: ofPoint }),
+    answered: route(6, { body: typed<Point>(), answer: z.object({ x: z.number() }), offload: ofPoint }),
   },
 })
 type Routes = RoutesOf<typeof service>

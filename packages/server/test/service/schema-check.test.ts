@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { BAD_BODY, decodeBody, decodeErrorBody, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
 import { nextTurn } from '@shardwire/testkit'
-import { type Schema, type } from '../../src/service/body.ts'
+import { type Schema, typed } from '../../src/service/body.ts'
 import { route, type RouteDefinition } from '../../src/service/route.ts'
 import { type FakeShard, fakeShard, request } from '../worker/fake-shard.ts'
 
@@ -77,7 +77,7 @@ describe('a body', () => {
   })
 
   it('by type alone is taken as it comes', async () => {
-    const shard = serve(route(1, { body: type<{ x: number }>() }, ({ body }) => body))
+    const shard = serve(route(1, { body: typed<{ x: number }>() }, ({ body }) => body))
     expect(await ask(shard, { y: 1 })).toEqual({ y: 1 })
   })
 })

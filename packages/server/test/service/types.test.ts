@@ -1,6 +1,6 @@
 /** Owns the tests of what flows through the types of a service; most of them are held by the compiler alone. */
 import type { RoutesOf } from '@shardwire/protocol'
-import { defineService, type Forward, type Handler, type Request, route, type } from '@shardwire/server'
+import { defineService, type Forward, type Handler, type Request, route, typed } from '@shardwire/server'
 import { type as arktype } from 'arktype'
 import * as valibot from 'valibot'
 import { describe, expectTypeOf, it } from 'vitest'
@@ -38,7 +38,7 @@ const service = defineService({
       expectTypeOf(body).toEqualTypeOf<{ at: string }>()
       return body.at
     }),
-    alone: route(5, { body: type<Point>(), answer: type<string>() }, ({ body }) => {
+    alone: route(5, { body: typed<Point>(), answer: typed<string>() }, ({ body }) => {
       expectTypeOf(body).toEqualTypeOf<Point>()
       return 'x'
     }),
@@ -53,7 +53,7 @@ const service = defineService({
       expectTypeOf(body).toEqualTypeOf<undefined>()
       return new Uint8Array(1)
     }),
-    maybe: route(11, { body: type<Point>() }, (request): string | Forward =>
+    maybe: route(11, { body: typed<Point>() }, (request): string | Forward =>
       request.body.x > 0 ? request.forward() : 'negative',
     ),
     checked: route(12, { answer: z.object({ left: z.number() }) }, async () => ({ left: 2 })),

@@ -6,7 +6,7 @@ import {
   PERMISSION_DENIED,
   route,
   ShardwireError,
-  type,
+  typed,
 } from '@shardwire/server'
 import { testService } from '@shardwire/server/testing'
 import { eventually, Latch } from '@shardwire/testkit'
@@ -14,7 +14,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import { act, bytes } from '../fixtures/tasks.ts'
 
-const ASK_LIGHT = clientRoute(7, { body: type<{ on: boolean }>(), answer: z.object({ on: z.boolean() }) })
+const ASK_LIGHT = clientRoute(7, { body: typed<{ on: boolean }>(), answer: z.object({ on: z.boolean() }) })
 
 const order: string[] = []
 const noting: Middleware = (request, next) => {
@@ -48,10 +48,10 @@ const service = defineService({
       ({ signal }) =>
         new Promise<string>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
     ),
-    push: route(8, { body: type<number>() }, ({ body, connection }) => {
+    push: route(8, { body: typed<number>() }, ({ body, connection }) => {
       for (let n = 0; n < body; n++) connection.send(9, { n })
     }),
-    light: route(9, { body: type<{ on: boolean }>() }, async ({ body, connection }) => {
+    light: route(9, { body: typed<{ on: boolean }>() }, async ({ body, connection }) => {
       return (await connection.request(ASK_LIGHT, body)).on ? 'it is on' : 'it is off'
     }),
     leave: route(10, { body: 'none' }, ({ connection }) => {
@@ -59,7 +59,7 @@ const service = defineService({
       return 'bye'
     }),
     threaded: route(11, { body: 'bytes', offload: bytes }),
-    slow: route(12, { body: type<Parameters<typeof act>[0]>(), offload: act }),
+    slow: route(12, { body: typed<Parameters<typeof act>[0]>(), offload: act }),
   },
 })
 
