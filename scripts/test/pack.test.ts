@@ -72,12 +72,16 @@ describe('the tarballs', () => {
     rmSync(home, { recursive: true })
   })
 
-  it.each(PACKAGES)('of %s holds license, build and sources, and no tests', (name) => {
+  it.each(PACKAGES)('of %s holds license, build, sources and schemas, and no tests', (name) => {
     const tarball = join(tarballs, readdirSync(tarballs).find((file) => file.startsWith(`shardwire-${name}-`)) ?? '')
     const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
     const expected = ['LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts']
     expect(files).toEqual(expect.arrayContaining(expected.map((file) => `package/${file}`)))
-    expect(files.filter((file) => !/^package\/(LICENSE$|package\.json$|dist\/|src\/)/.test(file))).toEqual([])
+    expect(
+      files.filter(
+        (file) => !/^package\/(LICENSE$|package\.json$|dist\/|src\/|schemas\/[\w.]+\.schema\.json$)/.test(file),
+      ),
+    ).toEqual([])
     expect(files.filter((file) => /(^|\/)(test|fixtures)\/|\.test\./.test(file))).toEqual([])
     const manifest = execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' })
     expect(manifest).not.toContain('workspace:')

@@ -45,7 +45,9 @@ async function finish(load: RunningLoad, restMs: number): Promise<LoadSummary> {
 /** The value below which `percent` percent of the numbers lie, by sorting them. */
 function bruteForce(numbers: readonly number[], percent: number): number {
   const sorted = numbers.toSorted((one, other) => one - other)
-  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? NaN
+  // 99.9 % of 20 000 are 19 980, and not the 19 980.000000000004 of floating point, which is one sample further on.
+  const rank = Math.ceil(Number(((percent / 100) * sorted.length).toFixed(6)))
+  return sorted[Math.max(0, rank - 1)] ?? NaN
 }
 
 /** When each frame of a constant load was due, in microseconds since its beginning: by arithmetic, not by the code. */
