@@ -108,14 +108,16 @@ describe.skipIf(!hasProc)('a connection that breaks', () => {
     await using proxy = await proxyOf(daemon)
     await using client = await RawClient.connect(proxy.port)
     const line = await proxy.nextConnection()
-    line.toServer.cutAt(9, 'hole')
+    // With its answer it is the worker's; from now on its socket is counted.
+    await frames.settle(client)
+    const pid = daemon.workers[0]?.pid ?? 0
+    const before = socketsOf(pid)
+    line.toServer.cutAt(line.toServer.forwardedBytes + 9, 'hole')
     await client.sendFrames(frames.request(1, 1, 'never whole'))
     await eventually(
       () => line.isHole,
       () => 'the hole did not open',
     )
-    const pid = daemon.workers[0]?.pid ?? 0
-    const before = socketsOf(pid)
     await eventually(
       () => socketsOf(pid) < before,
       () => `still ${socketsOf(pid)} sockets`,

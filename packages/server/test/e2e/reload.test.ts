@@ -226,7 +226,8 @@ describe('SIGHUP', () => {
   })
 
   it('with what the primary holds changed is refused: needs a restart', async () => {
-    await using daemon = await start('SHARDWIRE_WORKERS=2\n', { SHARDWIRE_WORKERS: '' })
+    const settings = { SHARDWIRE_WORKERS: '', SHARDWIRE_TRANSPORT: '' }
+    await using daemon = await start('SHARDWIRE_WORKERS=2\n', settings)
     await writeSettings('SHARDWIRE_WORKERS=3\nSHARDWIRE_TRANSPORT=socket\n')
     await hangUp(daemon, 'reload-refused')
     const { problems } = daemon.records.find(named('reload-refused')) ?? {}
