@@ -8,7 +8,7 @@
 //   close        closes all, in an orderly way
 #include "wire.h"
 
-enum { BATCH = 256, EVENTS_MAX = 512, PING_FRAME_MAX = 135, LINE_MAX_BYTES = 256 };
+enum { BATCH = 256, EVENTS_MAX = 512, PING_FRAME_MAX = 135, LINE_MAX_BYTES = 256, FLOOD_BUFFER_BYTES = 32768 };
 
 typedef struct {
   int fd; // -1 when the server has closed it.
@@ -134,7 +134,11 @@ static void flood_all(size_t body) {
   if (bytes == NULL || flood == NULL) fail("malloc");
   flood_bytes = put_frame(flood, KIND_MESSAGE, ROUTE_ECHO, 0, bytes, body);
   free(bytes);
+  int buffer = FLOOD_BUFFER_BYTES;
   for (size_t i = 0; i < count; i++) {
+    // A thousand full buffers of the usual size are more than the kernel has for all of TCP: it would drop segments.
+    setsockopt(held[i].fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    setsockopt(held[i].fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     // Told of an end at any time; and each time that there is room again, once.
     if (held[i].fd >= 0) watch(epoll, EPOLL_CTL_MOD, held[i].fd, EPOLLOUT | EPOLLET, &held[i]);
   }

@@ -22,11 +22,14 @@ const CONNECTIONS = 16
 const RATE = 2000
 const SILENT_READERS = 1000
 const FLOOD_BODY_BYTES = 16_384
+const FRAME_BYTES_MAX = 65_536
 /** By then all are stuck, and the worker is busy with them no more. */
 const STUCK_MS = 8000
 const MEGABYTE = 1024 * 1024
-/** A quarter of what a thousand connections might hold unsent. */
 const BUDGET_BYTES = 256 * MEGABYTE
+/** Of each, so much may be unsent: a thousand of them are within the budget, or four times as much. */
+const UNSENT_BYTES_SMALL = 128 * 1024
+const UNSENT_BYTES_LARGE = MEGABYTE
 /** Half as good is twice as late. */
 const GOAL = 0.5
 const WITH = `with ${SILENT_READERS} that do not read`
@@ -38,13 +41,30 @@ interface Scene {
   readonly name: string
   /** How long who does not read is kept. */
   readonly keptMs: number
+  readonly unsentBytes: number
   readonly note: string
 }
 
 const SCENES: readonly Scene[] = [
-  { name: 'stuck', keptMs: 600_000, note: 'all of them stuck since before it was measured' },
-  // The default: so long after they got stuck, which takes a second or two.
-  { name: 'closing', keptMs: 10_000, note: 'stuck, and closed as slow consumers while it is measured' },
+  {
+    name: 'stuck',
+    keptMs: 600_000,
+    unsentBytes: UNSENT_BYTES_SMALL,
+    note: 'all of them stuck since before it was measured',
+  },
+  {
+    name: 'closing',
+    // The default: so long after they got stuck, which takes a second or two.
+    keptMs: 10_000,
+    unsentBytes: UNSENT_BYTES_SMALL,
+    note: 'all of them stuck, and closed as slow consumers while it is measured',
+  },
+  {
+    name: 'beyond-budget',
+    keptMs: 600_000,
+    unsentBytes: UNSENT_BYTES_LARGE,
+    note: 'more than the budget has room for: the largest holders were closed, and the others are stuck',
+  },
 ]
 
 export const slowReaderCases: readonly Case[] = SCENES.map((scene) => {
@@ -56,6 +76,8 @@ async function runScene(context: Context, scene: Scene): Promise<CaseResult> {
   const servers = new Servers(children, toolchain, { isPinned: true })
   const settings = {
     MAX_BUFFER_BYTES: `${BUDGET_BYTES}`,
+    MAX_FRAME_BYTES: `${FRAME_BYTES_MAX}`,
+    WRITE_BUFFER_BYTES: `${scene.unsentBytes}`,
     SLOW_CONSUMER_MS: `${scene.keptMs}`,
     WRITE_TIMEOUT_MS: `${scene.keptMs}`,
   }

@@ -19,6 +19,7 @@ import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { createRateState, mayTell, type MessageRate } from './message-rate.ts'
 import type { Overload } from './overload.ts'
+import { pauseUntilSent } from './write-limits.ts'
 
 const VERSIONS = 16
 const RETRY_MS_MIN = 500
@@ -63,6 +64,8 @@ export class Admission {
     if (!this.#overload.shedsRequests || !this.#overload.sheds(connection)) return true
     routeBook.of(route).ended(kind === KIND_REQUEST, OVERLOADED)
     this.#shed(connection, kind, id, route)
+    // Refusing all that it sends without an end would take more than serving it until it is held.
+    if (this.#overload.holdsBack(connection)) pauseUntilSent(connection)
     return false
   }
 

@@ -26,6 +26,11 @@ const WINDOW_MS = 1000
 const TICKS_MIN = 3
 /** A signal that fell below this part of its mark goes down a step. */
 const LEAVE_PART = 0.75
+/**
+ * What holders may keep of the mark when the largest are shed: well below where the signal goes down again, or those
+ * who are left, and take a little more, would keep new connections out for as long as they hoard.
+ */
+const SHED_PART = 0.5
 /** Steps in which delay climbs from refusing a quarter of the requests to refusing all. */
 const REQUEST_STEPS = 4
 const PERCENT = 100
@@ -104,8 +109,13 @@ export class Overload extends Deadline {
 
   /** Whether a new request of `connection` is refused; to be asked only while `shedsRequests`. */
   sheds(connection: Connection): boolean {
-    if (this.#buffers.step >= LEVEL_REQUESTS && connection.parked !== null) return true
+    if (this.holdsBack(connection)) return true
     return this.#requestPart > 0 && this.#parts.random() < this.#requestPart
+  }
+
+  /** Whether a connection does not read its answers while buffers are short. */
+  holdsBack(connection: Connection): boolean {
+    return this.#buffers.step >= LEVEL_REQUESTS && connection.parked !== null
   }
 
   override expired(nowMs: number): void {
@@ -133,6 +143,7 @@ export class Overload extends Deadline {
     this.#requestPart = Math.max(0, this.#delay.step - LEVEL_CONNECTIONS) / REQUEST_STEPS
     this.shedsRequests = level >= LEVEL_REQUESTS
     if (level !== before) onLevel(level, signals)
-    if (this.#buffers.step >= LEVEL_HOLDERS) budget.shedDownTo((pool.bytesMax * bufferPercent) / PERCENT)
+    if (this.#buffers.step < LEVEL_HOLDERS) return
+    budget.shedDownTo((pool.bytesMax * bufferPercent * SHED_PART) / PERCENT)
   }
 }

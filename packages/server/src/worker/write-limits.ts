@@ -10,7 +10,12 @@ import type { Deadlines } from './deadlines.ts'
 export function limitUnsent(connection: Connection, writeBufferBytes: number, deadlines: Deadlines): void {
   const aboveMark = connection.transport.unsentBytes >= writeBufferBytes
   deadlines.unsent(connection, aboveMark)
-  if (!aboveMark || connection.state > STATE_ENDING || (connection.hold & HOLD_WRITE) !== 0) return
+  if (aboveMark) pauseUntilSent(connection)
+}
+
+/** Reads nothing more of a connection that has bytes unsent until all of them have left. */
+export function pauseUntilSent(connection: Connection): void {
+  if (connection.state > STATE_ENDING || (connection.hold & HOLD_WRITE) !== 0) return
   connection.hold |= HOLD_WRITE
   connection.transport.pause()
 }

@@ -211,7 +211,8 @@ describe('the buffers', () => {
     await calm(setup, 1020)
     expect(shard.counters.overload).toBe(2)
     first?.send(...requests(3))
-    expect(shard.counters.shed).toBe(3)
+    // The others wait until it has read: it is not read from any more.
+    expect([shard.counters.shed, first?.handle.reading]).toEqual([1, false])
     peer.send(...requests(3))
     expect(peer.answers()).toEqual([`2 ${ECHO} 1`, `2 ${ECHO} 2`, `2 ${ECHO} 3`])
     expect(hoarders.some(({ ended }) => ended !== undefined)).toBe(false)
@@ -223,6 +224,9 @@ describe('the buffers', () => {
     expect(shed).toBeGreaterThan(0)
     expect(shed).toBeLessThan(hoarders.length)
     expect(peer.ended).toBeUndefined()
+    // Those that are left hoard on, and new connections are welcome again.
+    await calm(setup, 3 * 1020)
+    expect(setup.levels.map(([level]) => level)).toEqual([1, 2, 3, 2, 1, 0])
   })
 
   it('that are given back end it', async () => {
