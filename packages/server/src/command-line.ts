@@ -22,6 +22,15 @@ Commands:
              what it imports, changes
   config     print the effective configuration and where each value comes from
 
+  status     show the daemon that SHARDWIRE_ADMIN names; exits with 0 when it is ready
+  top        the same live, second by second, with who talks most and who is slow
+  conns      show its connections, one of them, or those that ended (--closed)
+  kick ID    close a connection: told to leave and answered, or at once (--reset)
+  reload     do what SIGHUP does, and tell what became of it
+  drain      do what SIGTERM does, and wait for the end
+             Each takes --json and --admin http://host:port; conns filters, sorts and pages (docs/operations.md).
+             Those that act need the token of SHARDWIRE_ADMIN_TOKEN or SHARDWIRE_ADMIN_TOKEN_FILE.
+
 Options:
   --help     print this
   --version  print the version
@@ -32,8 +41,15 @@ then the daemon exits with 0. SIGHUP reads the file of SHARDWIRE_ENV_FILE again 
 replaces the workers one by one; docs/operations.md has the rest.
 `
 
+const BUILT_IN: ReadonlySet<string> = new Set(['serve', 'dev', 'config', '--help', '--version', '-v'])
+
 /** @returns the exit code */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const [first, ...others] = argv
+  if (first !== undefined && !BUILT_IN.has(first) && !isHelp(first)) {
+    const exitCode = await askDaemon(first, others)
+    if (exitCode !== undefined) return exitCode
+  }
   const [command = 'serve', ...rest] = argv.some(isHelp) ? ['--help'] : argv
   if (command === 'dev') return runDev(rest)
   if (rest.length > 0) return usage(`${command} takes no arguments, got: ${rest.join(' ')}`)
@@ -58,6 +74,13 @@ async function runDev(paths: readonly string[]): Promise<number> {
   const [path] = paths
   if (path !== undefined && paths.length === 1) return await dev(path, writeError)
   return usage(`dev takes the path of one module, such as ./service.ts, got: ${paths.join(' ') || 'nothing'}`)
+}
+
+/** @returns undefined where the command is not one that asks a daemon */
+async function askDaemon(command: string, args: readonly string[]): Promise<number | undefined> {
+  // Loaded here, so that a daemon does not carry it.
+  const { runShellCommand } = await import('./admin/shell/shell.ts')
+  return await runShellCommand(command, args)
 }
 
 function isHelp(argument: string): boolean {

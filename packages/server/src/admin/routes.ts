@@ -14,11 +14,9 @@ import { renderMetrics } from '../metrics/render.ts'
 import { connectionRoutes } from './connection-routes.ts'
 import { Events } from './events.ts'
 import type { Inquiries } from './inquiries.ts'
-import type { ConnectionRow } from './inspect/rows.ts'
-import type { Talker } from './inspect/inquiry.ts'
 import { json, problem, type Reply, text } from './reply.ts'
 import type { AdminRequest, AdminRoute } from './router.ts'
-import { type Status, statusOf } from './status.ts'
+import { type Sample, type Status, statusOf } from './status.ts'
 
 export interface RoutesParts {
   readonly clock: Clock
@@ -31,15 +29,6 @@ export interface RoutesParts {
   readonly drain: (why: string) => void
   /** Begins a reload. @param why for the log */
   readonly reload: (why: string) => void
-}
-
-/** What a viewer is told once a second. */
-export interface Sample {
-  readonly status: Status
-  readonly talkers: readonly Talker[]
-  readonly slow: readonly ConnectionRow[]
-  /** Slots that did not answer. */
-  readonly missing: readonly number[]
 }
 
 const TALKERS_SHOWN = 10

@@ -3,10 +3,12 @@
  * Must not know: HTTP, who looks.
  * Invariant: what is counted is told as a total: who shows rates subtracts two of these, and misses nothing between.
  */
+import type { Talker } from './inspect/inquiry.ts'
+import type { ConnectionRow } from './inspect/rows.ts'
 import { CLOSE_REASONS } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import type { DaemonFigures, SlotSummary, WorkerSummary } from '../metrics/daemon-figures.ts'
-import type { Histogram } from '../metrics/histogram.ts'
+import { DELAY_BOUNDS, DURATION_BOUNDS, type Histogram } from '../metrics/histogram.ts'
 import { listenerLabels, outcomeName, routeLabel } from '../metrics/render.ts'
 import { OUTCOME_OK } from '../metrics/route-stats.ts'
 import type { ReloadState } from '../reloads.ts'
@@ -56,6 +58,8 @@ export interface Status {
   /** Milliseconds since 1970, both. */
   readonly now: number
   readonly startedAt: number
+  /** Of the histograms below, in seconds: of durations, and of delays. */
+  readonly bounds: { readonly duration: readonly number[]; readonly delay: readonly number[] }
   readonly ready: boolean
   readonly reasons: readonly string[]
   readonly listeners: readonly { readonly address: string; readonly connections: number }[]
@@ -78,6 +82,15 @@ export interface Status {
   readonly reload: ReloadState
 }
 
+/** What a viewer is told once a second. */
+export interface Sample {
+  readonly status: Status
+  readonly talkers: readonly Talker[]
+  readonly slow: readonly ConnectionRow[]
+  /** Slots that did not answer. */
+  readonly missing: readonly number[]
+}
+
 const MS_PER_S = 1000
 
 /** @param nowMs since 1970 */
@@ -90,6 +103,7 @@ export function statusOf(figures: DaemonFigures, nowMs: number): Status {
     pid: process.pid,
     now: Math.round(nowMs),
     startedAt: Math.round(startedAtSeconds * MS_PER_S),
+    bounds: { duration: DURATION_BOUNDS, delay: DELAY_BOUNDS },
     ready: figures.isReady,
     reasons: figures.reasons,
     listeners: listenersOf(config, sum.counters.openByListener),

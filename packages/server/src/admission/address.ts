@@ -3,7 +3,7 @@
  * Must not know: sockets, what a limit does.
  * Invariant: the IPv4 address that a dual-stack socket shows as `::ffff:a.b.c.d` is that IPv4 address everywhere.
  */
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { BlockList, isIPv4, isIPv6, SocketAddress } from 'node:net'
 
 const MAPPED_PREFIX = '::ffff:'
 /** An IPv6 network that one customer has: within it addresses cost nothing. */
@@ -24,6 +24,23 @@ export function addressGroup(address: string): string {
   if (!isIPv6(address)) return address
   const groups = groupsOf(address).slice(0, GROUPS_COUNTED)
   return `${groups.map((group) => group.toString(16)).join(':')}::/64`
+}
+
+/** The 4 or 16 bytes of an address. @param address a plain one */
+export function addressBytes(address: string): number[] {
+  if (isIPv4(address)) return address.split('.').map(Number)
+  return groupsOf(address).flatMap((group) => [group >> 8, group % BYTE])
+}
+
+/** The address that these 4 or 16 bytes are. */
+export function addressText(bytes: readonly number[]): string {
+  if (bytes.length === 4) return bytes.join('.')
+  const groups = Array.from(
+    { length: GROUPS },
+    (_, index) => (bytes[2 * index] ?? 0) * BYTE + (bytes[2 * index + 1] ?? 0),
+  )
+  const long = groups.map((group) => group.toString(16)).join(':')
+  return new SocketAddress({ address: long, family: 'ipv6' }).address
 }
 
 /** The eight groups of an IPv6 address. */

@@ -208,6 +208,7 @@ export class Shard {
       this.#options.closeLog?.opened(connection)
     }
     connection.trail = this.trail.join()
+    this.history.opened(connection)
     this.connections.add(connection)
     this.#overload.begin()
     return connection

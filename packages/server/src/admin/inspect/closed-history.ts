@@ -2,12 +2,13 @@
  * Owns the connections of a worker that ended last: why, and what came last.
  * Must not know: how a connection ends.
  * Invariant: as many as HISTORY_SIZE are kept, whatever comes, in memory that is taken once. A peer's address costs a
- * call of the system, so only so many a second are asked for it: a storm of connections is no dearer for being
- * remembered.
+ * call of the system, so only so many a second are asked for it, when they come and when they go: a storm of
+ * connections is no dearer for being remembered.
  */
 import { closeReasonName } from '../../close-reason.ts'
 import type { CloseNote, Connection } from '../../worker/connection.ts'
 import { type FrameTrail, headersOf, TRAIL_WORDS } from './frame-trail.ts'
+import { PEER_WORDS, PeerBook, peerOf } from './peer-book.ts'
 import { type ClosedRow, peerText } from './rows.ts'
 
 export const HISTORY_SIZE = 512
@@ -16,9 +17,10 @@ const MS_PER_S = 1000
 
 /** Of one entry: opened, closed, bytes in, bytes out. */
 const TIMES = 4
-/** Of one entry: sequence, listener, reason, frames; then its trail. */
+/** Of one entry: sequence, listener, reason, frames; then its trail, and its peer. */
 const FACTS = 4
-const WORDS = FACTS + TRAIL_WORDS
+const PEER_AT = FACTS + TRAIL_WORDS
+const WORDS = PEER_AT + PEER_WORDS
 
 export interface ClosedHistoryParts {
   readonly trail: FrameTrail
@@ -31,6 +33,7 @@ export class ClosedHistory {
   readonly #parts: ClosedHistoryParts
   readonly #times = new Float64Array(HISTORY_SIZE * TIMES)
   readonly #words = new Int32Array(HISTORY_SIZE * WORDS)
+  readonly #peers = new PeerBook()
   readonly #notes: (CloseNote | null)[] = Array.from({ length: HISTORY_SIZE }, () => null)
   #count = 0
   #secondBeganMs = -Infinity
@@ -40,9 +43,15 @@ export class ClosedHistory {
     this.#parts = parts
   }
 
-  /** Its reason was decided: now its socket still has an address. */
+  /** It has come: one that is reset will have no address any more. */
+  opened(connection: Connection): void {
+    if (this.#mayAsk()) this.#peers.remember(connection.trail, connection.remoteAddress, connection.remotePort)
+    else this.#peers.forget(connection.trail)
+  }
+
+  /** Its reason was decided: now its socket may have an address still. */
   decided(connection: Connection, detail: string | undefined): void {
-    if (connection.closeNote !== null || !this.#mayAsk()) return
+    if (connection.closeNote !== null || (detail === undefined && !this.#mayAsk())) return
     connection.closeNote = { peer: peerText(connection), detail }
   }
 
@@ -61,6 +70,7 @@ export class ClosedHistory {
     words[at + 2] = connection.closeReason
     words[at + 3] = connection.framesIn
     this.#parts.trail.copy(connection.trail, words, at + FACTS)
+    this.#peers.copy(connection.trail, words, at + PEER_AT)
     this.#notes[place] = connection.closeNote
   }
 
@@ -79,7 +89,7 @@ export class ClosedHistory {
       id: `${epoch}-${sequence.toString(36)}`,
       worker: slot,
       listener,
-      peer: note?.peer ?? null,
+      peer: note?.peer ?? peerOf(this.#words, place * WORDS + PEER_AT) ?? null,
       reason: closeReasonName(reason),
       detail: note?.detail ?? null,
       closedAt: Math.round(wallMs() - (nowMs() - closed)),

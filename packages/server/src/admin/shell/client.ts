@@ -1,0 +1,155 @@
+/**
+ * Owns asking a daemon's admin server from the shell.
+ * Must not know: commands, how answers are shown.
+ * Invariant: whatever goes wrong becomes a ShellError that says what, of whom, and what to do; a token is in none.
+ */
+import type { Clock } from '@shardwire/protocol'
+import { adminText, isLoopback } from '../../config/admin-address.ts'
+import { ADMIN_OPTIONS } from '../../config/admin-options.ts'
+import { readEnvironment } from '../../config/env-file.ts'
+import { formatProblems } from '../../config/format.ts'
+import { formatHostAndPort } from '../../config/host.ts'
+import { readMachine } from '../../config/machine.ts'
+import { type Environment, type ReadFile, readOptions } from '../../config/read-options.ts'
+import type { AccessSettings } from '../access.ts'
+
+/** Exit codes of the commands, as sysexits has them where it does. */
+export const EXIT_NEGATIVE = 1
+export const EXIT_USAGE = 2
+export const EXIT_UNAVAILABLE = 69
+export const EXIT_REFUSED = 77
+
+/** A command that cannot go on. */
+export class ShellError extends Error {
+  override readonly name = 'ShellError'
+  readonly exitCode: number
+
+  constructor(exitCode: number, message: string) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+const ANSWER_MS_MAX = 10_000
+
+export interface AdminTarget {
+  /** `http://host:port` */
+  readonly address: string
+  readonly token: string | undefined
+}
+
+/**
+ * Where the daemon's admin server is, by the same variables that the daemon goes by.
+ * @param given by an option; undefined where the environment says
+ */
+export function adminTarget(environment: Environment, files: ReadFile, given: string | undefined): AdminTarget {
+  const { env, problems: fileProblems } = readEnvironment(environment, files)
+  const withGiven = given === undefined ? env : { ...env, [ADMIN_OPTIONS.admin.name]: given }
+  const { values, problems } = readOptions(ADMIN_OPTIONS, withGiven, readMachine(), files)
+  const all = [...fileProblems, ...problems]
+  if (all.length > 0) throw new ShellError(EXIT_USAGE, formatProblems(all))
+  // The table is what both types are made of.
+  const { admin, adminToken, adminReadToken } = values as unknown as AccessSettings
+  if (admin === 'off') throw new ShellError(EXIT_USAGE, 'SHARDWIRE_ADMIN is off: this daemon has no admin server')
+  const host = admin.host === '0.0.0.0' ? '127.0.0.1' : admin.host === '::' ? '::1' : admin.host
+  const address = isLoopback(admin.host) ? adminText(admin) : `http://${formatHostAndPort({ ...admin, host })}`
+  return { address, token: adminToken ?? adminReadToken ?? undefined }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+export class AdminClient {
+  readonly target: AdminTarget
+  readonly #clock: Clock
+
+  constructor(target: AdminTarget, clock: Clock) {
+    this.target = target
+    this.#clock = clock
+  }
+
+  /** The answer to a question, of the type that the server has it of. @throws ShellError */
+  async get<T>(path: string): Promise<T> {
+    return (await this.ask('GET', path)).body as T
+  }
+
+  /** @param accepted statuses that are no failure, beside those of 200 on @throws ShellError */
+  async ask(method: string, path: string, accepted: readonly number[] = []): Promise<Answer> {
+    const { signal, cancel } = this.#timeLimit()
+    try {
+      const response = await this.#fetch(method, path, signal)
+      const body = await bodyOf(response)
+      if (response.ok || accepted.includes(response.status)) return { status: response.status, body }
+      throw this.#failure(response.status, body)
+    } finally {
+      cancel()
+    }
+  }
+
+  /** The events of a stream, as they come. Ends when the daemon does. @throws ShellError */
+  async *events<T>(path: string, signal: AbortSignal): AsyncGenerator<T, undefined> {
+    const response = await this.#fetch('GET', path, signal)
+    if (!response.ok || response.body === null) throw this.#failure(response.status, await bodyOf(response))
+    let text = ''
+    try {
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        text += chunk
+        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+          const event = text.slice(0, end)
+          text = text.slice(end + 2)
+          if (event.startsWith('data: ')) yield JSON.parse(event.slice('data: '.length)) as T
+        }
+      }
+    } catch (error) {
+      // The daemon has gone, or we were told to end: both are the end of a stream.
+      if (!(error instanceof TypeError) && !signal.aborted) throw error
+    }
+    return undefined
+  }
+
+  async #fetch(method: string, path: string, signal: AbortSignal): Promise<Response> {
+    const { address, token } = this.target
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    try {
+      return await fetch(address + path, { method, headers, signal })
+    } catch (error) {
+      throw new ShellError(EXIT_UNAVAILABLE, this.#unreachable(error))
+    }
+  }
+
+  #unreachable(error: unknown): string {
+    const { address } = this.target
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+    const why =
+      code === 'ECONNREFUSED' ? 'nobody listens there' : cause instanceof Error ? cause.message : String(cause)
+    return `no answer from ${address}: ${why}. Does the daemon run, and is its SHARDWIRE_ADMIN that address?`
+  }
+
+  #failure(status: number, body: unknown): ShellError {
+    const { address } = this.target
+    const isObject = typeof body === 'object' && body !== null
+    const message = isObject && 'error' in body && typeof body.error === 'string' ? body.error : `status ${status}`
+    const isAccess = status === 401 || status === 403
+    const advice = isAccess ? '. Set SHARDWIRE_ADMIN_TOKEN, or SHARDWIRE_ADMIN_TOKEN_FILE, as the daemon has it' : ''
+    return new ShellError(isAccess ? EXIT_REFUSED : EXIT_NEGATIVE, `${address} answers: ${message}${advice}`)
+  }
+
+  #timeLimit(): { readonly signal: AbortSignal; readonly cancel: () => void } {
+    const controller = new AbortController()
+    const limit = new Error(`no answer within ${ANSWER_MS_MAX} ms`)
+    return { signal: controller.signal, cancel: this.#clock.after(ANSWER_MS_MAX, () => controller.abort(limit)) }
+  }
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  const body = await response.text()
+  try {
+    return JSON.parse(body)
+  } catch {
+    // Whoever answers is no admin server of ours, or an old one: its text is all there is to say.
+    return body
+  }
+}
