@@ -6,6 +6,7 @@ import { bodyCases } from './bodies.ts'
 import { poolCase, ringCase } from './buffers.ts'
 import { crcCase } from './crc.ts'
 import { decodeCases, encodeCases, forwardCase } from './frames.ts'
+import { jsonCases } from './json.ts'
 import type { MicroCase } from './micro-case.ts'
 import { wheelCase } from './wheel.ts'
 
@@ -17,5 +18,6 @@ export const MICRO_CASES: readonly MicroCase[] = [
   ringCase,
   poolCase,
   ...bodyCases,
+  ...jsonCases,
   wheelCase,
 ]

@@ -14,16 +14,19 @@ const FIRST_FRAME = '0001000000017811f5c494'
 export type Announced = Started & { readonly admin: string | undefined }
 
 export function startBanner({ addresses, workers, admin }: Announced, config: Config, sources: Sources): string {
-  const [first] = addresses
+  const dialed = addresses.filter((address) => !('fd' in address)) as DialableAddress[]
+  // Frames are what most addresses speak; a client of JSON is the next that can be shown in a line.
+  const first = dialed.find(({ codec }) => codec === 'frame') ?? dialed.find(({ codec }) => codec === 'json')
   const lines = [
     '',
     `  shardwire ${VERSION}  pid ${process.pid}, ${workersText(workers)}`,
-    ...addresses.map((address) => `  listening on ${urlOf(address)}`),
+    ...addresses.map((address) => `  listening on ${urlOf(address)}${codecOf(address)}`),
     ...(admin === undefined ? [] : [`  metrics and health at ${admin}`]),
     '',
     indent(formatEffective(config, sources)),
     '',
-    ...(first === undefined || 'fd' in first ? [] : firstFrameLines(first)),
+    ...(first === undefined ? [] : firstLines(first)),
+    '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
     '',
   ]
   return `${lines.join('\n')}\n`
@@ -37,13 +40,24 @@ function workersText(workers: Started['workers']): string {
 /** One that can be connected to. */
 type DialableAddress = Exclude<BoundAddress, { readonly fd: number }>
 
+function firstLines(address: DialableAddress): string[] {
+  return address.codec === 'frame' ? firstFrameLines(address) : firstObjectLines(address)
+}
+
+function firstObjectLines(address: DialableAddress): string[] {
+  const print = `.once('data', (d) => { console.log(String(d)); process.exit() })`
+  return [
+    '  Send the first object:',
+    `    node -e "${dialText(address)}${print}.write(JSON.stringify({ uid: 1, val: 'world' }))"`,
+  ]
+}
+
 function firstFrameLines(address: DialableAddress): string[] {
   const print = `.once('data', (d) => { console.log(d); process.exit() })`
   return [
     '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
     `    node -e "${dialText(address)}${print}.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
     ...(address.scheme === 'tcp' ? [`  Load it:  npm run bench -- run --target ${urlOf(dialable(address))}`] : []),
-    '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
   ]
 }
 
@@ -60,6 +74,10 @@ function dialable<Place extends DialableAddress>(place: Place): Place {
   if (!('address' in place)) return place
   if (place.address === '0.0.0.0') return { ...place, address: '127.0.0.1' }
   return place.address === '::' ? { ...place, address: '::1' } : place
+}
+
+function codecOf({ codec }: BoundAddress): string {
+  return codec === 'frame' ? '' : `?codec=${codec}`
 }
 
 function urlOf(place: BoundAddress): string {

@@ -38,6 +38,8 @@ const HANDOFF_GRACE_MS = 1000
 /** A failing accept is said at most this often. */
 const FAULT_REPORT_INTERVAL_MS = 1000
 
+const NO_LISTENER = { scheme: 'tcp', address: '', codec: 'frame' } as const
+
 export interface PrimaryOptions {
   readonly config: Config
   /** What workers get as their environment. */
@@ -67,6 +69,8 @@ export type BoundAddress = BoundPlace & {
   /** Of a socket that was handed on: what it is. */
   readonly scheme: Exclude<ListenPlace['scheme'], 'fd'>
   readonly configured: string
+  /** What is spoken there: frame, json, line, raw, or the path of a module. */
+  readonly codec: string
 }
 
 export class Primary {
@@ -173,9 +177,9 @@ export class Primary {
     this.#hasStarted = true
     this.#readiness.started()
     const addresses = this.#entrance.bound.map((bound, index) => {
-      const { scheme, address } = this.#options.config.listen[index] ?? { scheme: 'tcp', address: '' }
+      const { scheme, address, codec } = this.#options.config.listen[index] ?? NO_LISTENER
       const shown = scheme === 'fd' ? schemeOf(bound) : scheme
-      return { ...bound, scheme: shown, configured: address }
+      return { ...bound, scheme: shown, configured: address, codec }
     })
     return { addresses, workers: this.#supervisor.current.map(({ slot, pid }) => ({ slot, pid })) }
   }

@@ -16,13 +16,13 @@ import { OUTCOME_OK, type RouteBook } from '../metrics/route-stats.ts'
 import type { RequestContext } from '../service/request-context.ts'
 import { FORWARD } from '../service/forward.ts'
 import type { Closing } from './closing.ts'
-import type { CodecAnswers } from './codecs/codec-answers.ts'
 import { encodeAnswer } from './codecs/encode-answer.ts'
 import type { Connection } from './connection.ts'
 import type { Outbound } from './outbound.ts'
 
 const NO_BYTES = new Uint8Array(0)
-const STALE_ANSWER =
+/** Why the answer of an asynchronous handler is refused that is a view of its body. */
+export const STALE_ANSWER =
   'it is a view of the body from before the first await: return request.bytes after it, or take request.keep() before'
 
 /** Where failures of handlers are reported; rate-limiting is the reporter's business. */
@@ -31,14 +31,12 @@ export type ReportFailure = (route: string, connection: Connection, error: unkno
 export class Answers {
   readonly #outbound: Outbound
   readonly #closing: Closing
-  readonly #codecs: CodecAnswers
   readonly #report: ReportFailure
   readonly #routes: RouteBook
 
-  constructor(outbound: Outbound, closing: Closing, codecs: CodecAnswers, report: ReportFailure, routes: RouteBook) {
+  constructor(outbound: Outbound, closing: Closing, report: ReportFailure, routes: RouteBook) {
     this.#outbound = outbound
     this.#closing = closing
-    this.#codecs = codecs
     this.#report = report
     this.#routes = routes
   }
@@ -52,7 +50,6 @@ export class Answers {
     context: RequestContext<Connection>,
     value: unknown,
   ): void {
-    if (connection.listener.codec !== null) return this.#byCodec(connection, kind, id, route, context, value)
     if (value === FORWARD) {
       return this.#send(connection, kind, id, route, context.memory, context.start, context.end)
     }
@@ -82,26 +79,6 @@ export class Answers {
   error(connection: Connection, kind: number, id: number, route: number, error: ShardwireError): void {
     this.#routes.of(route).ended(kind === KIND_REQUEST, error.code)
     this.#closing.sendError(connection, route, kind === KIND_REQUEST ? id : 0, error)
-  }
-
-  #byCodec(
-    connection: Connection,
-    kind: number,
-    id: number,
-    route: RunnableRoute,
-    context: RequestContext<Connection>,
-    value: unknown,
-  ): void {
-    const { codec } = connection.listener
-    if (codec === null) return
-    try {
-      if (context.isStale(value)) throw new Error(STALE_ANSWER)
-      this.#codecs.answer(connection, codec, id, route, context, value)
-      this.#routes.of(route.number).ended(kind === KIND_REQUEST, OUTCOME_OK)
-    } catch (cause) {
-      const error = new Error(`the answer of ${route.name} cannot be sent`, { cause })
-      this.failure(connection, kind, id, route, error)
-    }
   }
 
   #encode(

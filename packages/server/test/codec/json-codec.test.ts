@@ -1,49 +1,16 @@
 /** Owns the tests of the JSON codec by itself: streams held against a second opinion, and what it writes. */
 import { ShardwireError } from '@shardwire/protocol'
-import { joinBytes, mutate, randomChunks, type Random, withSeed } from '@shardwire/testkit'
+import { joinBytes, randomChunks, withSeed } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { encodeAnswerWith, encodeErrorWith, replayCodec } from '../../src/codec/index.ts'
 import { createJsonCodec } from '../../src/codec/json/json-codec.ts'
 import type { JsonRequest } from '../../src/codec/json/request.ts'
+import { jsonStream } from './json-streams.ts'
 import { readJsonStream } from './oracle-json.ts'
 
 const WHEN = Date.parse('2026-01-02T03:04:05.678Z')
 const LIMIT = 4096
 const codec = createJsonCodec({ messageBytesMax: LIMIT, parameters: {} }, () => WHEN)
-
-const KEYS = ['uid', 'Uid', 'UID', 'val', 'Val', 'route', 'ROUTE', 'other', '\\u0075id', 'v\\u0061l', 'ü', 'a"b']
-const TEXTS = ['', 'x', '}', '{"', '\\', 'ü€😀', '__proto__', 'greet', 'echo', '\u0000', '\ud83d', ']'.repeat(5)]
-const NUMBERS = ['0', '-0', '1', '1.0', '12345678901234567890', '1e400', '-3.5E-7', '9007199254740993']
-const GAPS = ['', '', '\n', '\r\n', '  ', '\t\n ']
-
-function text(random: Random): string {
-  return JSON.stringify(random.pick(TEXTS))
-}
-
-function jsonValue(random: Random, depth: number): string {
-  const draw = random.next()
-  if (depth <= 0 || draw < 0.4) return random.pick([text(random), random.pick(NUMBERS), 'null', 'true'])
-  const gap = random.pick(GAPS)
-  const items = Array.from({ length: random.integer(0, 3) }, () => jsonValue(random, depth - 1))
-  if (draw < 0.7) return `[${gap}${items.join(`,${gap}`)}${gap}]`
-  return `{${gap}${items.map((item) => `${text(random)}:${gap}${item}`).join(',')}${gap}}`
-}
-
-function object(random: Random): string {
-  const gap = random.pick(GAPS)
-  const members = Array.from({ length: random.integer(0, 5) }, () => {
-    const key = random.pick(KEYS)
-    const quoted = key.includes('\\') ? `"${key}"` : JSON.stringify(key)
-    return `${quoted}${gap}:${gap}${jsonValue(random, random.integer(0, 4))}`
-  })
-  return `{${gap}${members.join(`${gap},${gap}`)}${gap}}`
-}
-
-function stream(random: Random): Uint8Array {
-  const parts = Array.from({ length: random.integer(0, 5) }, () => `${random.pick(GAPS)}${object(random)}`)
-  const whole = Buffer.from(`${random.next() < 0.1 ? '\ufeff' : ''}${parts.join('')}${random.pick(GAPS)}`)
-  return random.next() < 0.5 ? mutate(whole, random) : whole
-}
 
 /** What the codec makes of parts, in the words of the oracle. */
 function told(parts: readonly Uint8Array[]) {
@@ -58,7 +25,7 @@ describe('any stream, whole or spoiled, however it is cut', () => {
   it('says what a second opinion says', async () => {
     await withSeed('json streams', (random) => {
       for (let round = 0; round < 1500; round++) {
-        const bytes = stream(random)
+        const bytes = jsonStream(random)
         const expected = readJsonStream(bytes)
         const parts = randomChunks(bytes, random, random.pick([1, 3, 20, 1000]))
         const got = told(parts)
@@ -69,14 +36,12 @@ describe('any stream, whole or spoiled, however it is cut', () => {
     })
   })
 
-  /** A route of a wrong type is a route that is not there; uids of a wrong type name nothing. */
+  /** A route of a wrong type is a route that is not there. */
   function wellKnown({ objects, ends }: { readonly objects: readonly unknown[]; readonly ends: string }) {
     const known = objects.map((one) => {
       if (one === 'life') return one
       const { uid, route, val } = one as Record<string, unknown>
-      const isName = typeof route === 'string' || typeof route === 'number'
-      const names = typeof uid === 'string' && /^["\d-]/.test(uid)
-      return { uid: names ? uid : undefined, route: isName ? route : 0, val }
+      return { uid, route: typeof route === 'string' || typeof route === 'number' ? route : 0, val }
     })
     return { objects: known, ends }
   }

@@ -9,6 +9,8 @@
 export interface OracleObject {
   /** What the answer names it by. */
   readonly uid: string | undefined
+  /** Whether there is one that is neither a string nor a number. */
+  readonly isBadUid: boolean
   readonly route: string | number
   readonly val: unknown
 }
@@ -17,24 +19,32 @@ export interface OracleStream {
   /** In order; life signs as 'life'. */
   readonly objects: readonly (OracleObject | 'life')[]
   readonly ends: 'whole' | 'cut' | 'broken'
+  /** Bytes of each object; the last may be cut, or none. */
+  readonly sizes: readonly number[]
 }
 
-/** Everything that a stream says; limits are not its business. */
+/** Strings, one that is cut at the end of the text among them, and brackets. */
+const TOKENS = /"(?:[^"\\]|\\[\s\S])*"|"(?:[^"\\]|\\[\s\S])*\\?$|[{}[\]]/g
+
+/** Everything that a stream says; how long an object may be is not its business. */
 export function readJsonStream(stream: Uint8Array): OracleStream {
   const objects: (OracleObject | 'life')[] = []
+  const sizes: number[] = []
   // A character a byte, so that offsets are those of the stream.
   let rest = Buffer.from(stream)
     .toString('latin1')
     .replace(/^\xef\xbb\xbf/, '')
   for (;;) {
     rest = rest.replace(/^[ \t\r\n]+/, '')
-    if (rest === '') return { objects, ends: 'whole' }
-    if (isCutMark(stream)) return { objects, ends: 'cut' }
-    if (!rest.startsWith('{')) return { objects, ends: 'broken' }
+    if (rest === '') return { objects, sizes, ends: 'whole' }
+    if (isCutMark(stream)) return { objects, sizes, ends: 'cut' }
+    if (!rest.startsWith('{')) return { objects, sizes, ends: 'broken' }
+    if (isTooDeep(rest)) return { objects, sizes, ends: 'broken' }
     const end = endOfObject(rest)
-    if (end === undefined) return { objects, ends: isBalanced(rest) ? 'broken' : 'cut' }
+    sizes.push(end ?? lengthOf(rest))
+    if (end === undefined) return { objects, sizes, ends: isBalanced(rest) ? 'broken' : 'cut' }
     const object = readObject(Buffer.from(rest.slice(0, end), 'latin1'))
-    if (object === undefined) return { objects, ends: 'broken' }
+    if (object === undefined) return { objects, sizes, ends: 'broken' }
     objects.push(object)
     rest = rest.slice(end)
   }
@@ -43,6 +53,17 @@ export function readJsonStream(stream: Uint8Array): OracleStream {
 function isCutMark(stream: Uint8Array): boolean {
   const text = Buffer.from(stream).toString('latin1')
   return text === '\xef' || text === '\xef\xbb'
+}
+
+/** Bytes of what is no object: to where as many brackets close as open, else all that came and at least one more. */
+function lengthOf(text: string): number {
+  let open = 0
+  for (const match of text.matchAll(TOKENS)) {
+    if (match[0] === '{' || match[0] === '[') open++
+    else if (match[0] === '}' || match[0] === ']') open--
+    if (open === 0 && !match[0].startsWith('"')) return match.index + 1
+  }
+  return text.length + 1
 }
 
 /** The shortest beginning that is JSON. */
@@ -62,11 +83,22 @@ function isJson(text: string): boolean {
   }
 }
 
+/** Whether the object at the beginning, as far as there is one, is nested deeper than 64. */
+function isTooDeep(text: string): boolean {
+  let depth = 0
+  for (const token of text.match(TOKENS) ?? []) {
+    if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    if (depth > 64) return true
+    if (depth === 0) return false
+  }
+  return false
+}
+
 /** Whether as many brackets close as open somewhere, outside of strings: then what stands before is no JSON. */
 function isBalanced(text: string): boolean {
-  const tokens = text.match(/"(?:[^"\\]|\\[\s\S])*"|"(?:[^"\\]|\\[\s\S])*\\?$|[{}[\]]/g) ?? []
   let open = 0
-  for (const token of tokens) {
+  for (const token of text.match(TOKENS) ?? []) {
     if (token === '{' || token === '[') open++
     else if (token === '}' || token === ']') open--
     if (open === 0 && !token.startsWith('"')) return true
@@ -85,14 +117,12 @@ function readObject(bytes: Buffer): OracleObject | 'life' | undefined {
   if (!members.has('uid') && !members.has('val')) return 'life'
   const uid = members.get('uid')
   const route = members.get('route')
+  const value = uid?.value ?? undefined
+  const isNamed = typeof value === 'string' || typeof value === 'number'
   return {
-    uid:
-      uid === undefined || uid.value === null
-        ? undefined
-        : typeof uid.value === 'string'
-          ? JSON.stringify(uid.value)
-          : uid.text,
-    route: route === undefined || route.value === null ? 'greet' : (route.value as string | number),
+    uid: !isNamed ? undefined : typeof value === 'string' ? JSON.stringify(value) : uid?.text,
+    isBadUid: value !== undefined && !isNamed,
+    route: (route?.value ?? 'greet') as string | number,
     val: members.get('val')?.value,
   }
 }

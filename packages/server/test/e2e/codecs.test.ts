@@ -150,6 +150,14 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
     })
   })
 
+  it('a handler that runs when the client ends has its answer sent first', async () => {
+    await using daemon = await serve(codec, {}, 'later')
+    await using client = await LineClient.connect(daemon.port)
+    await client.send(codec.ask('x', 'later'))
+    expect(starred(await client.finish())).toBe(codec.answer('x'))
+    expect(await closesOf(daemon)).toEqual({ PEER_ENDED: 1 })
+  })
+
   it('who says nothing is ended by a FIN, without a word', async () => {
     await using daemon = await serve(codec, { SHARDWIRE_IDLE_TIMEOUT_MS: '60' })
     await using client = await LineClient.connect(daemon.port)

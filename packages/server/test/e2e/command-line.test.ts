@@ -1,11 +1,13 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 
+const run = promisify(execFile)
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 interface Outcome {
@@ -87,21 +89,43 @@ describe('shardwire', () => {
     expect(outcome).toMatchObject({ code: 1, err: expect.stringMatching(/192\.0\.2\.1.*no such address/) })
   })
 
-  it('shows a person what it listens on, its configuration and how to send the first frame', async () => {
+  /** What a person at a terminal is shown; `use` is done with it while the daemon runs. */
+  async function banner(listen: string, use: (shown: string) => Promise<void> = async () => undefined) {
     const child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env['PATH'], SHARDWIRE_LISTEN: 'tcp://127.0.0.1:0', SHARDWIRE_LOG_FORMAT: 'pretty' },
+      env: { PATH: process.env['PATH'], SHARDWIRE_LISTEN: listen, SHARDWIRE_LOG_FORMAT: 'pretty' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const closed = once(child, 'close')
     let shown = ''
     for await (const chunk of child.stdout.setEncoding('utf8')) {
       shown += String(chunk)
-      if (shown.includes('Stop it:')) child.kill('SIGTERM')
+      if (!shown.includes('Stop it:') || child.killed) continue
+      await use(shown)
+      child.kill('SIGTERM')
     }
+    return { shown, closed: await closed }
+  }
+
+  it('shows a person what it listens on, its configuration and how to send the first frame', async () => {
+    const { shown, closed } = await banner('tcp://127.0.0.1:0')
     const port = /listening on tcp:\/\/127\.0\.0\.1:(\d+)/.exec(shown)?.[1]
     expect(shown).toContain(`.connect(${port}, '127.0.0.1')`)
     expect(shown).toContain('0001000000017811f5c494')
     expect(shown).toMatch(/SHARDWIRE_LISTEN.*environment/)
-    expect(await closed).toEqual([0, null])
+    expect(closed).toEqual([0, null])
+  })
+
+  it('shows how to send the first object where no frames are spoken, by a command that works', async () => {
+    let printed = ''
+    const { shown, closed } = await banner(
+      'tcp://127.0.0.1:0?codec=line,tcp://127.0.0.1:0?codec=json',
+      async (text) => {
+        const command = /^ +(node -e .+)$/m.exec(text)?.[1] ?? ''
+        printed = (await run('/bin/sh', ['-c', command])).stdout
+      },
+    )
+    expect(shown).toMatch(/listening on tcp:.*codec=line\n.*listening on tcp:.*codec=json\n/)
+    expect(printed).toMatch(/^\{"uid":1,"val":"server: hello, world","ts":".+"\}/)
+    expect(closed).toEqual([0, null])
   })
 })

@@ -254,3 +254,18 @@ describe('a process', () => {
     await expect(createServer({ service, logLevel: 'silent' })).rejects.toThrow('no database')
   })
 })
+
+describe('codecs', () => {
+  it('are spoken as by the daemon, and a route that is not there is told', async () => {
+    await using server = await serve({ listen: 'tcp://127.0.0.1:0?codec=json' })
+    await using client = await RawClient.connect(server.port)
+    await client.write(Buffer.from('{"uid":1,"route":"double","val":21}'))
+    client.halfClose()
+    await client.closed()
+    expect(Buffer.from(client.bytes).toString()).toMatch(/^\{"uid":1,"val":42,"ts":"[^"]+"\}\n$/)
+    await expect(serve({ listen: 'tcp://127.0.0.1:0?codec=line&route=nope' })).rejects.toThrow(
+      'needs a route nope, which the service embedded does not have',
+    )
+    await expect(serve({ listen: 'tcp://127.0.0.1:0?codec=./nope.ts' })).rejects.toThrow('codec=./nope.ts')
+  })
+})

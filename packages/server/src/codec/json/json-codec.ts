@@ -14,6 +14,7 @@ import {
   SPLIT_TOO_DEEP,
   type SplitState,
   Splitter,
+  viewOf,
 } from '@shardwire/protocol'
 import type { Codec, CodecAnswer, CodecOptions } from '../codec.ts'
 import type { Decoded, Reading } from '../reading.ts'
@@ -103,7 +104,7 @@ class JsonCodec implements Codec {
     let text: string
     let value: unknown
     try {
-      text = this.#utf8.decode(memory.subarray(begin, end))
+      text = this.#utf8.decode(viewOf(memory, begin, end))
       value = JSON.parse(text)
     } catch (error) {
       return reading.broken(BAD_FRAME, faultOf(error))

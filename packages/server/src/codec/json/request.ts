@@ -40,19 +40,11 @@ export function readRequest(value: Readonly<Record<string, unknown>>, text: stri
   let val: unknown
   // Keys that JSON.parse made are own ones, and so are no others.
   for (const key in value) {
-    if (key.length === 3) {
-      const name = key.toLowerCase()
-      if (name === 'uid') {
-        spellings.uid++
-        uid = value[key]
-      } else if (name === 'val') {
-        spellings.val++
-        val = value[key]
-      }
-    } else if (key.length === 5 && key.toLowerCase() === 'route') {
-      spellings.route++
-      route = value[key]
-    }
+    const name = nameOf(key)
+    if (name === 'uid') uid = value[key]
+    else if (name === 'val') val = value[key]
+    else if (name === 'route') route = value[key]
+    if (name !== undefined) spellings[name]++
   }
   if (spellings.uid === 0 && spellings.val === 0) return undefined
   // A key keeps the place of its first spelling when it comes again: which was last only the text can tell.
@@ -62,10 +54,18 @@ export function readRequest(value: Readonly<Record<string, unknown>>, text: stri
   return requestOf(text, uid ?? undefined, route ?? undefined, val)
 }
 
+/** Which of the keys that mean something it is; most are written as here. */
+function nameOf(key: string): keyof Spellings | undefined {
+  if (key === 'uid' || key === 'val' || key === 'route') return key
+  if (key.length !== 3 && key.length !== 5) return undefined
+  const name = key.toLowerCase()
+  return name === 'uid' || name === 'val' || name === 'route' ? name : undefined
+}
+
 function requestOf(text: string, uid: unknown, route: unknown, val: unknown): JsonRequest {
   const uidText = uidTextOf(text, uid)
   const isBadUid = uid !== undefined && uidText === undefined
-  const fault = isBadUid ? UID_EXPECTED : mayHaveProto(text) && hasProto(val) ? PROTO_REFUSED : undefined
+  const fault = isBadUid ? UID_EXPECTED : isUnsafe(val, text) ? PROTO_REFUSED : undefined
   return { uid, uidText, route, val, fault }
 }
 
@@ -80,9 +80,10 @@ function uidTextOf(text: string, uid: unknown): string | undefined {
   return typeof uid === 'number' ? lastMemberText(text, 'uid') : undefined
 }
 
-/** Whether a key __proto__ is possible at all: as it is, or with some of its letters escaped. */
-function mayHaveProto(text: string): boolean {
-  return text.includes('__proto__') || text.includes('\\u00')
+/** Whether there is a key __proto__ somewhere; it is looked for only where it may be, its letters escaped or not. */
+function isUnsafe(val: unknown, text: string): boolean {
+  if (typeof val !== 'object' || val === null) return false
+  return (text.includes('__proto__') || text.includes('\\u00')) && hasProto(val)
 }
 
 /** Who copies such an object by assignment gives its copy another prototype. */

@@ -28,13 +28,35 @@ class AnswerSlot implements CodecAnswer {
   start = 0
   end = 0
   value: unknown = undefined
+
+  place(memory: Uint8Array, start: number, end: number): void {
+    this.memory = memory
+    this.start = start
+    this.end = end
+  }
+
+  placeAll(bytes: Uint8Array): void {
+    this.place(bytes, 0, bytes.length)
+  }
+
+  clear(): void {
+    this.route = ''
+    this.value = this.tag = undefined
+    this.place(NO_BYTES, 0, 0)
+  }
+}
+
+/** What an answer is written with. */
+class Pen {
+  readonly writer = new Writer()
+  readonly slot = new AnswerSlot()
 }
 
 export class CodecAnswers {
   readonly #outbound: Outbound
   readonly #onFault: (error: unknown) => void
-  readonly #writer = new Writer()
-  readonly #slot = new AnswerSlot()
+  /** Undefined while an answer is written: what is written then (by a toJSON that sends something) takes another. */
+  #pen: Pen | undefined = new Pen()
   /** The message that is being dispatched. */
   #id = 0
   #tag: unknown = undefined
@@ -73,12 +95,18 @@ export class CodecAnswers {
     value: unknown,
   ): void {
     if (value === undefined && !context.wantsAnswer) return this.#forget(connection, id)
-    const slot = this.#slot
-    slot.route = route.name
-    slot.tag = this.#tagOf(connection, id)
-    if (spoken.carriesValues) slot.value = valueOf(route, context, value)
-    else this.#placeBody(route, context, value)
-    this.#sendSlot(connection, spoken)
+    const pen = this.#takePen()
+    const { slot } = pen
+    try {
+      slot.route = route.name
+      slot.tag = this.#tagOf(connection, id)
+      if (spoken.carriesValues) slot.value = valueOf(route, context, value)
+      else if (isForwarded(value)) slot.place(context.memory, context.start, context.end)
+      else if (value !== undefined) slot.placeAll(encodeAnswer(route, value))
+      this.#write(connection, spoken, pen)
+    } finally {
+      this.#putBack(pen)
+    }
     this.#forget(connection, id)
   }
 
@@ -87,16 +115,14 @@ export class CodecAnswers {
    * @throws what is wrong with it: then nothing was sent
    */
   push(connection: Connection, spoken: SpokenCodec, value: unknown): void {
-    const slot = this.#slot
-    slot.route = ''
-    slot.tag = undefined
-    if (spoken.carriesValues) slot.value = value
-    else {
-      slot.memory = pushedBytes(value, spoken)
-      slot.start = 0
-      slot.end = slot.memory.length
+    const pen = this.#takePen()
+    try {
+      if (spoken.carriesValues) pen.slot.value = value
+      else pen.slot.placeAll(pushedBytes(value, spoken))
+      this.#write(connection, spoken, pen)
+    } finally {
+      this.#putBack(pen)
     }
-    this.#sendSlot(connection, spoken)
   }
 
   /**
@@ -135,46 +161,39 @@ export class CodecAnswers {
 
   /** @returns false when it is too large */
   #sendError(connection: Connection, spoken: SpokenCodec, error: ShardwireError, tag: unknown): boolean {
-    const writer = this.#writer
-    writer.begin(connection.listener.decoder.frameBytesMax + CODEC_OVERHEAD_BYTES)
+    const pen = this.#takePen()
+    const { writer } = pen
     try {
+      writer.begin(connection.listener.decoder.frameBytesMax + CODEC_OVERHEAD_BYTES)
       spoken.codec.encodeError?.(writer, error, tag)
+      this.#outbound.sendBytes(connection, writer.memory, 0, writer.length)
+      return true
     } catch (fault) {
       if (fault instanceof RangeError) return false
       throw fault
-    }
-    this.#outbound.sendBytes(connection, writer.memory, 0, writer.length)
-    return true
-  }
-
-  #sendSlot(connection: Connection, spoken: SpokenCodec): void {
-    const writer = this.#writer
-    const slot = this.#slot
-    const limit = connection.listener.decoder.frameBytesMax
-    try {
-      const bytes = slot.end - slot.start
-      if (bytes > limit) throw new RangeError(`it has ${bytes} bytes, the limit is ${limit}`)
-      writer.begin(limit + CODEC_OVERHEAD_BYTES)
-      spoken.codec.encodeAnswer(writer, slot)
-      this.#outbound.sendBytes(connection, writer.memory, 0, writer.length)
     } finally {
-      slot.memory = NO_BYTES
-      slot.start = slot.end = 0
-      slot.value = slot.tag = undefined
+      this.#putBack(pen)
     }
   }
 
-  #placeBody(route: RunnableRoute, context: RequestContext<Connection>, value: unknown): void {
-    const slot = this.#slot
-    if (isForwarded(value)) {
-      slot.memory = context.memory
-      slot.start = context.start
-      slot.end = context.end
-    } else {
-      slot.memory = value === undefined ? NO_BYTES : encodeAnswer(route, value)
-      slot.start = 0
-      slot.end = slot.memory.length
-    }
+  #write(connection: Connection, spoken: SpokenCodec, { slot, writer }: Pen): void {
+    const limit = connection.listener.decoder.frameBytesMax
+    const bytes = slot.end - slot.start
+    if (bytes > limit) throw new RangeError(`it has ${bytes} bytes, the limit is ${limit}`)
+    writer.begin(limit + CODEC_OVERHEAD_BYTES)
+    spoken.codec.encodeAnswer(writer, slot)
+    this.#outbound.sendBytes(connection, writer.memory, 0, writer.length)
+  }
+
+  #takePen(): Pen {
+    const pen = this.#pen ?? new Pen()
+    this.#pen = undefined
+    return pen
+  }
+
+  #putBack(pen: Pen): void {
+    pen.slot.clear()
+    this.#pen = pen
   }
 
   #tagOf(connection: Connection, id: number): unknown {

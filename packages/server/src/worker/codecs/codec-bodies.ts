@@ -40,6 +40,12 @@ export class CodecBodies {
     if (spoken.carriesValues || route.body === 'msgpack') this.#prepareValue(reading, spoken, route)
   }
 
+  /** The message has been dispatched. */
+  forget(): void {
+    this.memory = NO_BYTES
+    this.#value = this.#fault = this.#asked = undefined
+  }
+
   /**
    * The routes of a service as these messages reach them: their handlers, with the body in its place.
    * @param routes by number

@@ -142,6 +142,10 @@ export class CodecPath {
     answers.expect(id, tag)
     const callsBefore = connection.callsInFlight
     dispatch.frame(connection, decoder, bodies.memory)
+    // Whatever was large about it goes with it, and not with the next message of somebody else.
+    this.#reading.found = this.#reading.tag = undefined
+    bodies.forget()
+    answers.expect(0, undefined)
     if (connection.callsInFlight <= callsBefore) return
     answers.keep(connection, id, tag)
     if (spoken.isOrdered) connection.hold |= HOLD_ANSWER

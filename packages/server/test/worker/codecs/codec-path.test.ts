@@ -201,6 +201,34 @@ describe('what a service sends unasked', () => {
   })
 })
 
+describe('an answer that sends something else while it is written', () => {
+  it('has no byte of that in it, nor that of it', () => {
+    let other: ServedConnection | undefined
+    const value = {
+      toJSON() {
+        other?.send(1, 'pushed meanwhile')
+        return { large: 'x'.repeat(100) }
+      },
+    }
+    const { shard } = fakeShard(
+      { SHARDWIRE_LISTEN: 'tcp://127.0.0.1:1?codec=json,tcp://127.0.0.1:2?codec=raw&route=join' },
+      {
+        join: route(8, { body: 'bytes' }, ({ connection }) => {
+          other = connection
+          return new Uint8Array(0)
+        }),
+        say: route(9, { body: 'none' }, () => value),
+      },
+    )
+    const [asker, listener] = [new CodecPeer(shard, 0), new CodecPeer(shard, 1)]
+    listener.send('let me in')
+    asker.send('{"uid":1,"route":"say"}{"uid":2,"route":"say"}')
+    const expected = [1, 2].map((uid) => `{"uid":${uid},"val":{"large":"${'x'.repeat(100)}"},"ts":"*"}`)
+    expect(asker.lines().map(starred)).toEqual(expected)
+    expect(listener.received()).toBe('pushed meanwhilepushed meanwhile')
+  })
+})
+
 describe('answers of JSON', () => {
   function answersTo(text: string, handler: () => unknown, options: object = {}): string[] {
     const { shard } = fakeShard(
