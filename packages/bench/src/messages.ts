@@ -65,6 +65,8 @@ export interface LoadPlan {
   readonly depth: number
   readonly warmupMs: number
   readonly durationMs: number
+  /** How often it reports. */
+  readonly intervalMs: number
   /** How long answers are waited for after that. */
   readonly drainMs: number
   /** Connects that may be under way at once. */
@@ -119,7 +121,7 @@ export interface LatencySnapshot {
   readonly maxUs: number
   /** Samples above the histogram's range: in every number here, but in no percentile. */
   readonly aboveRange: number
-  /** HDR V2, compressed, base64; empty without samples. */
+  /** HDR V2, base64, not compressed; empty without samples. */
   readonly histogram: string
 }
 

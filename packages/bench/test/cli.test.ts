@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { encodeErrorBody, encodeFrame, FRAME_TOO_LARGE, KIND_ERROR, ShardwireError } from '@shardwire/protocol'
+import { HistogramLogReader } from 'hdr-histogram-js'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
+import { COMMANDS } from '../src/cli.ts'
 import { LatencyHistogram } from '../src/index.ts'
 import type { RunReport } from '../src/index.ts'
 import { BenchProgram, shortRun } from './fixtures/bench-program.ts'
+import { writtenName } from '../src/options/flag.ts'
 import { validReport } from './fixtures/json-schema.ts'
 import { EchoServer, echoOf, withWrongByte } from './fixtures/echo-server.ts'
 
@@ -69,6 +72,61 @@ describe('run', () => {
     expect(report.notes).toHaveLength(2)
     expect(bench.stderr).toContain('s left')
     expect(bench.stderr).toContain('verdict')
+  })
+
+  test('with everything beside the load, in every form', async () => {
+    await using server = await EchoServer.listen()
+    const folder = mkdtempSync(path.join(tmpdir(), 'shardwire-bench-'))
+    const beside = [
+      '--idle',
+      '30',
+      '--churn',
+      '40',
+      '--slow',
+      '1',
+      '--rate',
+      '500',
+      '--out',
+      path.join(folder, 'new', 'one'),
+    ]
+    const bench = new BenchProgram(...shortRun(server.url, '--duration-s', '1', ...beside))
+    const exitCode = await bench.ended()
+    const files = readdirSync(path.join(folder, 'new', 'one')).toSorted()
+    const read = (name: string): string => readFileSync(path.join(folder, 'new', 'one', name), 'utf8')
+    expect(files).toEqual(['latency.hgrm', 'latency.hlog', 'report.html', 'report.json', 'series.csv'])
+    const report = reportOf(read('report.json'))
+    const log = read('latency.hlog')
+    const [csv, hgrm, html] = [read('series.csv'), read('latency.hgrm'), read('report.html')]
+    rmSync(folder, { recursive: true })
+    expect(report.idle).toMatchObject({ held: 30, lost: 0, sweep: { asked: 30, alive: 30, wrong: 0 } })
+    expect(report.churn).toMatchObject({ due: 40, answered: 40, failed: 0 })
+    expect(report.slow).toMatchObject({ up: 1, ended: 0 })
+    expect(report.open).toMatchObject({ due: 500, dropped: 0 })
+    expect(exitCode).toBe(report.verdict.state === 'INVALID' ? 2 : 0)
+    expect(bench.stdout).toContain('1 load process of 5 connections, 1 holder of 30 connections idle')
+    expect(bench.stdout).toContain('30 of 30 alive when asked for one echo')
+    // Read back by the readers of the formats themselves.
+    const reader = new HistogramLogReader(log)
+    const tags: string[] = []
+    for (let one = reader.nextIntervalHistogram(); one !== null; one = reader.nextIntervalHistogram()) {
+      tags.push(one.tag)
+      if (one.tag === 'whole-response') expect(one.totalCount).toBe(500)
+    }
+    expect(tags).toEqual(expect.arrayContaining(['measured', 'whole-response', 'whole-service', 'whole-ownLag']))
+    expect(csv.split('\r\n')).toHaveLength(report.series.length + 2)
+    expect(hgrm).toContain('Total count    =          500')
+    expect(html).toContain('</html>')
+  })
+
+  test('with an objective that is missed exits 1, and with one that is met 0', async () => {
+    await using server = await EchoServer.listen()
+    const missed = new BenchProgram(...shortRun(server.url, '--slo', 'rate>100000000'))
+    const met = new BenchProgram(...shortRun(server.url, '--slo', 'rate>0', '--slo', 'errors<50%'))
+    const code = await missed.ended()
+    if (!missed.stdout.includes('INVALID')) expect(code).toBe(1)
+    expect(missed.stdout).toMatch(/objective +MISSED +rate>100000000, was/)
+    expect(await met.ended()).toBe(met.stdout.includes('INVALID') ? 2 : 0)
+    expect(met.stdout).toMatch(/objective +met +rate>0, was/)
   })
 
   test('with a report that cannot be written exits 3 before it connects', async () => {
@@ -218,13 +276,20 @@ test('--help and --version answer on standard output', async () => {
   const help = new BenchProgram('--help')
   const version = new BenchProgram('--version')
   expect(await help.ended()).toBe(0)
-  expect(help.stdout).toContain('--payload-bytes SIZES')
   expect(help.stdout).toContain('exit codes')
-  expect(help.stdout).toContain('server under load (tcp://127.0.0.1:7400)')
   expect(help.stdout).toContain('npm run --silent bench -- run --json -')
   for (const state of ['VALID', 'SUSPECT', 'INVALID']) expect(help.stdout).toMatch(new RegExp(`^  ${state} +\\w`, 'm'))
+  for (const { name, about } of COMMANDS) expect(help.stdout).toContain(`${name.padEnd(12)}${about}`)
   expect(await version.ended()).toBe(0)
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test.each(COMMANDS.map(({ name }) => name))('%s --help tells every flag of it, and does nothing else', async (name) => {
+  const help = new BenchProgram(name, '--help')
+  expect(await help.ended()).toBe(0)
+  const command = COMMANDS.find((one) => one.name === name)
+  for (const flag of Object.keys(command?.flags ?? {})) expect(help.stdout).toContain(`--${writtenName(flag)}`)
+  expect(help.stderr).toBe('')
 })
 
 test('an unknown command exits 3 and names one that exists', async () => {

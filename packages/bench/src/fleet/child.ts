@@ -33,6 +33,8 @@ export interface BenchProcess<Order> {
 export interface ProcessKind<Message> {
   /** Folder of `main` beneath src. */
   readonly folder: string
+  /** Flags for its Node. */
+  readonly nodeFlags?: readonly string[]
   readonly isMessage: (value: unknown) => value is Message
 }
 
@@ -44,10 +46,14 @@ export class Child<Order extends object, Message> implements BenchProcess<Order>
   readonly exited: Promise<void>
   readonly #child: ChildProcess
 
-  constructor({ folder, isMessage }: ProcessKind<Message>, index: number, events: ChildEvents<Message>) {
+  constructor(
+    { folder, nodeFlags = [], isMessage }: ProcessKind<Message>,
+    index: number,
+    events: ChildEvents<Message>,
+  ) {
     this.index = index
     const entry = fileURLToPath(new URL(`../${folder}/main.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url))
-    const execArgv = FROM_SOURCE ? [...process.execArgv, '--conditions=source'] : process.execArgv
+    const execArgv = [...process.execArgv, ...(FROM_SOURCE ? ['--conditions=source'] : []), ...nodeFlags]
     const child = fork(entry, [], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#child = child
     child.on('message', (message: unknown) => {

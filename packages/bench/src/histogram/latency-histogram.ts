@@ -6,12 +6,19 @@
  *
  * The WebAssembly build of the histogram takes a value in 18 ns where the JavaScript one takes 50 ns.
  */
-import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, initWebAssemblySync } from 'hdr-histogram-js'
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  initWebAssemblySync,
+  WasmHistogram,
+} from 'hdr-histogram-js'
 import type { Histogram } from 'hdr-histogram-js'
 
 /** Largest latency in the histogram: ten minutes in microseconds. */
 export const LATENCY_US_MAX = 600_000_000
 export const SIGNIFICANT_DIGITS = 3
+const BUCKET_BITS = 64
 
 export class LatencyHistogram {
   readonly #histogram: Histogram
@@ -23,7 +30,7 @@ export class LatencyHistogram {
       highestTrackableValue: LATENCY_US_MAX,
       numberOfSignificantValueDigits: SIGNIFICANT_DIGITS,
       autoResize: false,
-      bitBucketSize: 64,
+      bitBucketSize: BUCKET_BITS,
       useWebAssembly: true,
     })
   }
@@ -50,7 +57,23 @@ export class LatencyHistogram {
   /** Adds an encoded histogram; the empty string adds nothing. */
   merge(encoded: string): void {
     if (encoded === '') return
-    const other = decodeFromCompressedBase64(encoded, 64, true)
+    const other = decodeFromCompressedBase64(encoded, BUCKET_BITS, true)
+    this.#histogram.add(other)
+    other.destroy()
+  }
+
+  /** HDR V2, base64, not compressed: a tenth of a millisecond, where compressing takes four. Empty without samples. */
+  encodeRaw(): string {
+    const histogram = this.#histogram
+    if (this.samples === 0 || !(histogram instanceof WasmHistogram)) return ''
+    const { buffer, byteOffset, length } = histogram.encode()
+    return Buffer.from(buffer, byteOffset, length).toString('base64')
+  }
+
+  /** Adds what `encodeRaw` gave; the empty string adds nothing. */
+  mergeRaw(encoded: string): void {
+    if (encoded === '') return
+    const other = WasmHistogram.decode(Buffer.from(encoded, 'base64'), BUCKET_BITS)
     this.#histogram.add(other)
     other.destroy()
   }

@@ -22,7 +22,7 @@ export class LatencySums {
     this.minUs = Math.min(this.minUs, snapshot.minUs)
     this.maxUs = Math.max(this.maxUs, snapshot.maxUs)
     this.aboveRange += snapshot.aboveRange
-    this.histogram.merge(snapshot.histogram)
+    this.histogram.mergeRaw(snapshot.histogram)
   }
 
   /** A percentile; the histogram rounds up, which must not pass the maximum. */
@@ -33,7 +33,7 @@ export class LatencySums {
   snapshot(): LatencySnapshot {
     const { samples, sumUs, maxUs, aboveRange } = this
     const minUs = samples === 0 ? 0 : this.minUs
-    return { samples, sumUs, minUs, maxUs, aboveRange, histogram: this.histogram.encode() }
+    return { samples, sumUs, minUs, maxUs, aboveRange, histogram: this.histogram.encodeRaw() }
   }
 
   /** Gives its memory back; it must not be used again. */

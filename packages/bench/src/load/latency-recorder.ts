@@ -43,7 +43,7 @@ export class LatencyRecorder {
       minUs: this.#minUs,
       maxUs: this.#maxUs,
       aboveRange: this.#aboveRange,
-      histogram: this.#histogram.encode(),
+      histogram: this.#histogram.encodeRaw(),
     }
     this.#histogram.reset()
     this.#samples = this.#sumUs = this.#maxUs = this.#aboveRange = 0

@@ -18,9 +18,6 @@ import { LoadShared } from './load-shared.ts'
 import { Pacer } from './pace/pacer.ts'
 import { SelfWatch } from './self-watch.ts'
 
-const INTERVAL_MS = 1000
-/** What is left of a phase when an interval ends, up to this, joins that interval: no sliver is reported. */
-const REST_MS_MAX = INTERVAL_MS / 2
 /** A server that gave no answer for so long at the end of the drain has none any more. */
 const SILENT_MS = 1000
 const US_PER_MS = 1000
@@ -162,11 +159,13 @@ export class LoadRunner implements DialerEvents {
 
   /** Begins a phase that is reported interval by interval and ends with `next`. */
   #enter(phase: Phase, lengthMs: number, next: () => void): void {
+    const { intervalMs } = this.#plan
     const endMs = this.#clock.nowMs() + lengthMs
     this.#phase = phase
     this.#cancelTick()
-    this.#cancelTick = this.#clock.every(INTERVAL_MS, () => {
-      if (endMs - this.#clock.nowMs() > REST_MS_MAX) this.#report()
+    this.#cancelTick = this.#clock.every(intervalMs, () => {
+      // What is left of a phase, up to half an interval, joins its last one: no sliver is reported.
+      if (endMs - this.#clock.nowMs() > intervalMs / 2) this.#report()
     })
     this.#cancelPhase = this.#clock.after(lengthMs, next)
   }

@@ -125,5 +125,10 @@ export const JUDGE_FLAGS = {
 export const COMMON_FLAGS = {
   config: fileName('flags from a JSON file', 'load.json'),
   json: fileName('write the report as JSON; - is standard output', 'run.json'),
+  html: fileName('write the report as one HTML page', 'run.html'),
+  out: optional(
+    { value: 'DIR', expected: 'a directory', example: 'results', help: 'write it in every form into a directory' },
+    (text) => (text === '' ? undefined : text),
+  ),
   quiet: toggle('quiet', 'no progress, only the report'),
 }

@@ -33,6 +33,11 @@ export const SILENT: Progress = { plan: () => {}, show: () => {}, end: () => {} 
 
 const CLEAR_LINE = '\r\u001b[2K'
 
+/** @param isQuiet whether nothing is to be seen but the result */
+export function progressOn(output: Output, isQuiet: boolean): Progress {
+  return isQuiet ? SILENT : new ProgressLine(output)
+}
+
 export class ProgressLine implements Progress {
   readonly #output: Output
   #open = false

@@ -1,5 +1,5 @@
 /**
- * Owns the options of a run, and the way to them from the words of the command line.
+ * Owns the options of a run, and the way to them from the values of flags.
  * Must not know: what a run does.
  * Invariant: options that come out are complete and in range; otherwise every problem there is comes out.
  */
@@ -9,7 +9,6 @@ import type { ChurnClose } from '../churn/churn-messages.ts'
 import type { SourceSpread } from '../fleet/address-plan.ts'
 import type { Arrivals, RateStage } from '../load/pace/schedule.ts'
 import type { LoadCodec, LoadMode, Pacing, Traffic } from '../messages.ts'
-import { readConfigFile, readScenario } from '../options/config-file.ts'
 import { optional } from '../options/flag.ts'
 import type { FlagValues } from '../options/flag.ts'
 import {
@@ -23,7 +22,7 @@ import {
 import { plainTraffic, trafficOf } from '../options/mix-spec.ts'
 import type { Objective } from '../options/objective.ts'
 import { stagesOf } from '../options/rate-spec.ts'
-import { exampleOf, readFlags, splitArgs } from '../options/read-flags.ts'
+import { exampleOf } from '../options/read-flags.ts'
 import type { OptionProblem } from '../options/read-flags.ts'
 import type { Target } from '../options/target.ts'
 import { freshSeed } from '../random.ts'
@@ -76,17 +75,6 @@ export interface RunOptions {
   readonly objectives: readonly Objective[]
 }
 
-/** What `run` is told beside the load itself: where its report goes. */
-export interface RunReporting {
-  /** File for the JSON report, `-` for standard output. */
-  readonly jsonFile: string | undefined
-  readonly quiet: boolean
-}
-
-export type ParsedRun =
-  | { readonly ok: true; readonly options: RunOptions; readonly reporting: RunReporting }
-  | { readonly ok: false; readonly problems: readonly OptionProblem[] }
-
 export const RUN_FLAGS = {
   scenario: optional(
     {
@@ -105,29 +93,11 @@ export const RUN_FLAGS = {
 }
 export type RunFlags = FlagValues<typeof RUN_FLAGS>
 
-/** @throws EnvironmentError for a configuration file or scenario that cannot be read */
-export function parseRun(args: readonly string[]): ParsedRun {
-  const written = splitArgs('run', RUN_FLAGS, args)
-  const named = (name: string): string | undefined => written.flags.get(name)?.at(-1)
-  const [config, scenario] = [named('config'), named('scenario')]
-  const files = [
-    ...(config === undefined ? [] : [readConfigFile(config)]),
-    ...(scenario === undefined ? [] : [readScenario(scenario)]),
-  ]
-  const { values, positionals, problems } = readFlags(RUN_FLAGS, written, files)
-  const all = [
-    ...problems,
-    ...positionals.map((name) => ({ name, value: 'here', expected: 'flags only', example: '--depth 16' })),
-  ]
-  const wrong = new Set(all.map(({ name }) => name))
-  for (const rule of brokenRules(values)) if (!wrong.has(rule.name)) all.push(rule)
-  if (all.length > 0) return { ok: false, problems: all }
-  const reporting = { jsonFile: values.json, quiet: values.quiet }
-  return { ok: true, options: optionsOf(values), reporting }
-}
+/** The part of the flags that says what a run is. */
+export type LoadFlagValues = Omit<RunFlags, 'scenario' | keyof typeof COMMON_FLAGS>
 
 /** What flags must be to each other; blamed on one of them. */
-function brokenRules(values: RunFlags): OptionProblem[] {
+export function brokenRules(values: LoadFlagValues): OptionProblem[] {
   const { connections, depth, processes, codec, mode, mix, rate, payloadBytes } = values
   const rules: [string, unknown, boolean, string][] = [
     ['processes', processes, processes <= connections, 'not more than connections'],
@@ -155,7 +125,8 @@ function brokenRules(values: RunFlags): OptionProblem[] {
     })
 }
 
-function optionsOf(values: RunFlags): RunOptions {
+/** The options that the flags of a load say. */
+export function optionsOf(values: LoadFlagValues): RunOptions {
   const { target, codec, connections, depth, mix, route, payloadBytes, rate, processes, seed, percentile, slo } = values
   const isMixed = mix !== undefined
   const stages = rate === undefined ? [] : stagesOf(rate, values.durationS)
@@ -190,7 +161,7 @@ function optionsOf(values: RunFlags): RunOptions {
 }
 
 /** Spinning is exact, but takes a core from each process: by default only where one is left for the server. */
-function pacingOf({ pacing, processes }: RunFlags): Pacing {
+function pacingOf({ pacing, processes }: LoadFlagValues): Pacing {
   if (pacing !== 'auto') return pacing
   return processes < cpus().length ? 'spin' : 'timer'
 }

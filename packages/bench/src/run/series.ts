@@ -32,7 +32,7 @@ export interface SeriesPoint {
   readonly serviceP99Us: number | null
   readonly connections: number
   readonly errors: number
-  /** Response times, as in LatencySnapshot. */
+  /** Response times: HDR V2, compressed, base64; empty without samples. */
   readonly histogram: string
 }
 
@@ -134,7 +134,7 @@ function keep(cell: Cell): Kept {
     serviceP99Us: service.samples === 0 ? null : service.percentileUs(99),
     connections,
     errors,
-    histogram: snapshot.histogram,
+    histogram: response.histogram.encode(),
   }
   return { point, snapshot }
 }
@@ -182,7 +182,7 @@ function join({ point: one, snapshot: first }: Kept, { point: other, snapshot: s
     ...percentilesOf(sums),
     // Of the two without a histogram the larger: a bound, which is said to be one by its name in no report.
     serviceP99Us: maxOf(one.serviceP99Us, other.serviceP99Us),
-    histogram: snapshot.histogram,
+    histogram: sums.histogram.encode(),
   }
   sums.destroy()
   return { point, snapshot }

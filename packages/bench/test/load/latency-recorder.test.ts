@@ -15,7 +15,7 @@ test('runs of equal latencies are all counted', () => {
   const snapshot = recorder.take()
   expect(snapshot).toMatchObject({ samples: 6, sumUs: 44, minUs: 7, maxUs: 9 })
   const histogram = new LatencyHistogram()
-  histogram.merge(snapshot.histogram)
+  histogram.mergeRaw(snapshot.histogram)
   expect(histogram.samples).toBe(6)
   expect(histogram.percentileUs(80)).toBe(7)
 })
@@ -28,7 +28,7 @@ test('what is above the range is counted apart, in sum and maximum as it is, and
   const snapshot = recorder.take()
   expect(snapshot).toMatchObject({ samples: 3, aboveRange: 2, maxUs: 5 * LATENCY_US_MAX })
   const histogram = new LatencyHistogram()
-  histogram.merge(snapshot.histogram)
+  histogram.mergeRaw(snapshot.histogram)
   expect(histogram.samples).toBe(1)
 })
 

@@ -6,10 +6,16 @@ import path from 'node:path'
 import { writtenName } from '../../src/options/flag.ts'
 import { plainTraffic } from '../../src/options/mix-spec.ts'
 import { describeFlags, describeProblems } from '../../src/options/read-flags.ts'
-import { parseRun, RUN_FLAGS } from '../../src/run/run-options.ts'
+import { parseCommand } from '../../src/commands/command.ts'
+import type { Parsed } from '../../src/commands/command.ts'
+import { brokenRules, optionsOf as optionsOfValues, RUN_FLAGS } from '../../src/run/run-options.ts'
 import type { RunOptions } from '../../src/run/run-options.ts'
 
 const TARGET = ['--target', 'tcp://127.0.0.1:7400']
+
+function parseRun(args: readonly string[]): Parsed<typeof RUN_FLAGS> {
+  return parseCommand('run', RUN_FLAGS, args, { check: brokenRules })
+}
 
 function problemsOf(...args: string[]): string[] {
   const parsed = parseRun(args)
@@ -19,72 +25,66 @@ function problemsOf(...args: string[]): string[] {
 function optionsOf(...args: string[]): RunOptions {
   const parsed = parseRun(args)
   if (!parsed.ok) throw new Error(describeProblems(parsed.problems))
-  return parsed.options
+  return optionsOfValues(parsed.values)
 }
 
 test('a run needs no flag: it goes to the daemon as it starts by default', () => {
-  expect(parseRun(['--seed', '9'])).toEqual({
-    ok: true,
-    options: {
-      target: { host: '127.0.0.1', port: 7400 },
-      codec: 'frame',
-      mode: 'message',
-      traffic: plainTraffic(1, [{ bytes: 64, weight: 1 }]),
-      connections: 64,
-      depth: 16,
-      open: null,
-      warmupMs: 1000,
-      durationMs: 10_000,
-      drainMs: 5000,
-      processes: 1,
-      beside: { idle: 0, churnPerSecond: 0, churnClose: 'fin', slow: 0, slowBytesPerSecond: 1024 },
-      addresses: { sources: 'auto', targets: null, connectingMax: 128 },
-      seed: 9,
-      percentile: 99,
-      objectives: [],
-    },
-    reporting: { jsonFile: undefined, quiet: false },
+  expect(optionsOf('--seed', '9')).toEqual({
+    target: { host: '127.0.0.1', port: 7400 },
+    codec: 'frame',
+    mode: 'message',
+    traffic: plainTraffic(1, [{ bytes: 64, weight: 1 }]),
+    connections: 64,
+    depth: 16,
+    open: null,
+    warmupMs: 1000,
+    durationMs: 10_000,
+    drainMs: 5000,
+    processes: 1,
+    beside: { idle: 0, churnPerSecond: 0, churnClose: 'fin', slow: 0, slowBytesPerSecond: 1024 },
+    addresses: { sources: 'auto', targets: null, connectingMax: 128 },
+    seed: 9,
+    percentile: 99,
+    objectives: [],
   })
 })
 
 test('every flag is taken, with a space or an equals sign', () => {
-  const parsed = parseRun([
+  const args = [
     '--target=tcp://[::1]:9',
     ...['--connections', '7', '--depth=1', '--payload-bytes', '0', '--duration-s', '0.5', '--warmup-s=0'],
     ...['--processes', '3', '--mode', 'request', '--route', '4095', '--percentile=99.9', '--json', '-'],
     ...['--quiet', '--rate', '1000', '--arrivals', 'poisson', '--pacing', 'timer', '--drain-s', '1', '--seed', '3'],
     ...['--slo', 'p99.9<10ms', '--slo=rate>900', '--idle', '500', '--churn', '2.5', '--churn-close', 'reset'],
     ...['--slow', '4', '--slow-bytes', '100', '--source-addresses', '127.1.0.1-127.1.0.2', '--connecting', '9'],
-    ...['--target-addresses', '::1'],
-  ])
-  expect(parsed).toEqual({
-    ok: true,
-    options: {
-      target: { host: '::1', port: 9 },
-      codec: 'frame',
-      mode: 'request',
-      traffic: plainTraffic(4095, [{ bytes: 0, weight: 1 }]),
-      connections: 7,
-      depth: 1,
-      open: {
-        stages: [{ fromPerSecond: 1000, toPerSecond: 1000, lengthMs: 500 }],
-        arrivals: 'poisson',
-        pacing: 'timer',
-      },
-      warmupMs: 0,
-      durationMs: 500,
-      drainMs: 1000,
-      processes: 3,
-      beside: { idle: 500, churnPerSecond: 2.5, churnClose: 'reset', slow: 4, slowBytesPerSecond: 100 },
-      addresses: { sources: ['127.1.0.1', '127.1.0.2'], targets: ['::1'], connectingMax: 9 },
-      seed: 3,
-      percentile: 99.9,
-      objectives: [
-        { text: 'p99.9<10ms', metric: 'p99.9', isBelow: true, limit: 10_000 },
-        { text: 'rate>900', metric: 'rate', isBelow: false, limit: 900 },
-      ],
+    ...['--target-addresses', '::1', '--html', 'a.html', '--out', 'b'],
+  ]
+  const parsed = parseRun(args)
+  expect(parsed).toMatchObject({ ok: true, values: { json: '-', html: 'a.html', out: 'b', quiet: true } })
+  expect(optionsOf(...args)).toEqual({
+    target: { host: '::1', port: 9 },
+    codec: 'frame',
+    mode: 'request',
+    traffic: plainTraffic(4095, [{ bytes: 0, weight: 1 }]),
+    connections: 7,
+    depth: 1,
+    open: {
+      stages: [{ fromPerSecond: 1000, toPerSecond: 1000, lengthMs: 500 }],
+      arrivals: 'poisson',
+      pacing: 'timer',
     },
-    reporting: { jsonFile: '-', quiet: true },
+    warmupMs: 0,
+    durationMs: 500,
+    drainMs: 1000,
+    processes: 3,
+    beside: { idle: 500, churnPerSecond: 2.5, churnClose: 'reset', slow: 4, slowBytesPerSecond: 100 },
+    addresses: { sources: ['127.1.0.1', '127.1.0.2'], targets: ['::1'], connectingMax: 9 },
+    seed: 3,
+    percentile: 99.9,
+    objectives: [
+      { text: 'p99.9<10ms', metric: 'p99.9', isBelow: true, limit: 10_000 },
+      { text: 'rate>900', metric: 'rate', isBelow: false, limit: 900 },
+    ],
   })
 })
 
@@ -133,7 +133,7 @@ describe('a configuration file', () => {
   test('says what flags say, and the command line outweighs it', () => {
     write({ about: 'for people', connections: 5, depth: '3', rate: '100', slo: ['p99<1ms', 'max<1s'], quiet: true })
     const parsed = parseRun(['--config', file, '--depth', '4'])
-    expect(parsed).toMatchObject({ ok: true, options: { connections: 5, depth: 4 }, reporting: { quiet: true } })
+    expect(parsed).toMatchObject({ ok: true, values: { connections: 5, depth: 4, quiet: true } })
     expect(optionsOf('--config', file).objectives).toHaveLength(2)
   })
 
@@ -168,8 +168,8 @@ describe('wrong flags', () => {
       '  --connections is many: expected a whole number from 1 to 1000000, for example --connections 64',
       '  --depth is 0: expected a whole number from 1 to 65536, for example --depth 16',
       '  --mode is greet: expected message or request, for example --mode message',
-      '  9 is here: expected flags only, for example --depth 16',
-      '  now is here: expected flags only, for example --depth 16',
+      '  9 is here: expected flags only, for example --quiet',
+      '  now is here: expected flags only, for example --quiet',
       '',
     ])
   })

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { EnvironmentError } from '../../src/exit-codes.ts'
-import { checkJsonFile, writeJsonFile } from '../../src/report/json-file.ts'
+import { checkReportFile, writeReportFile } from '../../src/report/report-file.ts'
 
 let folder: string
 beforeEach(() => {
@@ -17,11 +17,11 @@ afterEach(() => {
 test('a file that can be written passes, and the check leaves nothing behind and nothing changed', () => {
   const [fresh, old] = [path.join(folder, 'fresh.json'), path.join(folder, 'old.json')]
   writeFileSync(old, 'kept')
-  checkJsonFile(fresh)
-  checkJsonFile(old)
+  checkReportFile(fresh)
+  checkReportFile(old)
   expect(readdirSync(folder)).toEqual(['old.json'])
   expect(readFileSync(old, 'utf8')).toBe('kept')
-  writeJsonFile(fresh, '{}')
+  writeReportFile(fresh, '{}')
   expect(readFileSync(fresh, 'utf8')).toBe('{}')
 })
 
@@ -33,15 +33,15 @@ test.each([
 ])('one %s is refused with its name and what to do', (_, name, why) => {
   writeFileSync(path.join(folder, 'file'), '')
   const file = path.join(folder, name)
-  const check = (): void => checkJsonFile(file)
+  const check = (): void => checkReportFile(file)
   expect(check).toThrow(EnvironmentError)
   expect(check).toThrow(why)
   expect(check).toThrow(`The report cannot be written to ${file} (`)
-  expect(check).toThrow('name a file that can be written with --json')
+  expect(check).toThrow('name a file that can be written')
 })
 
 test('an empty name is refused', () => {
-  expect(() => checkJsonFile('')).toThrow('The report cannot be written to "" (it is a directory)')
+  expect(() => checkReportFile('')).toThrow('The report cannot be written to "" (it is a directory)')
 })
 
 /** Root may write anywhere. */
@@ -50,5 +50,5 @@ const isRoot = process.getuid?.() === 0
 test.skipIf(isRoot)('one that may not be written is refused', () => {
   const file = path.join(folder, 'run.json')
   writeFileSync(file, '', { mode: 0o444 })
-  expect(() => checkJsonFile(file)).toThrow(/EACCES/)
+  expect(() => checkReportFile(file)).toThrow(/EACCES/)
 })

@@ -1,5 +1,5 @@
 /**
- * Owns the way of the JSON report to its file: that there is one is known before a run, not after it.
+ * Owns the way of a report to its file: that there is one is known before a run, not after it.
  * Must not know: what stands in the report, `-` for standard output.
  * Invariant: throws an EnvironmentError that names the file, what is wrong with it and what to do.
  */
@@ -9,7 +9,7 @@ import path from 'node:path'
 import { EnvironmentError } from '../exit-codes.ts'
 
 /** Throws unless the file, or its directory while there is no file, can be written. Leaves nothing behind. */
-export function checkJsonFile(file: string): void {
+export function checkReportFile(file: string): void {
   const target = path.resolve(file)
   const stats = orUnwritable(file, () => statSync(target, { throwIfNoEntry: false }))
   if (stats?.isDirectory() === true) throw unwritable(file, 'it is a directory')
@@ -18,8 +18,8 @@ export function checkJsonFile(file: string): void {
   orUnwritable(file, () => accessSync(stats === undefined ? directory : target, constants.W_OK))
 }
 
-export function writeJsonFile(file: string, json: string): void {
-  orUnwritable(file, () => writeFileSync(file, json))
+export function writeReportFile(file: string, text: string): void {
+  orUnwritable(file, () => writeFileSync(file, text))
 }
 
 function isDirectory(directory: string): boolean {
@@ -36,5 +36,5 @@ function orUnwritable<T>(file: string, work: () => T): T {
 
 function unwritable(file: string, why: string, cause?: unknown): EnvironmentError {
   const sentence = `The report cannot be written to ${file === '' ? '""' : file} (${why})`
-  return new EnvironmentError('JSON_FILE', `${sentence}: name a file that can be written with --json.`, cause)
+  return new EnvironmentError('REPORT_FILE', `${sentence}: name a file that can be written.`, cause)
 }
