@@ -43,6 +43,8 @@ export type ChurnOrder =
   | { readonly type: 'stop' }
 
 export type ChurnMessage =
+  /** It can begin. */
+  | { readonly type: 'ready' }
   | { readonly type: 'churned'; readonly report: ChurnReport }
   /** Nothing is under way any more. */
   | { readonly type: 'done'; readonly report: ChurnReport }
@@ -52,7 +54,7 @@ export function isChurnOrder(value: unknown): value is ChurnOrder {
 }
 
 export function isChurnMessage(value: unknown): value is ChurnMessage {
-  return isOneOf(value, ['churned', 'done'])
+  return isOneOf(value, ['ready', 'churned', 'done'])
 }
 
 function isOneOf(value: unknown, types: readonly string[]): boolean {

@@ -19,8 +19,10 @@ function emit(message: ChurnMessage): void {
 }
 
 function obey(order: ChurnOrder): void {
-  if (order.type === 'prepare') runner = new ChurnRunner(order.plan, { clock: systemClock, emit, openDial })
-  else if (order.type === 'start') runner?.start()
+  if (order.type === 'prepare') {
+    runner = new ChurnRunner(order.plan, { clock: systemClock, emit, openDial })
+    emit({ type: 'ready' })
+  } else if (order.type === 'start') runner?.start()
   else runner?.stop()
 }
 

@@ -82,6 +82,8 @@ export class Companions {
   readonly #churnOver = Promise.withResolvers<void>()
   readonly #slowOver = Promise.withResolvers<void>()
   readonly #controlTold = Promise.withResolvers<void>()
+  /** Those that have been started and have not said anything yet. */
+  readonly #starting: Promise<void>[] = []
   #isEnding = false
 
   constructor(plans: CompanionPlans, clock: Clock) {
@@ -112,6 +114,8 @@ export class Companions {
     }
     if (slow !== null) this.#startSlow(slow)
     if (churn !== null) this.#startChurn(churn)
+    // Started late, they would miss the beginning of what they are to be beside.
+    await Promise.all(this.#starting)
   }
 
   /** The load begins. */
@@ -120,9 +124,12 @@ export class Companions {
     this.#control?.send({ type: 'tell' })
   }
 
-  /** The load is over: asks for the last word of each, and every idle connection for a sign of life. */
-  async finish(): Promise<CompanionsOutcome> {
-    this.#churn?.send({ type: 'stop' })
+  /**
+   * The load is over: waits for the last word of each, and asks every idle connection for a sign of life.
+   * @param isCutShort whether the plan of what comes and goes has not been gone through
+   */
+  async finish(isCutShort: boolean): Promise<CompanionsOutcome> {
+    if (isCutShort) this.#churn?.send({ type: 'stop' })
     this.#slow?.send({ type: 'stop' })
     this.#control?.send({ type: 'tell' })
     await this.#lastWords()
@@ -165,29 +172,38 @@ export class Companions {
     if (this.#slow !== null) said.push(this.#slowOver.promise)
     await Promise.race([Promise.all(said), late.promise])
     cancel()
+    this.#churn?.send({ type: 'stop' })
   }
 
   #startControl(): void {
     const kind = { folder: 'control', isMessage: isControlMessage }
+    const started = this.#begun()
     let told = 0
     this.#control = new Child<ControlOrder, ControlMessage>(kind, 0, {
       onMessage: (_index, message) => {
-        // The first is about the time before the load.
-        if (told++ === 0) return
+        told++
+        if (told === 1) started()
+        // The first says that it is there, the second is about the time before the load.
+        if (told < 3) return
         this.#hiccups.add(message.hiccups)
         this.#controlTold.resolve()
       },
       onExit: (_index, how) => {
         this.#lost('The control process', how)
+        started()
         this.#controlTold.resolve()
       },
     })
+    this.#control.send({ type: 'tell' })
   }
 
   #startChurn(plan: ChurnPlan): void {
     const kind = { folder: 'churn', isMessage: isChurnMessage }
+    const started = this.#begun()
     this.#churn = new Child<ChurnOrder, ChurnMessage>(kind, 0, {
-      onMessage: (_index, { type, report }) => {
+      onMessage: (_index, message) => {
+        if (message.type === 'ready') return started()
+        const { type, report } = message
         this.#churnReport = report
         this.#connect.add(report.connect)
         this.#firstAnswer.add(report.firstAnswer)
@@ -195,6 +211,7 @@ export class Companions {
       },
       onExit: (_index, how) => {
         this.#lost('The process of coming and going connections', how)
+        started()
         this.#churnOver.resolve()
       },
     })
@@ -203,17 +220,27 @@ export class Companions {
 
   #startSlow(plan: SlowPlan): void {
     const kind = { folder: 'slow', isMessage: isSlowMessage }
+    const started = this.#begun()
     this.#slow = new Child<SlowOrder, SlowMessage>(kind, 0, {
-      onMessage: (_index, { type, report }) => {
-        this.#slowReport = report
-        if (type === 'stopped') this.#slowOver.resolve()
+      onMessage: (_index, message) => {
+        if (message.type === 'ready') return started()
+        this.#slowReport = message.report
+        if (message.type === 'stopped') this.#slowOver.resolve()
       },
       onExit: (_index, how) => {
         this.#lost('The process of the slow readers', how)
+        started()
         this.#slowOver.resolve()
       },
     })
     this.#slow.send({ type: 'prepare', plan })
+  }
+
+  /** @returns what to call when the one that is being started has said something, or is gone */
+  #begun(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#starting.push(promise)
+    return resolve
   }
 
   #lost(what: string, how: string): void {

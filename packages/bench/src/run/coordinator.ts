@@ -103,7 +103,7 @@ export class Coordinator implements LoadProcessEvents {
       this.#start()
       await this.#finished.promise
       this.#observer?.stop()
-      beside = (await this.#companions?.finish()) ?? null
+      beside = (await this.#companions?.finish(this.#breaks.length > 0)) ?? null
     } finally {
       signal.removeEventListener('abort', cutShort)
       cancelProgress()

@@ -3,13 +3,11 @@
  * Must not know: flags, files, the terminal.
  * Invariant: throws an EnvironmentError when the run cannot take place; every run that began has a report.
  */
-import { lookup } from 'node:dns/promises'
 import process from 'node:process'
 import type { Clock } from '@shardwire/protocol'
 
 import { systemClock } from '../clock.ts'
 import { describeEnvironment } from '../report/environment.ts'
-import type { Target } from '../options/target.ts'
 import { SILENT } from '../report/progress.ts'
 import type { Progress } from '../report/progress.ts'
 import { makeReport } from '../report/run-report.ts'
@@ -18,8 +16,8 @@ import { benchVersion } from '../version.ts'
 import { Observer } from '../observe/observer.ts'
 import { Companions } from './companions.ts'
 import { Coordinator } from './coordinator.ts'
-import { diagnose } from './diagnosis.ts'
 import { describePlan, planRun, systemAddressLimits } from './run-plan.ts'
+import { resolveTarget } from './resolve-target.ts'
 import type { RunOptions } from './run-options.ts'
 import { checkDescriptors, descriptorLimit } from './system-limits.ts'
 
@@ -37,7 +35,7 @@ export interface RunParts {
 export async function runBench(options: RunOptions, parts: RunParts = {}): Promise<RunReport> {
   const { clock = systemClock, progress = SILENT, signal = new AbortController().signal } = parts
   checkDescriptors(Math.ceil(options.connections / options.processes), descriptorLimit())
-  const hosts = options.addresses.targets ?? [await resolveHost(options.target)]
+  const hosts = options.addresses.targets ?? [await resolveTarget(options.target)]
   const plan = planRun(options, hosts, systemAddressLimits())
   progress.plan(describePlan(plan))
   const companions = new Companions(plan.companions, clock)
@@ -47,14 +45,4 @@ export async function runBench(options: RunOptions, parts: RunParts = {}): Promi
   const environment = describeEnvironment()
   const outcome = await coordinator.run(signal)
   return makeReport(outcome, { environment, version: benchVersion(), commandLine: process.argv.slice(2) })
-}
-
-/** Looks the name up once, for all connections. */
-async function resolveHost(target: Target): Promise<string> {
-  try {
-    return (await lookup(target.host)).address
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'ENOTFOUND'
-    throw diagnose(target, { code, message: String(error), connected: 0 })
-  }
 }

@@ -19,8 +19,10 @@ function emit(message: SlowMessage): void {
 }
 
 function obey(order: SlowOrder): void {
-  if (order.type === 'prepare') runner = new SlowRunner(order.plan, { clock: systemClock, emit, openDial })
-  else runner?.stop()
+  if (order.type === 'prepare') {
+    runner = new SlowRunner(order.plan, { clock: systemClock, emit, openDial })
+    emit({ type: 'ready' })
+  } else runner?.stop()
 }
 
 process.on('SIGINT', () => {})

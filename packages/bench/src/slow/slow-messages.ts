@@ -27,6 +27,8 @@ export interface SlowReport {
 export type SlowOrder = { readonly type: 'prepare'; readonly plan: SlowPlan } | { readonly type: 'stop' }
 
 export type SlowMessage =
+  /** All of them are being opened. */
+  | { readonly type: 'ready' }
   | { readonly type: 'slow'; readonly report: SlowReport }
   | { readonly type: 'stopped'; readonly report: SlowReport }
 
@@ -35,7 +37,7 @@ export function isSlowOrder(value: unknown): value is SlowOrder {
 }
 
 export function isSlowMessage(value: unknown): value is SlowMessage {
-  return isOneOf(value, ['slow', 'stopped'])
+  return isOneOf(value, ['ready', 'slow', 'stopped'])
 }
 
 function isOneOf(value: unknown, types: readonly string[]): boolean {

@@ -27,7 +27,7 @@ class RunningChurn {
     for (let count = 1; ; count++) {
       await withinLimit(this.#messages.reached(count), () => 'not done')
       const message = this.#messages.calls[count - 1]?.[0]
-      if (message === undefined) throw new Error('no message')
+      if (message === undefined || message.type === 'ready') throw new Error('no report')
       connect.add(message.report.connect)
       firstAnswer.add(message.report.firstAnswer)
       if (message.type === 'done') return { ...message.report, connect, firstAnswer }

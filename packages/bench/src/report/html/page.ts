@@ -34,6 +34,8 @@ export interface Table {
   readonly isWide: boolean
   readonly head: readonly string[]
   readonly rows: readonly (readonly string[])[]
+  /** Whether cells are words rather than numbers. */
+  readonly isText?: boolean
 }
 
 /** Names and what they are. */
@@ -152,9 +154,10 @@ function card(
   return `<article class="card${isWide ? ' wide' : ''}"${id === '' ? '' : ` id="${id}"`}>${head}${body}</article>`
 }
 
-function tableOf({ head, rows }: Table): string {
+function tableOf({ head, rows, isText }: Table): string {
+  const kind = isText === true ? ' class="text"' : ''
   const cells = (row: readonly string[], tag: string): string =>
-    `<tr>${row.map((text) => `<${tag}>${escaped(text)}</${tag}>`).join('')}</tr>`
+    `<tr>${row.map((text) => `<${tag}${kind}>${escaped(text)}</${tag}>`).join('')}</tr>`
   const body = rows.map((row) => cells(row, 'td')).join('')
   return `<div class="scroll"><table><thead>${cells(head, 'th')}</thead><tbody>${body}</tbody></table></div>`
 }

@@ -5,10 +5,11 @@
  */
 import { z } from 'zod'
 
+import { preflightReportSchema } from './preflight.ts'
 import { runReportSchema } from './run.ts'
 
 /** By the name of their file: run is `run.schema.json`. */
-const REPORTS = { run: runReportSchema }
+const REPORTS = { run: runReportSchema, preflight: preflightReportSchema }
 
 export type ReportName = keyof typeof REPORTS
 
