@@ -6,7 +6,7 @@
 import type { Goaway, Metadata, ShardwireError, Welcome } from '@shardwire/protocol'
 import type { ClientError, DialTry, PhaseTime } from './client-error.ts'
 import type { RequestOptions, Route, SendOptions } from './request-options.ts'
-import type { MsgpackHandler, RequestHandler } from './serve/server-request.ts'
+import type { MsgpackHandler, RequestHandler, TypedClientRoute } from './serve/server-request.ts'
 import type { TlsReport } from './tls/handshake.ts'
 
 /** A one-way frame from the server. */
@@ -107,6 +107,7 @@ export interface DialReport {
 export interface Connection extends AsyncDisposable {
   /** `host:port`, or the path of a Unix socket. */
   readonly target: string
+  readonly codec: 'frame' | 'json'
   readonly dialed: DialReport
   /** The server's answer to HELLO; undefined where none was sent. */
   readonly welcome: Welcome | undefined
@@ -162,8 +163,14 @@ export interface Connection extends AsyncDisposable {
    */
   handle(route: number, handler: RequestHandler | undefined): void
 
-  /** As `handle`, with one msgpack value each way. */
-  handleMsgpack(route: number, handler: MsgpackHandler | undefined): void
+  /**
+   * As `handle`, with one msgpack value each way; typed by what the service says of the route:
+   * `connection.handleMsgpack<typeof readings>(40, ({ sensor }) => ({ celsius: read(sensor) }))`.
+   */
+  handleMsgpack<ClientRoute extends TypedClientRoute = TypedClientRoute>(
+    route: number,
+    handler: MsgpackHandler<ClientRoute> | undefined,
+  ): void
 
   /**
    * Asks the server for a sign of life. @returns the time to it in milliseconds

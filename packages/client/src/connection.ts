@@ -24,7 +24,12 @@ import { checkDelayMs, checkRoute } from './options.ts'
 import type { CompleteOptions } from './options.ts'
 import { Outbound } from './outbound.ts'
 import type { RequestOptions, Route, SendOptions } from './request-options.ts'
-import { msgpackHandler, type MsgpackHandler, type RequestHandler } from './serve/server-request.ts'
+import {
+  msgpackHandler,
+  type MsgpackHandler,
+  type RequestHandler,
+  type TypedClientRoute,
+} from './serve/server-request.ts'
 import { tell } from './tell.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -65,6 +70,9 @@ export class ClientConnection implements Connection {
 
   get target(): string {
     return this.#options.target
+  }
+  get codec(): 'frame' | 'json' {
+    return this.#options.codec
   }
   get welcome(): Welcome | undefined {
     return this.#welcome
@@ -138,7 +146,10 @@ export class ClientConnection implements Connection {
     this.#wire.handle(checkRoute(route), handler)
   }
 
-  handleMsgpack(route: number, handler: MsgpackHandler | undefined): void {
+  handleMsgpack<ClientRoute extends TypedClientRoute = TypedClientRoute>(
+    route: number,
+    handler: MsgpackHandler<ClientRoute> | undefined,
+  ): void {
     this.handle(route, handler === undefined ? undefined : msgpackHandler(handler))
   }
 

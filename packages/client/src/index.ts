@@ -42,8 +42,10 @@ export type {
   Message,
   PingOptions,
 } from './connection-api.ts'
-export type { RequestOptions, SendOptions } from './request-options.ts'
+export type { RequestOptions, Route, SendOptions } from './request-options.ts'
 export type { ConnectionOptions, ConnectOptions, DialOptions, TcpTarget, UnixTarget } from './options.ts'
+export { bindRoutes } from './request/bind-routes.ts'
+export type { BoundRoute, BoundRoutes, Requester, RouteTable } from './request/bind-routes.ts'
 export { DnsError } from './resolve/dns-error.ts'
 export type { DnsTry } from './resolve/dns-error.ts'
 export { DnsResolver } from './resolve/dns-resolver.ts'
@@ -51,7 +53,7 @@ export type { DnsResolverOptions, DnsResolverStats } from './resolve/dns-resolve
 export { LookupResolver, systemResolver } from './resolve/lookup-resolver.ts'
 export type { AddressFamily, Resolver } from './resolve/resolver.ts'
 export { msgpackHandler } from './serve/server-request.ts'
-export type { MsgpackHandler, RequestHandler, ServerRequest } from './serve/server-request.ts'
+export type { MsgpackHandler, RequestHandler, ServerRequest, TypedClientRoute } from './serve/server-request.ts'
 export type { TlsReport } from './tls/handshake.ts'
 export { TlsClient } from './tls/tls-client.ts'
 export type { TlsOptions } from './tls/tls-options.ts'

@@ -27,14 +27,30 @@ export type RequestHandler = (request: ServerRequest) => Answer | Promise<Answer
 // What answers nothing returns nothing.
 type Answer = Uint8Array | undefined | void
 
+/**
+ * What a service says of a route that its clients serve, by type alone: `typeof readings`, where `readings` is what
+ * `clientRoute` of the server package returned.
+ */
+export interface TypedClientRoute<Body = unknown, ClientAnswer = unknown> {
+  readonly '~types'?: { readonly body: Body; readonly answer: ClientAnswer } | undefined
+}
+
+/** What a handler of msgpack gets, and what it answers, of a route that is typed. */
+type TypesOf<Route extends TypedClientRoute> = NonNullable<Route['~types']>
+
 /** The same with msgpack values: what came in, and what is returned. */
-export type MsgpackHandler = (value: unknown, request: ServerRequest) => unknown
+export type MsgpackHandler<Route extends TypedClientRoute = TypedClientRoute> = (
+  value: TypesOf<Route>['body'],
+  request: ServerRequest,
+) => TypesOf<Route>['answer'] | Promise<TypesOf<Route>['answer']>
 
 /**
  * A handler of msgpack values as one of bytes. Throws a ShardwireError BAD_BODY, for the server, where what came is not
  * one msgpack value; what it returns is encoded.
  */
-export function msgpackHandler(handler: MsgpackHandler): RequestHandler {
+export function msgpackHandler<Route extends TypedClientRoute = TypedClientRoute>(
+  handler: MsgpackHandler<Route>,
+): RequestHandler {
   return (request) => {
     const { body } = request
     const answer = handler(body.length === 0 ? undefined : decodeBody(body, 0, body.length), request)

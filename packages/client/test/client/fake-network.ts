@@ -36,6 +36,7 @@ export const REFUSED = new ClientError('CONNECT_FAILED', 'connect failed (ECONNR
 
 export class FakeConnection implements Connection {
   readonly target: string
+  readonly codec = 'frame'
   readonly welcome: Welcome
   readonly dialed: DialReport
   readonly closed: Promise<CloseInfo>

@@ -1,0 +1,113 @@
+/** What does not compile: each line of a program is held against what the compiler says of it. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../../../..')
+const COMPILE_TIMEOUT_MS = 120_000
+
+const HEAD = `import { bindRoutes, connect, type Connection } from '@shardwire/client'
+import type stock from '../../packages/client/test/fixtures/stock.ts'
+import type { sensor } from '../../packages/client/test/fixtures/stock.ts'
+declare const connection: Connection
+const bind = bindRoutes<typeof stock>()
+export const routes = bind(connection, {
+  take: 1, reverse: { number: 2, body: 'bytes' }, size: { number: 3, body: 'bytes', answer: 'msgpack' },
+  notes: { number: 5, body: 'none', answer: 'bytes' }, ask: 6,
+})
+const bytes = new Uint8Array(1)
+`
+
+const COMPILES = [
+  "export const a: Promise<{ left: number }> = routes.take({ item: 'x' })",
+  "export const b: Promise<Uint8Array> = routes.reverse(bytes, { timeoutMs: 5, meta: { tenant: 'a' } })",
+  'export const c: Promise<number> = routes.size(bytes)',
+  'export const d: Promise<Uint8Array> = routes.notes()',
+  "export const e: boolean = routes.take.send({ item: 'x', count: 1 })",
+  'export const f: 1 = routes.take.number',
+  'export const g = connection.handleMsgpack<typeof sensor>(40, ({ name }) => ({ celsius: name.length }))',
+  'export const h = connection.handleMsgpack<typeof sensor>(40, async ({ name }) => ({ celsius: name.length }))',
+  "export const i = connect({ host: 'h', port: 1, tls: { caFile: 'ca.pem' } })",
+  "export const j = connect({ path: '/run/s' })",
+  'export const k = connection.handleMsgpack(40, (value) => value)',
+]
+
+/** With a word of what the compiler says. */
+const FAILS: readonly (readonly [string, string])[] = [
+  ['void routes.take({ item: 1 })', "Type 'number' is not assignable to type 'string'"],
+  ['void routes.take({})', "Property 'item' is missing"],
+  ["void routes.take({ item: 'x', cuont: 1 })", "'cuont' does not exist"],
+  ['void routes.take()', 'Expected 1-2 arguments'],
+  ["void routes.reverse('abc')", "type 'string' is not assignable to parameter of type 'Uint8Array"],
+  ["export const x: Promise<string> = routes.take({ item: 'x' })", 'not assignable'],
+  ['routes.take.send({ item: 1 })', "Type 'number' is not assignable to type 'string'"],
+  ['void routes.wait({ ms: 1 })', "Property 'wait' does not exist"],
+  ['void routes.size(bytes, { timeoutms: 5 })', "'timeoutms' does not exist"],
+  ['bind(connection, { take: 2 })', 'not assignable'],
+  ['bind(connection, { reverse: 2 })', 'not assignable'],
+  ["bind(connection, { reverse: { number: 2, body: 'msgpack' } })", 'not assignable'],
+  ["bind(connection, { size: { number: 3, body: 'bytes' } })", 'not assignable'],
+  ["bind(connection, { take: { number: 1, body: 'bytes' } })", 'not assignable'],
+  ['bind(connection, { taek: 1 })', "'taek' does not exist"],
+  ['bind(connection, { take: 1, taek: 1 })', "type 'never'"],
+  ['connection.handleMsgpack<typeof sensor>(40, () => ({ celsius: "warm" }))', 'not assignable'],
+  ['connection.handleMsgpack<typeof sensor>(40, ({ nmae }) => ({ celsius: nmae }))', "'nmae' does not exist"],
+  ["connection.handle(41, () => 'text')", 'not assignable'],
+  ["void connect({ host: 'h' })", 'not assignable'],
+  ["void connect({ path: '/run/s', port: 1 })", 'not assignable'],
+  ["void connection.request('take'.length, 'text')", 'not assignable'],
+]
+
+describe('a program', () => {
+  /** Beside the sources, so that it finds the packages. */
+  const cache = join(ROOT, 'node_modules/.cache')
+  let directory = ''
+  /** What the compiler says, by line. */
+  const said = new Map<number, string>()
+  const firstLine = HEAD.split('\n').length
+
+  beforeAll(async () => {
+    mkdirSync(cache, { recursive: true })
+    directory = mkdtempSync(join(cache, 'client-types-'))
+    const lines = [...COMPILES, ...FAILS.map(([line]) => line)]
+    const fixtures = join(ROOT, 'packages/client/test/fixtures')
+    const text = `${HEAD}${lines.join('\n')}\n`.replaceAll('../../packages/client/test/fixtures', fixtures)
+    writeFileSync(join(directory, 'program.ts'), text)
+    const extended = { extends: join(ROOT, 'tsconfig.base.json'), files: ['program.ts'] }
+    const compilerOptions = {
+      ...{ noEmit: true, composite: false, declaration: false, declarationMap: false, sourceMap: false },
+      ...{ typeRoots: [join(ROOT, 'node_modules/@types')] },
+    }
+    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ ...extended, compilerOptions }))
+    const output = await compile(directory)
+    let last = 0
+    for (const line of output.split('\n')) {
+      const found = /^program\.ts\((\d+),\d+\): (.*)$/.exec(line)
+      if (found !== null) last = Number(found[1])
+      else if (!line.startsWith(' ') && line !== '') throw new Error(`the compiler says: ${output}`)
+      said.set(last, `${said.get(last) ?? ''}${found?.[2] ?? line}\n`)
+    }
+  }, COMPILE_TIMEOUT_MS)
+
+  afterAll(() => {
+    rmSync(directory, { recursive: true })
+  })
+
+  it.each(COMPILES.map((line, index) => [line, index] as const))('%s compiles', (_line, index) => {
+    expect(said.get(firstLine + index)).toBeUndefined()
+  })
+
+  it.each(FAILS.map(([line, word], index) => [line, word, index] as const))('%s does not', (_line, word, index) => {
+    expect(said.get(firstLine + COMPILES.length + index)).toContain(word)
+  })
+})
+
+async function compile(cwd: string): Promise<string> {
+  const ended = Promise.withResolvers<string>()
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  execFile(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd }, (_error, stdout, stderr) => {
+    ended.resolve(`${stdout}${stderr}`)
+  })
+  return await ended.promise
+}
