@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const PACKAGES = ['bench', 'client', 'protocol', 'server']
 /** Time for npm and the network it needs, which is not ours. */
 const INSTALL_TIMEOUT_MS = 180_000
+const NPM_FLAGS = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--fetch-retries=0']
 const NO_NETWORK =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|\bE50\d\b/
 
@@ -62,8 +63,7 @@ describe('the tarballs', () => {
     mkdirSync(user)
     writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }\n')
     const files = readdirSync(tarballs).map((name) => join(tarballs, name))
-    const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--fetch-retries=0']
-    const installed = await run(user, 'npm', 'install', ...flags, ...files)
+    const installed = await run(user, 'npm', 'install', ...NPM_FLAGS, ...files)
     if (installed.code !== 0 && NO_NETWORK.test(installed.output)) unreachable = installed.output
     else expect(installed).toMatchObject({ code: 0 })
   }, INSTALL_TIMEOUT_MS)
@@ -91,10 +91,28 @@ describe('the tarballs', () => {
     expect(await run(user, process.execPath, '--input-type=module', '--eval', code)).toEqual({ code: 0, output: '' })
   })
 
-  it.for(['shardwire', 'shardwire-bench'])('bring the program %s', async (program, context) => {
+  it.for(['shardwire', 'shardwire-bench', 'shardwire-client'])('bring the program %s', async (program, context) => {
     context.skip(unreachable !== undefined, 'npm cannot reach its registry')
     const version = await run(user, join(user, 'node_modules/.bin', program), '--version')
     expect(version).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+
+  it('of the client install without the server', async (context) => {
+    context.skip(unreachable !== undefined, 'npm cannot reach its registry')
+    const alone = join(home, 'alone')
+    mkdirSync(alone)
+    writeFileSync(join(alone, 'package.json'), '{ "private": true, "type": "module" }\n')
+    const files = readdirSync(tarballs).filter((name) => /^shardwire-(client|protocol)-/.test(name))
+    const installed = await run(alone, 'npm', 'install', ...NPM_FLAGS, ...files.map((name) => join(tarballs, name)))
+    expect(installed).toMatchObject({ code: 0 })
+    expect(readdirSync(join(alone, 'node_modules/@shardwire')).sort()).toEqual(['client', 'protocol'])
+    const code = `const { connect } = await import('@shardwire/client')
+      const error = await connect({ host: '127.0.0.1', port: 1 }).catch((error) => error)
+      process.stdout.write(error.code)`
+    const ended = await run(alone, process.execPath, '--input-type=module', '--eval', code)
+    expect(ended).toEqual({ code: 0, output: 'CONNECT_FAILED' })
+    const called = await run(alone, join(alone, 'node_modules/.bin/shardwire-client'), '127.0.0.1:1', 'ping')
+    expect(called).toEqual({ code: 3, output: expect.stringContaining('connect failed (ECONNREFUSED)') })
   })
 
   it('bring their types', async (context) => {

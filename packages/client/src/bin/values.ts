@@ -2,7 +2,7 @@
  * Owns how bodies are written in a shell, and how they look there.
  * Must not know: commands, connections.
  * Invariant: what is shown of a value can be written again, and is the same value then. Values that JSON lacks are
- * tagged, as in the test vectors of the protocol: `{"$bytes": hex}`, `{"$timestamp": RFC 3339}`, `{"$bigint": decimal}`.
+ * tagged, as in the protocol's test vectors: `{"$bytes": hex}`, `{"$timestamp": RFC 3339}`, `{"$bigint": decimal}`.
  */
 import { decodeBody, encodeBody } from '@shardwire/protocol'
 
