@@ -4,7 +4,8 @@
  */
 import type { Config, Sources } from './config/load-config.ts'
 import { formatEffective } from './config/format.ts'
-import type { BoundAddress, Started } from './primary/primary.ts'
+import type { BoundAddress } from './primary/bound-address.ts'
+import type { Started } from './primary/primary.ts'
 import { VERSION } from './version.ts'
 
 /** The echo of "x": MESSAGE to route 1, one byte, CRC; docs/protocol.md takes it apart. */

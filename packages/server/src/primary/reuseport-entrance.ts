@@ -9,7 +9,7 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
 import type { Config, InternetListener, Listener as ListenerConfig } from '../config/load-config.ts'
-import { configureListening } from '../transport/raw-handle.ts'
+import { configureListening } from '../transport/raw-listening.ts'
 import { assertFree, bindShared, type ListeningHandle } from '../transport/raw-listener.ts'
 import { type BoundPlace, type Entrance, type EntranceOptions, StartError } from './entrance.ts'
 import { createListener } from './handoff-entrance.ts'

@@ -4,7 +4,8 @@
  * Invariant: nobody reads from a raw one, and from a documented one nobody but who asked for that.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { isRawHandle, peerOfHandle, type RawHandle, takeRawConnections } from './raw-handle.ts'
+import { isRawHandle, peerOfHandle, type RawHandle } from './raw-handle.ts'
+import { takeRawConnections } from './raw-listening.ts'
 
 /** An accepted socket: as a raw handle, or wrapped as a documented one. */
 export interface Accepted {

@@ -1,16 +1,15 @@
 /**
- * Owns every use of what Node does not document: the handle below a socket (TCP, or a Unix socket's pipe), and the
- * table through which it reports.
+ * Owns every use of what Node does not document of connections: the handle below a socket (TCP, or a Unix socket's
+ * pipe), and the table through which it reports.
  * Must not know: what is done with the sockets.
- * Invariant: no other file calls a method of a handle. `loadRawBinding` says at start whether this Node still has what
- * is used here; where it has not, the daemon runs on documented sockets alone (`socket-transport.ts`).
+ * Invariant: no other file calls a method of a connection's handle. `loadRawBinding` says at start whether this Node
+ * still has what is used here; where it has not, the daemon runs on documented sockets alone (`socket-transport.ts`).
  *
  * Why: a `net.Socket` costs 3.0 KB of resident memory a connection, the handle below it 0.9 KB, and for each read and
  * write it runs the machinery of two streams. Node's own cluster module hands handles over in the same way.
  */
-import { type Server, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { SocketSettings } from './transport.ts'
 
 declare const handleBrand: unique symbol
 
@@ -72,7 +71,8 @@ export interface RawBinding {
 
 const UV_EOF = -4095
 const UV_ENOTCONN = -107
-const MS_PER_S = 1000
+/** Handles take seconds. */
+export const MS_PER_S = 1000
 /** What a handle must have. */
 const MEMBERS = [
   ...[
@@ -146,59 +146,6 @@ export function verifyErrorOf(socket: TLSSocket): string | undefined {
 /** Whether a value that came over IPC is a raw handle. */
 export function isRawHandle(value: unknown): value is RawHandle {
   return typeof value === 'object' && value !== null && 'readStart' in value && 'writeBuffer' in value
-}
-
-/**
- * Takes accepted connections of a listening server as raw handles; the server itself never sees them.
- * @param onFault called with libuv's negative error number when an accept failed
- */
-export function takeRawConnections(
-  server: Server,
-  onAccepted: (handle: RawHandle) => void,
-  onFault: (status: number) => void,
-): void {
-  const listening = listeningHandleOf(server)
-  if (typeof listening !== 'object' || listening === null) throw new Error('the server does not listen')
-  Reflect.set(listening, 'onconnection', (status: number, handle: RawHandle | undefined) => {
-    if (status !== 0 || handle === undefined) onFault(status)
-    else onAccepted(handle)
-  })
-}
-
-/**
- * Gives a listening socket the options that connections shall have: on Linux each accepted one is born with them, which
- * saves five system calls a connection.
- * @returns whether it will be so; else each connection has to be given them
- */
-export function configureListening(listening: unknown, settings: SocketSettings): boolean {
-  if (process.platform !== 'linux' || !isConfigurable(listening)) return false
-  const { nodelay, keepaliveMs, keepaliveIntervalMs, keepaliveProbes } = settings
-  // It may have had others before.
-  if (listening.setNoDelay(nodelay) !== 0) return false
-  if (keepaliveMs === 0) return listening.setKeepAlive(false, 0, 0, 0) === 0
-  const [delayS, intervalS] = [keepaliveMs, keepaliveIntervalMs].map((ms) => Math.floor(ms / MS_PER_S))
-  return listening.setKeepAlive(true, delayS ?? 0, intervalS ?? 0, keepaliveProbes) === 0
-}
-
-/** Lets so many connections wait in the kernel's queue from now on. */
-export function setBacklog(listening: unknown, backlog: number): void {
-  if (typeof listening === 'object' && listening !== null && 'listen' in listening && isFunction(listening.listen)) {
-    // listen() again, for which the system only changes the length of the queue.
-    Reflect.apply(listening.listen, listening, [backlog])
-  }
-}
-
-/** What `configureListening` is for, of a server that listens. */
-export function listeningHandleOf(server: Server): unknown {
-  return Reflect.get(server, '_handle')
-}
-
-function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
-  return typeof value === 'function'
-}
-
-function isConfigurable(value: unknown): value is Required<Pick<RawHandle, 'setNoDelay' | 'setKeepAlive'>> {
-  return typeof value === 'object' && value !== null && 'setNoDelay' in value && 'setKeepAlive' in value
 }
 
 /** The calls on handles, with the callbacks that all handles of a process share. */
