@@ -24,6 +24,8 @@ export interface ConnectionListener {
   readonly index: number
   /** As configured, without parameters: `tcp://0.0.0.0:7400`. */
   readonly address: string
+  /** What is spoken there: `frame`, `json`, `line`, `raw`, or the path of a module. */
+  readonly codec: string
 }
 
 /** What is asked of a client: how long to wait, and what goes along. `request.callOptions` is one. */

@@ -63,7 +63,7 @@ export class ServedConnection implements Served {
   }
   get listener(): ConnectionListener {
     const { index } = this.#connection.listener
-    return this.#parts.listeners[index] ?? { index, address: '' }
+    return this.#parts.listeners[index] ?? { index, address: '', codec: 'frame' }
   }
   get remoteAddress(): string | undefined {
     return (this.#remoteAddress ??= this.#connection.remoteAddress)

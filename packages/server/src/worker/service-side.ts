@@ -47,7 +47,7 @@ export function createScope(parts: ServiceSideParts): ServiceScope {
   const served: ServedConnectionParts = {
     ...parts,
     pushes: new Pushes({ ...parts, writeBufferBytes }),
-    listeners: config.listen.map(({ address }, index) => ({ index, address })),
+    listeners: config.listen.map(({ address, codec }, index) => ({ index, address, codec })),
     maxInFlight,
     requestTimeoutMs,
     exactNowMs,

@@ -19,12 +19,7 @@ export interface JsonRequest {
   readonly fault: string | undefined
 }
 
-/** The keys that mean something, and how many spellings of each an object has. */
-interface Spellings {
-  uid: number
-  route: number
-  val: number
-}
+type KeyName = 'uid' | 'route' | 'val'
 
 const UID_EXPECTED = 'uid must be a string or a number'
 const PROTO_REFUSED = 'val must have no key __proto__'
@@ -34,28 +29,37 @@ const PROTO_REFUSED = 'val must have no key __proto__'
  * @param value what JSON.parse makes of it
  */
 export function readRequest(value: Readonly<Record<string, unknown>>, text: string): JsonRequest | undefined {
-  const spellings: Spellings = { uid: 0, route: 0, val: 0 }
+  // How many spellings of each there are.
+  let uids = 0
+  let routes = 0
+  let vals = 0
   let uid: unknown
   let route: unknown
   let val: unknown
   // Keys that JSON.parse made are own ones, and so are no others.
   for (const key in value) {
     const name = nameOf(key)
-    if (name === 'uid') uid = value[key]
-    else if (name === 'val') val = value[key]
-    else if (name === 'route') route = value[key]
-    if (name !== undefined) spellings[name]++
+    if (name === 'uid') {
+      uids++
+      uid = value[key]
+    } else if (name === 'val') {
+      vals++
+      val = value[key]
+    } else if (name === 'route') {
+      routes++
+      route = value[key]
+    }
   }
-  if (spellings.uid === 0 && spellings.val === 0) return undefined
+  if (uids === 0 && vals === 0) return undefined
   // A key keeps the place of its first spelling when it comes again: which was last only the text can tell.
-  if (spellings.uid > 1) uid = lastMember(text, 'uid')
-  if (spellings.route > 1) route = lastMember(text, 'route')
-  if (spellings.val > 1) val = lastMember(text, 'val')
+  if (uids > 1) uid = lastMember(text, 'uid')
+  if (routes > 1) route = lastMember(text, 'route')
+  if (vals > 1) val = lastMember(text, 'val')
   return requestOf(text, uid ?? undefined, route ?? undefined, val)
 }
 
 /** Which of the keys that mean something it is; most are written as here. */
-function nameOf(key: string): keyof Spellings | undefined {
+function nameOf(key: string): KeyName | undefined {
   if (key === 'uid' || key === 'val' || key === 'route') return key
   if (key.length !== 3 && key.length !== 5) return undefined
   const name = key.toLowerCase()

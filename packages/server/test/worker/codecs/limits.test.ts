@@ -126,13 +126,13 @@ describe.each(Object.entries(TONGUES))('%s', (name, tongue) => {
       {},
       {
         authenticate: ({ token, client, connection }) => {
-          asked.push([token, client, connection.listener.index])
+          asked.push([token, client, connection.listener.codec])
           return verdict.promise
         },
       },
     )
     const peer = new CodecPeer(made.shard)
-    expect([asked, peer.handle.reading]).toEqual([[[undefined, {}, 0]], false])
+    expect([asked, peer.handle.reading]).toEqual([[[undefined, {}, name]], false])
     verdict.resolve(true)
     await nextTurn()
     peer.send(tongue.ask())
