@@ -6,6 +6,7 @@
 import { systemClock } from './clock.ts'
 import { helpOf } from './commands/command.ts'
 import type { Command } from './commands/command.ts'
+import { ladderCommand } from './commands/ladder-command.ts'
 import { preflightCommand } from './commands/preflight-command.ts'
 import { runCommand } from './commands/run-command.ts'
 import { EnvironmentError, EXIT_ENVIRONMENT, EXIT_PASS } from './exit-codes.ts'
@@ -13,7 +14,7 @@ import type { Outputs } from './output.ts'
 import { benchVersion } from './version.ts'
 
 /** In the order in which they are listed. */
-export const COMMANDS: readonly Command[] = [runCommand, preflightCommand]
+export const COMMANDS: readonly Command[] = [runCommand, ladderCommand, preflightCommand]
 
 const HELP_HEAD = 'shardwire-bench: puts a server that echoes under load, and tells the truth about it'
 const HELP_TAIL = `verdict, at the end of every report of a load:

@@ -5,20 +5,38 @@
  */
 import process from 'node:process'
 
+/** Where nobody says how wide it is. */
+const COLUMNS = 80
+
 export interface Output {
   /** Whether this is a terminal, where a line can be rewritten. */
   readonly terminal: boolean
+  /** Characters in a line of it. */
+  readonly columns: number
+  /** Whether it shows colours. */
+  readonly colors: boolean
   /** Writes `text` as it is; the caller adds line ends. */
   write(text: string): void
 }
 
 interface Stream {
   readonly isTTY?: boolean
+  readonly columns?: number
+  hasColors?(): boolean
   write(text: string): boolean
 }
 
 function outputTo(stream: Stream): Output {
-  return { terminal: stream.isTTY === true, write: (text) => void stream.write(text) }
+  const terminal = stream.isTTY === true
+  return {
+    terminal,
+    get columns() {
+      return stream.columns ?? COLUMNS
+    },
+    // Node's own answer heeds NO_COLOR and TERM.
+    colors: terminal && stream.hasColors?.() === true,
+    write: (text) => void stream.write(text),
+  }
 }
 
 /** Where the program's two streams go. */

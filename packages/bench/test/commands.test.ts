@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { nextTurn, withinLimit } from '@shardwire/testkit'
 
+import type { LadderReport } from '../src/report/schema/ladder.ts'
 import type { PreflightReport } from '../src/report/schema/preflight.ts'
 import { BenchProgram } from './fixtures/bench-program.ts'
 import { EchoServer } from './fixtures/echo-server.ts'
@@ -24,5 +26,69 @@ describe('preflight', () => {
     expect(bench.stdout).toMatch(/BINDS +open files of the system/)
     expect(bench.stdout).toMatch(/-> sysctl -w fs.file-max=\d+/)
     expect(bench.stdout).toMatch(/[\d,]+ connections are possible now, bound by/)
+  })
+})
+
+describe('ladder', () => {
+  const SHORT = ['--probe-s', '0.5', '--probe-rate', '400', '--settle-s', '0.1', '--hold-s', '1', '--json', '-']
+
+  test('goes up in steps, proves each connection alive, holds the top and gives all back', async () => {
+    await using server = await EchoServer.listen()
+    const bench = new BenchProgram('ladder', '--target', server.url, '--to', '150', '--steps', '20,70', ...SHORT)
+    const code = await bench.ended()
+    const report = validReport('ladder', bench.stdout) as LadderReport
+    expect(report.steps.map(({ connections }) => connections)).toEqual([20, 70, 150])
+    for (const { connections, sweep, lost, probe } of report.steps) {
+      expect(sweep).toMatchObject({ asked: connections, alive: connections, wrong: 0 })
+      expect(lost).toBe(0)
+      expect(probe.response.samples).toBeGreaterThan(100)
+    }
+    expect(report).toMatchObject({ reached: 150, bound: null, lost: 0, hold: { lost: 0, sweep: { alive: 150 } } })
+    expect(report.after?.connections).toBe(0)
+    expect([0, 2]).toContain(code)
+    expect(report.verdict.state === 'INVALID').toBe(code === 2)
+    // 150 at most, and the probe's own 16.
+    expect(server.connectionsOpenMax).toBe(166)
+    expect(server.sockets.size).toBe(0)
+    expect(bench.stderr).toContain('reached     150 connections')
+  })
+
+  test('that loses connections is INVALID and says by what', async () => {
+    let seen = 0
+    await using server = await EchoServer.listen(undefined, (socket) => {
+      if (++seen === 30) socket.once('data', () => socket.resetAndDestroy())
+    })
+    const bench = new BenchProgram('ladder', '--target', server.url, '--to', '60', '--steps', '60', ...SHORT)
+    expect(await bench.ended()).toBe(2)
+    const report = validReport('ladder', bench.stdout) as LadderReport
+    expect(report).toMatchObject({ lost: 1, lostBy: { ECONNRESET: 1 }, verdict: { state: 'INVALID' } })
+    expect(report.verdict.reasons[0]).toBe('Connections lost: 1 (1 ECONNRESET).')
+  })
+
+  test('against nobody tells where it ended, and why', async () => {
+    const server = await EchoServer.listen()
+    const { url } = server
+    await server[Symbol.asyncDispose]()
+    const bench = new BenchProgram('ladder', '--target', url, '--to', '60', ...SHORT)
+    expect(await bench.ended()).toBe(3)
+    expect(bench.stderr).toContain('Nobody listens on')
+  })
+
+  test('that is cut short reports what there was, and leaves nothing behind', async () => {
+    await using server = await EchoServer.listen()
+    const flags = ['--to', '60', '--steps', '60', '--hold-s', '600', '--json', '-']
+    const bench = new BenchProgram('ladder', '--target', server.url, ...flags, '--probe-s', '0.5', '--settle-s', '0.1')
+    await withinLimit(
+      (async () => {
+        while (!/60 of 60 alive/.test(bench.stderr)) await nextTurn()
+      })(),
+      () => 'no step',
+    )
+    bench.child.kill('SIGINT')
+    expect(await bench.ended()).toBe(2)
+    const report = validReport('ladder', bench.stdout) as LadderReport
+    expect(report.verdict.reasons).toContain('The ladder was cut short.')
+    expect(report.reached).toBe(60)
+    await server.until('no connection', () => server.sockets.size === 0)
   })
 })

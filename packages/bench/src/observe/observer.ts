@@ -45,6 +45,8 @@ export interface ObserverParts {
   readonly clock: Clock
   readonly hosts: readonly string[]
   readonly port: number
+  /** Processes of the server, where they are known. */
+  readonly serverPids?: readonly number[]
   /** Processes of the generator, as they are now. */
   readonly generatorPids: () => readonly number[]
 }
@@ -130,8 +132,9 @@ export class Observer {
 
   /** Looking through the open files of all processes is for once: with a million of them it takes seconds. */
   #search(): number[] {
-    const { hosts, port } = this.#parts
-    const pids = this.#found === null ? serverProcesses(hosts, port) : withDescendants(this.#server.pids)
+    const { hosts, port, serverPids } = this.#parts
+    const known = this.#found === null ? serverPids : this.#server.pids
+    const pids = known === undefined ? serverProcesses(hosts, port) : withDescendants(known)
     const [first] = pids
     if (first !== undefined) {
       const command = commandOf(first) ?? ''

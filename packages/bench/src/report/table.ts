@@ -8,8 +8,8 @@ import type { ErrorKind } from '../messages.ts'
 import { targetUrl } from '../options/target.ts'
 import { SAMPLES_ABOVE_MIN } from '../run/percentiles.ts'
 import { grouped, megabytes, seconds, wrapped } from './numbers.ts'
-import type { ObjectiveResult } from '../options/objective.ts'
 import { rateInWords } from '../options/rate-spec.ts'
+import { objectiveLine } from './objective-line.ts'
 import type { LatencyReport } from './schema/parts.ts'
 import type { RunReport } from './schema/run.ts'
 
@@ -159,18 +159,12 @@ function verdict({ latency: { response }, errors, objectives, verdict: { state, 
   const list = counted.map(([kind, count]) => `${grouped(count)} ${kind}`).join(', ')
   return [
     `${label('errors')}${list === '' ? 'none' : list}`,
-    ...objectives.map(objective),
+    ...objectives.map(objectiveLine),
     `${label('verdict')}${state}`,
     ...reasons.map((reason) => `  - ${wrapped(reason, '    ')}`),
     // They are about the numbers.
     ...(response.samples === 0 ? [] : notes).map((note) => `\n${wrapped(note)}`),
   ].join('\n')
-}
-
-function objective({ text, metric, actual, met }: ObjectiveResult): string {
-  const shown =
-    metric === 'rate' ? grouped(actual) : metric === 'errors' ? `${actual * 100} %` : `${grouped(actual)} us`
-  return `${label('objective')}${met ? 'met   ' : 'MISSED'}  ${text}, was ${shown}`
 }
 
 function routesOf({ classes: names }: RunReport['options']['traffic']): string {

@@ -4,9 +4,23 @@ import { once } from 'node:events'
 import process from 'node:process'
 import { spawn } from 'node:child_process'
 
+import { slabBytes } from '../../src/observe/kernel-memory.ts'
 import { commandOf, machineCpu, proportionalBytesOf, usageOf } from '../../src/observe/proc-files.ts'
 import { isLoopback, serverProcesses, withDescendants } from '../../src/observe/server-processes.ts'
 import { WatchedGroup } from '../../src/observe/watched-group.ts'
+
+const SLABINFO = `slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables ... : slabdata ...
+TCPv6                 26     26   2496   13    8 : tunables    0    0    0 : slabdata      2      2      0
+TCP                  109    143   2368   13    8 : tunables    0    0    0 : slabdata     11     11      0
+request_sock_TCP     144    192    320   12    1 : tunables    0    0    0 : slabdata     16     16      0
+filp                2005   2121    192   21    1 : tunables    0    0    0 : slabdata    101    101      0
+`
+
+test('slabs are counted in whole pages, and only those of open connections', () => {
+  expect(slabBytes(SLABINFO)).toBe((2 * 8 + 11 * 8 + 101) * 4096)
+  expect(slabBytes(null)).toBe(null)
+})
 
 test('addresses of this machine', () => {
   expect(['127.0.0.1', '127.9.8.7', '::1', '::ffff:127.0.0.1'].every(isLoopback)).toBe(true)

@@ -19,7 +19,7 @@ const STATE: ProgressState = {
 
 function linesOn(terminal: boolean): string[] {
   const written: string[] = []
-  const progress = new ProgressLine({ terminal, write: (text) => void written.push(text) })
+  const progress = new ProgressLine({ terminal, columns: 80, colors: false, write: (text) => void written.push(text) })
   progress.show(STATE)
   progress.show({ ...STATE, phase: 'drain' })
   progress.end()

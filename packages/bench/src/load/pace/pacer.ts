@@ -18,8 +18,8 @@ import { Schedule } from './schedule.ts'
 
 const US_PER_MS = 1000
 const TIMER_MS_MIN = 1
-/** So far ahead of the next due moment spinning is a waste, and a timer takes over until then. */
-const SPIN_AHEAD_US = 3000
+/** Further ahead of the next due moment than this, a timer, which may be a millisecond late, waits in its place. */
+const SPIN_AHEAD_US = 1500
 /** Keeps the two random sequences of one seed apart. */
 const ASSIGN_SEED = 0x5bd1e995
 
@@ -85,7 +85,7 @@ export class Pacer {
       this.#cancel = eachTurn(() => this.#spin())
       return
     }
-    const restMs = (this.#spins ? aheadUs - SPIN_AHEAD_US / 2 : aheadUs) / US_PER_MS
+    const restMs = (this.#spins ? aheadUs - SPIN_AHEAD_US : aheadUs) / US_PER_MS
     this.#cancel = this.#shared.clock.after(Math.max(TIMER_MS_MIN, Math.floor(restMs)), () => {
       this.#tick()
       this.#arm()

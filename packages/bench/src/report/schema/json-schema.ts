@@ -5,11 +5,12 @@
  */
 import { z } from 'zod'
 
+import { ladderReportSchema } from './ladder.ts'
 import { preflightReportSchema } from './preflight.ts'
 import { runReportSchema } from './run.ts'
 
 /** By the name of their file: run is `run.schema.json`. */
-const REPORTS = { run: runReportSchema, preflight: preflightReportSchema }
+const REPORTS = { run: runReportSchema, ladder: ladderReportSchema, preflight: preflightReportSchema }
 
 export type ReportName = keyof typeof REPORTS
 
