@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 
-export const GROUPS = ['micro', 'macro', 'offload', 'slow-readers', 'client', 'accept', 'memory'] as const
+export const GROUPS = ['micro', 'macro', 'offload', 'slow-readers', 'client', 'accept', 'memory', 'storm'] as const
 export type Group = (typeof GROUPS)[number]
 
 /** What names a case: `macro` and `message 64 B x64` give `macro/message-64B-x64`. */
@@ -42,14 +42,17 @@ words choose what runs; without any, everything does (by the settings below a qu
   client          requests a second of one client process, against one written by hand
   accept          connections accepted a second
   memory          resident bytes by connection: idle, stuck in the middle of a frame, after all have gone
+  storm           a fleet of clients whose daemon is restarted, replaces its workers, or dies: until the last is back
   GROUP/NAME      one case by its whole name, or all that begin so
   anything else   only those whose name holds it: 64B, request, decode; of several, those whose name holds them all
 
 flags
-  --rounds N        rounds of each case (micro 7, macro 3, offload 5, slow-readers 5, client 5, accept 3, memory 3)
+  --rounds N        rounds of each case (micro 7, macro 3, offload 5, slow-readers 5, client 5, accept 3, memory 3,
+                    storm 3)
   --seconds S       time measured of each contestant in each round (micro 0.25, macro 3, offload 3,
-                    slow-readers 3, client 3, accept 3); memory has none
-  --connections N   connections that memory opens (15000, or what the limit of descriptors allows)
+                    slow-readers 3, client 3, accept 3); memory and storm have none
+  --connections N   connections that memory opens (15000, or what the limit of descriptors allows); clients of storm
+                    (10000, likewise)
   --json FILE       where the results go (benchmarks/results/<UTC time>.json)
   --list            names of all cases
   --help            this text

@@ -10,6 +10,7 @@ import { memoryCases } from './memory.ts'
 import { microCases } from './micro.ts'
 import { offloadCases } from './offload.ts'
 import { slowReaderCases } from './slow-readers.ts'
+import { stormCases } from './storm.ts'
 
 export const CASES: readonly Case[] = [
   ...microCases,
@@ -19,4 +20,5 @@ export const CASES: readonly Case[] = [
   ...clientCases,
   ...acceptCases,
   ...memoryCases,
+  ...stormCases,
 ]

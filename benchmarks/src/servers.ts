@@ -19,6 +19,8 @@ const DAEMON = join(HOME, '../packages/server/dist/main.js')
 
 export interface Running {
   readonly port: number
+  /** The process that was started; it leads its group. */
+  readonly pid: number
   /** The processes that serve connections. */
   readonly pids: readonly number[]
   stop(): Promise<void>
@@ -149,7 +151,7 @@ interface Where {
 function runningFrom(child: Child, where: Where): Running {
   // What a server logs is of no interest, but must not fill the pipe.
   void child.drain()
-  return { ...where, stop: () => child.stop() }
+  return { ...where, pid: child.pid, stop: () => child.stop() }
 }
 
 const listeningRecord = z.object({
