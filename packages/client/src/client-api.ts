@@ -7,7 +7,7 @@ import type { ClientStatus } from './client-status.ts'
 import type { Connection, Message } from './connection-api.ts'
 import type { Lease } from './pool/lease.ts'
 import type { AcquireOptions } from './pool/pool.ts'
-import type { RequestOptions, SendOptions } from './request-options.ts'
+import type { RequestOptions, Route, SendOptions } from './request-options.ts'
 
 export interface ClientRequestOptions extends RequestOptions {
   /** The request does no harm twice: it is sent again also where its handler may have run. As idempotentRoutes says. */
@@ -20,6 +20,8 @@ export interface ClientRequestOptions extends RequestOptions {
  */
 export interface Client extends AsyncDisposable {
   readonly status: ClientStatus
+  /** What the connections speak. */
+  readonly codec: 'frame' | 'json'
   /** MESSAGEs of all connections. Replaces the listener of the options. */
   onMessage: ((message: Message) => void) | undefined
 
@@ -32,16 +34,20 @@ export interface Client extends AsyncDisposable {
 
   /**
    * Asks for one answer. The body is copied before this returns.
-   * @param route 1 to 4095
+   * @param route 1 to 4095; over JSON also a name, or 0 for saying none
    * Rejects with a ShardwireError that the server sent, or a ClientError: those of `Connection.request`, and without
    * having sent anything NO_CONNECTION, BREAKER_OPEN, TOO_MANY_WAITING, CLIENT_CLOSED.
    */
-  request(route: number, body?: Uint8Array, options?: ClientRequestOptions): Promise<Uint8Array>
+  request(route: Route, body?: Uint8Array, options?: ClientRequestOptions): Promise<Uint8Array>
 
   /**
-   * As `request`, with one msgpack value each way; an empty answer is undefined. Rejects also with a TypeError for a
-   * value that msgpack has no form for, and with BAD_ANSWER for an answer that is not msgpack.
+   * As `request`, with one value each way, by msgpack or JSON as the connections speak; an empty answer is undefined.
+   * Rejects also with a TypeError for a value that has no form, and with BAD_ANSWER for an answer that has none. Over
+   * JSON the value is not copied: it must not change until this settles.
    */
+  requestValue(route: Route, value: unknown, options?: ClientRequestOptions): Promise<unknown>
+
+  /** As `requestValue`, of connections that speak frames; else INVALID_OPTION. */
   requestMsgpack(route: number, value: unknown, options?: ClientRequestOptions): Promise<unknown>
 
   /**
@@ -51,9 +57,12 @@ export interface Client extends AsyncDisposable {
    * @param route 1 to 4095
    * @returns false when the caller should wait for `drained` before the next
    */
-  send(route: number, body?: Uint8Array, options?: SendOptions): boolean
+  send(route: Route, body?: Uint8Array, options?: SendOptions): boolean
 
-  /** As `send`, with a msgpack value; throws a TypeError for one that msgpack has no form for. */
+  /** As `send`, with one value; throws a TypeError for one that has no form. */
+  sendValue(route: Route, value: unknown, options?: SendOptions): boolean
+
+  /** As `sendValue`, on connections that speak frames; else INVALID_OPTION. */
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean
 
   /** Settles once the connection that made `send` return false takes more, or is gone. Never rejects. */

@@ -17,6 +17,7 @@ import { completeOptions, integer, invalid, tlsOf } from './options.ts'
 import type { ConnectionOptions, ConnectOptions, TcpTarget, UnixTarget } from './options.ts'
 import { systemRandom } from './random.ts'
 import type { Random } from './random.ts'
+import type { Route } from './request-options.ts'
 import type { RetriesOptions } from './retry/retries.ts'
 import type { TlsClient } from './tls/tls-client.ts'
 
@@ -24,7 +25,7 @@ import type { TlsClient } from './tls/tls-client.ts'
 export type SharedConnectOptions = Omit<ConnectionOptions, 'signal' | 'clock' | keyof ConnectionListeners>
 
 /** An address, with what holds for it alone. */
-export type ClientAddress = SharedConnectOptions & (TcpTarget | UnixTarget)
+export type ClientAddress = Omit<SharedConnectOptions, 'codec'> & (TcpTarget | UnixTarget)
 
 /** Listeners that are told by all connections alike. */
 type PassedOn = 'onMessage' | 'onError' | 'onHandlerError'
@@ -44,7 +45,7 @@ export interface ClientOptions extends Pick<ConnectionListeners, PassedOn> {
   /** false sends nothing twice. */
   readonly retry?: false | RetryOptions | undefined
   /** Routes that do no harm twice: sent again also after what leaves it open whether they were served. */
-  readonly idempotentRoutes?: readonly number[] | undefined
+  readonly idempotentRoutes?: readonly Route[] | undefined
   /** How many calls may wait for a connection; 1024. */
   readonly waitersMax?: number | undefined
   /** A lease of a connection that is held for longer is told; 0, which is never. */
@@ -99,7 +100,9 @@ export interface CompleteClientOptions extends Pick<ConnectionListeners, PassedO
   readonly breaker: Omit<BreakerOptions, 'clock' | 'onChange'>
   readonly ejectedShareMax: number
   readonly retry: Pick<RetriesOptions, 'attemptsMax' | 'budgetShare' | 'floorPerSecond'>
-  readonly idempotentRoutes: ReadonlySet<number>
+  readonly idempotentRoutes: ReadonlySet<Route>
+  /** Of all connections. */
+  readonly codec: 'frame' | 'json'
   readonly requestTimeoutMs: number
   readonly waitersMax: number
   readonly leaseWarnMs: number
@@ -139,9 +142,8 @@ export function completeClientOptions(options: ClientOptions): CompleteClientOpt
     breaker: completeBreaker(breaker === false ? { failuresInRow: 0, failureShare: 1 } : breaker, breaker === false),
     ejectedShareMax: share('breaker.ejectedShareMax', breaker === false ? 1 : (breaker.ejectedShareMax ?? 0.5)),
     retry: completeRetry(options.retry ?? {}),
-    idempotentRoutes: new Set(
-      (options.idempotentRoutes ?? []).map((one) => integer('idempotentRoutes', one, 1, ROUTE_MAX)),
-    ),
+    idempotentRoutes: new Set(options.idempotentRoutes?.map(checkIdempotent)),
+    codec: options.connect?.codec ?? 'frame',
     requestTimeoutMs: options.connect?.requestTimeoutMs ?? 3000,
     waitersMax: integer('waitersMax', options.waitersMax ?? 1024, 0, Number.MAX_SAFE_INTEGER),
     leaseWarnMs: integer('leaseWarnMs', options.leaseWarnMs ?? 0, 0, DELAY_MS_MAX),
@@ -172,9 +174,9 @@ function completeAddresses({ addresses, connect: shared = {} }: ClientOptions, c
 
 const ADDRESS = /^(?:(tcp|tls):\/\/)?(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})$/
 
-/** As the server's SHARDWIRE_LISTEN writes them; without a scheme it is TCP, or TLS where that is shared. */
+/** As the server's SHARDWIRE_LISTEN writes them; where no scheme says whether it is TLS, the shared option does. */
 function parseAddress(text: string, tls: TlsClient | undefined): ClientAddress {
-  if (text.startsWith('unix:')) return { path: text.slice('unix:'.length) }
+  if (text.startsWith('unix:')) return { path: text.slice('unix:'.length), tls: false }
   const [, scheme, bracketed, name, port] = ADDRESS.exec(text) ?? []
   const host = bracketed ?? name
   if (host === undefined) throw invalid('addresses', text, 'host:port, tcp://host:port, tls://host:port or unix:/path')
@@ -227,6 +229,11 @@ function completeRetry(retry: false | RetryOptions): CompleteClientOptions['retr
     budgetShare: share('retry.budgetShare', budgetShare),
     floorPerSecond,
   }
+}
+
+/** By name over JSON. */
+function checkIdempotent(route: Route): Route {
+  return typeof route === 'string' ? route : integer('idempotentRoutes', route, 1, ROUTE_MAX)
 }
 
 function share(name: string, value: number): number {

@@ -6,23 +6,21 @@
 import { decodeBody, encodeBody } from '@shardwire/protocol'
 import type { CancelTimer } from '@shardwire/protocol'
 import { Endpoint } from './balance/endpoint.ts'
-import { NO_PASS } from './breaker/breaker.ts'
 import { Endpoints } from './balance/endpoints.ts'
-import { outcomeOf } from './breaker/outcome.ts'
+import { Calls } from './calls.ts'
+import type { Ask, Place } from './calls.ts'
 import type { Client, ClientRequestOptions } from './client-api.ts'
 import { ClientError } from './client-error.ts'
 import { completeClientOptions } from './client-options.ts'
 import type { ClientOptions, CompleteAddress, CompleteClientOptions } from './client-options.ts'
 import type { ClientState, ClientStatus, StatusEvent } from './client-status.ts'
 import type { Connection, ConnectionListeners, Message } from './connection-api.ts'
-import { checkBody, checkDelayMs } from './options.ts'
-import type { Entry } from './pool/item-set.ts'
+import { checkDelayMs } from './options.ts'
 import { Leases, TakenAt } from './pool/lease.ts'
 import type { Lease } from './pool/lease.ts'
 import type { AcquireOptions } from './pool/pool.ts'
-import type { SendOptions } from './request-options.ts'
+import type { Route, SendOptions } from './request-options.ts'
 import { Retries } from './retry/retries.ts'
-import { saysItDidNotRun } from './retry/retry-rules.ts'
 import { tell } from './tell.ts'
 
 /** How often connections are looked at that may be idle for too long or too old, and leases. */
@@ -43,12 +41,12 @@ export function createClient(options: ClientOptions): Client {
   return new PooledClient(completeClientOptions(options))
 }
 
-/** A connection, and the address that it belongs to. */
-interface Place {
-  readonly endpoint: Endpoint
-  readonly entry: Entry<Connection>
-  /** What the breaker let the request through with. */
-  readonly pass: number
+const askBytes: Ask<Uint8Array, Uint8Array> = (connection, route, body, options) => {
+  return connection.request(route, body, options)
+}
+
+const askValue: Ask<unknown, unknown> = (connection, route, value, options) => {
+  return connection.requestValue(route, value, options)
 }
 
 class PooledClient implements Client {
@@ -56,9 +54,9 @@ class PooledClient implements Client {
   readonly #options: CompleteClientOptions
   readonly #endpoints: Endpoints
   readonly #retries: Retries
+  readonly #calls: Calls
   readonly #leases: Leases<Place, Connection>
   readonly #cancelSweep: CancelTimer
-  #requests = 0
   #state: ClientState = 'idle'
   #closing: Promise<void> | undefined
   /** The one that said last that it wants no more for now. */
@@ -85,10 +83,15 @@ class PooledClient implements Client {
     })
     const list = options.addresses.map((address) => this.#createEndpoint(address))
     this.#endpoints = new Endpoints(list, options)
+    this.#calls = new Calls(options, this.#endpoints, this.#retries)
     this.#cancelSweep = clock.every(SWEEP_MS, () => {
       this.#sweep()
     })
     for (const endpoint of list) endpoint.start()
+  }
+
+  get codec(): 'frame' | 'json' {
+    return this.#options.codec
   }
 
   get status(): ClientStatus {
@@ -98,7 +101,7 @@ class PooledClient implements Client {
       addresses: this.#endpoints.list.map(({ status }) => status),
       waiting: this.#endpoints.waiting,
       leases: this.#leases.size,
-      requests: this.#requests,
+      requests: this.#calls.requests,
       retries: retried,
       retriesRefused: refused,
       retryBudget: budget.tokens,
@@ -107,18 +110,19 @@ class PooledClient implements Client {
 
   async connect({ timeoutMs = DELAY_MS_MAX, signal }: AcquireOptions = {}): Promise<void> {
     const { clock } = this.#options
-    this.#assertOpen()
+    this.#calls.assertOpen()
     const deadlineMs = clock.nowMs() + checkDelayMs('timeoutMs', timeoutMs)
     for (const endpoint of this.#endpoints.list) if (!endpoint.isReady) endpoint.restart()
     while (!this.#endpoints.hasReady) await this.#endpoints.wait(deadlineMs, signal)
   }
 
-  request(route: number, body = NO_BYTES, options = NO_OPTIONS): Promise<Uint8Array> {
-    return this.#request(route, body, options, false)
+  request(route: Route, body = NO_BYTES, options = NO_OPTIONS): Promise<Uint8Array> {
+    return this.#calls.request(askBytes, { route, body, isOurs: false }, options)
   }
 
-  async requestMsgpack(route: number, value: unknown, options = NO_OPTIONS): Promise<unknown> {
-    const answer = await this.#request(route, encodeBody(value), options, true)
+  async requestValue(route: Route, value: unknown, options = NO_OPTIONS): Promise<unknown> {
+    if (this.codec === 'json') return await this.#calls.request(askValue, { route, body: value, isOurs: true }, options)
+    const answer = await this.#calls.request(askBytes, { route, body: encodeBody(value), isOurs: true }, options)
     if (answer.length === 0) return undefined
     try {
       return decodeBody(answer, 0, answer.length)
@@ -127,21 +131,22 @@ class PooledClient implements Client {
     }
   }
 
-  send(route: number, body = NO_BYTES, options?: SendOptions): boolean {
-    const place = this.#take(false)
-    if (place === undefined) throw this.#endpoints.noConnectionNow()
-    const { endpoint, entry, pass } = place
-    try {
-      const takesMore = entry.item.send(route, body, options)
-      if (!takesMore) this.#full = entry.item
-      return takesMore
-    } finally {
-      endpoint.settle(entry, pass, 'void')
-    }
+  async requestMsgpack(route: number, value: unknown, options = NO_OPTIONS): Promise<unknown> {
+    this.#assertFrames('requestMsgpack', 'requestValue')
+    return await this.requestValue(route, value, options)
+  }
+
+  send(route: Route, body = NO_BYTES, options?: SendOptions): boolean {
+    return this.#send((connection) => connection.send(route, body, options))
+  }
+
+  sendValue(route: Route, value: unknown, options?: SendOptions): boolean {
+    return this.#send((connection) => connection.sendValue(route, value, options))
   }
 
   sendMsgpack(route: number, value: unknown, options?: SendOptions): boolean {
-    return this.send(route, encodeBody(value), options)
+    this.#assertFrames('sendMsgpack', 'sendValue')
+    return this.sendValue(route, value, options)
   }
 
   async drained(): Promise<void> {
@@ -172,56 +177,21 @@ class PooledClient implements Client {
     await this.close()
   }
 
-  /**
-   * The connection that gets the body copies it at once. What waits, or may be sent again, is copied here, before the
-   * caller may use the memory for something else: in this turn. @param isOurs that was done
-   */
-  async #request(
-    route: number,
-    given: Uint8Array,
-    options: ClientRequestOptions,
-    isOurs: boolean,
-  ): Promise<Uint8Array> {
-    checkBody(given)
-    const { clock, idempotentRoutes, requestTimeoutMs } = this.#options
-    const { timeoutMs = requestTimeoutMs, signal, meta, idempotent = idempotentRoutes.has(route) } = options
-    const deadlineMs = clock.nowMs() + checkDelayMs('timeoutMs', timeoutMs)
-    this.#requests++
-    this.#retries.budget.onRequest()
-    let leftMs = timeoutMs
-    let place = this.#take(true)
-    const body = isOurs || (place !== undefined && !this.#retries.areOn) ? given : new Uint8Array(given)
-    for (let attempt = 1, last: unknown; ; attempt++) {
-      // Nothing is awaited between the place and the request: the connection could be closed meanwhile.
-      while (place === undefined) {
-        await this.#endpoints.wait(deadlineMs, signal).catch(orRather(last, signal))
-        leftMs = Math.max(1, Math.floor(deadlineMs - clock.nowMs()))
-        place = this.#takeAgain(last)
-      }
-      const { endpoint, entry, pass }: Place = place
-      try {
-        const answer = await entry.item.request(route, body, { timeoutMs: leftMs, signal, meta })
-        endpoint.settle(entry, pass, 'success')
-        return answer
-      } catch (error) {
-        endpoint.settle(entry, pass, outcomeOf(error))
-        if (!hidesRun(error, last)) last = error
-        if (this.#closing !== undefined) throw last
-        await this.#retries
-          .next({ error, attempt, isIdempotent: idempotent, deadlineMs, signal })
-          .catch(orRather(last, signal))
-        leftMs = Math.max(1, Math.floor(deadlineMs - clock.nowMs()))
-        place = this.#takeAgain(last)
-      }
-    }
+  #assertFrames(verb: string, instead: string): void {
+    if (this.codec === 'frame') return
+    throw new ClientError('INVALID_OPTION', `${verb}: this client speaks JSON; use ${instead}`)
   }
 
-  /** As `#take`, for a request that failed with `last` before. */
-  #takeAgain(last: unknown): Place | undefined {
+  #send(send: (connection: Connection) => boolean): boolean {
+    const place = this.#calls.take(false)
+    if (place === undefined) throw this.#endpoints.noConnectionNow()
+    const { endpoint, entry, pass } = place
     try {
-      return this.#take(true)
-    } catch (error) {
-      throw last ?? error
+      const takesMore = send(entry.item)
+      if (!takesMore) this.#full = entry.item
+      return takesMore
+    } finally {
+      endpoint.settle(entry, pass, 'void')
     }
   }
 
@@ -231,26 +201,10 @@ class PooledClient implements Client {
     const deadlineMs = clock.nowMs() + checkDelayMs('timeoutMs', timeoutMs)
     if (signal?.aborted === true) throw new ClientError('ABORTED', 'acquire aborted', { cause: signal.reason })
     for (;;) {
-      const place = this.#take(false)
+      const place = this.#calls.take(false)
       if (place !== undefined) return this.#leases.begin(place, at)
       await this.#endpoints.wait(deadlineMs, signal)
     }
-  }
-
-  /**
-   * Begins a request or lease on the connection that is best for it. @param isAnswered see `Endpoints.pick`
-   * @returns undefined where there is none, but one may come; throws as `Endpoints.pick` does, and CLIENT_CLOSED
-   */
-  #take(isAnswered: boolean): Place | undefined {
-    this.#assertOpen()
-    const endpoint = this.#endpoints.pick(isAnswered)
-    if (endpoint === undefined) return undefined
-    const pass = isAnswered ? endpoint.breaker.pass() : NO_PASS
-    const entry = endpoint.take()
-    if (entry !== undefined) return { endpoint, entry, pass }
-    // A listener of the breaker's ended it.
-    endpoint.breaker.settle(pass, 'void')
-    return this.#take(isAnswered)
   }
 
   #createEndpoint({ name, timeoutMs: ownTimeoutMs, connect }: CompleteAddress): Endpoint {
@@ -300,8 +254,7 @@ class PooledClient implements Client {
   async #close(): Promise<void> {
     const { clock, closeTimeoutMs } = this.#options
     this.#cancelSweep()
-    this.#endpoints.failAll(closedError())
-    this.#retries.cancelAll()
+    this.#calls.close()
     for (const endpoint of this.#endpoints.list) endpoint.close()
     const cancel = clock.after(closeTimeoutMs, () => {
       this.#leases.endAll()
@@ -311,30 +264,7 @@ class PooledClient implements Client {
     this.#onChange()
   }
 
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw closedError()
-  }
-
   #tell(event: StatusEvent): void {
     tell(this.#options.onStatus, event)
   }
-}
-
-/**
- * A request that was sent twice fails with what is worse: an error that says that no handler ran must not hide one that
- * says that it may have.
- */
-function hidesRun(error: unknown, last: unknown): boolean {
-  return last !== undefined && saysItDidNotRun(error) && !saysItDidNotRun(last)
-}
-
-/** Rejects with what the request failed with before, unless its caller gave it up. */
-function orRather(last: unknown, signal: AbortSignal | undefined): (error: unknown) => never {
-  return (error) => {
-    throw last === undefined || signal?.aborted === true ? error : last
-  }
-}
-
-function closedError(): ClientError {
-  return new ClientError('CLIENT_CLOSED', 'the client is closed')
 }

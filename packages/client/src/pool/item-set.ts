@@ -144,17 +144,14 @@ export class ItemSet<T> {
 
   /** Destroys it, leased or not. One that is gone already is left as it is. */
   drop(entry: Entry<T>): void {
-    if (this.remove(entry)) void this.#destroy(entry.item)
+    if (this.#takeOut(entry)) void this.#destroy(entry.item)
   }
 
   /** Forgets an item that has ended by itself. @returns false when it was not here */
   remove(entry: Entry<T>): boolean {
-    const at = this.#entries.indexOf(entry)
-    if (at < 0) return false
-    this.#entries.splice(at, 1)
-    entry.isRetired = true
+    const wasHere = this.#takeOut(entry)
     this.#settleIfGone()
-    return true
+    return wasHere
   }
 
   /** Ends what was idle for too long or is too old; to be called from time to time. */
@@ -182,6 +179,14 @@ export class ItemSet<T> {
   destroyAll(): void {
     this.close()
     for (const entry of [...this.#entries]) this.drop(entry)
+  }
+
+  #takeOut(entry: Entry<T>): boolean {
+    const at = this.#entries.indexOf(entry)
+    if (at < 0) return false
+    this.#entries.splice(at, 1)
+    entry.isRetired = true
+    return true
   }
 
   #takesLeases(entry: Entry<T>): boolean {

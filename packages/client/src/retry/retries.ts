@@ -1,8 +1,8 @@
 /**
  * Owns whether and when a request that failed is sent again.
  * Must not know: how requests are sent, or where to.
- * Invariant: each retry is paid from the budget, before it is waited for; what waits ends by its time, its signal, or
- * `cancelAll`, and leaves no timer and no listener.
+ * Invariant: each retry is paid from the budget, before it is waited for, but of what was handed back in good order;
+ * what waits ends by its time, its signal, or `cancelAll`, and leaves no timer and no listener.
  */
 import type { Clock } from '@shardwire/protocol'
 import { DRAINING, ShardwireError } from '@shardwire/protocol'
@@ -62,7 +62,7 @@ export class Retries {
     if (attempt >= attemptsMax || !mayRepeat(error, isIdempotent)) throw error
     const delayMs = this.#delayMs(error, attempt)
     if (clock.nowMs() + delayMs >= deadlineMs) throw error
-    if (!this.budget.take()) {
+    if (!wasHandedBack(error) && !this.budget.take()) {
       this.refused++
       throw error
     }
@@ -101,4 +101,10 @@ export class Retries {
     this.#waits.delete(end)
     return isOver
   }
+}
+
+/** A drain hands back what it has not begun: once, and to be sent elsewhere. That makes no storm. */
+function wasHandedBack(error: unknown): boolean {
+  if (error instanceof ShardwireError) return error.code === DRAINING
+  return error instanceof ClientError && (error.code === 'CONNECTION_DRAINING' || error.code === 'CONNECTION_CLOSED')
 }

@@ -103,8 +103,8 @@ export class FakeConnection implements Connection {
     this.sent.push(route)
     return this.takesMore
   }
-  sendValue(): boolean {
-    throw new Error('not used by the client')
+  sendValue(route: number): boolean {
+    return this.send(route)
   }
   sendMsgpack(): boolean {
     throw new Error('not used by the client')
@@ -289,6 +289,9 @@ export async function scene(
 /** Closes the client and looks for what it left behind. */
 export async function leavesNothing({ network, clock, client }: Scene): Promise<void> {
   await client.close()
+  const told = network.events.length
+  await network.pass(50)
+  if (network.events.length > told) throw new Error(`told after its end: ${JSON.stringify(network.events.slice(told))}`)
   const left = { connections: network.open.size, timers: clock.pendingTimers, hanging: network.hanging }
   if (left.connections + left.timers + left.hanging > 0) throw new Error(`left behind: ${JSON.stringify(left)}`)
 }

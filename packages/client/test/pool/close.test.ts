@@ -63,6 +63,29 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it('waits until the last item is destroyed, whoever has it', async () => {
+    const ends = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { pool } = workshop({ destroy: ({ id }) => ends[id]?.promise })
+    const [idle, leased] = await Promise.all([pool.acquire(), pool.acquire()])
+    idle.release()
+    const closing = pool.close()
+    leased.release()
+    ends[0]?.resolve()
+    expect(await standOf(closing)).toBe('pending')
+    ends[1]?.resolve()
+    await closing
+  })
+
+  it('waits for the only item as well', async () => {
+    const end = Promise.withResolvers<void>()
+    const { pool } = workshop({ destroy: () => end.promise })
+    ;(await pool.acquire()).release()
+    const closing = pool.close()
+    expect(await standOf(closing)).toBe('pending')
+    end.resolve()
+    await closing
+  })
+
   it('does not hang on a destroy that does', async () => {
     const { clock, pool } = workshop({ closeTimeoutMs: 500, destroy: () => new Promise<void>(() => {}) })
     ;(await pool.acquire()).release()

@@ -43,23 +43,40 @@ describe('what may be sent again', () => {
 })
 
 describe('the budget', () => {
-  it('is a tenth of the requests and one a second, with ten saved up for who asks little', () => {
+  const takeAll = (budget: RetryBudget): number => {
+    let count = 0
+    while (budget.take()) count++
+    return count
+  }
+  const ask = (budget: RetryBudget, clock: FakeClock, requests: number): void => {
+    for (let request = 0; request < requests; request++) budget.onRequest(clock.nowMs())
+  }
+
+  it('is a tenth of the requests and one a second, of which ten are saved up', () => {
     const clock = new FakeClock()
     const budget = new RetryBudget({ clock, share: 0.1, floorPerSecond: 1 })
-    const takeAll = (): number => {
-      let count = 0
-      while (budget.take()) count++
-      return count
-    }
     expect(budget.tokens).toBe(10)
-    expect(takeAll()).toBe(10)
+    expect(takeAll(budget)).toBe(10)
     clock.advance(3000)
-    for (let request = 0; request < 205; request++) budget.onRequest()
-    expect(takeAll()).toBe(23)
+    ask(budget, clock, 205)
+    expect(takeAll(budget)).toBe(23)
     clock.advance(1_000_000)
-    expect(takeAll()).toBe(10)
-    for (let request = 0; request < 1_000_000; request++) budget.onRequest()
-    expect(takeAll()).toBe(100)
+    expect(takeAll(budget)).toBe(10)
+  })
+
+  it('has saved up of ten to twenty seconds, whatever came before', () => {
+    const clock = new FakeClock()
+    const budget = new RetryBudget({ clock, share: 0.1, floorPerSecond: 0 })
+    for (let second = 0; second < 3605; second++) {
+      ask(budget, clock, 1000)
+      clock.advance(1000)
+    }
+    const saved = takeAll(budget)
+    expect(saved).toBeGreaterThanOrEqual(1000)
+    expect(saved).toBeLessThanOrEqual(2000)
+    ask(budget, clock, 1000)
+    clock.advance(20_000)
+    expect(takeAll(budget)).toBe(0)
   })
 
   it('bounds the retries of an outage: a client that fails all day sends a tenth more', () => {
@@ -67,7 +84,7 @@ describe('the budget', () => {
     const budget = new RetryBudget({ clock, share: 0.1, floorPerSecond: 1 })
     let retries = 0
     for (let request = 0; request < 100_000; request++) {
-      budget.onRequest()
+      budget.onRequest(clock.nowMs())
       clock.advance(1)
       if (budget.take()) retries++
     }
@@ -79,13 +96,14 @@ describe('the budget', () => {
     const clock = new FakeClock()
     const budget = new RetryBudget({ clock, share: 0, floorPerSecond: 0 })
     clock.advance(1_000_000)
-    budget.onRequest()
+    budget.onRequest(clock.nowMs())
     expect(budget.take()).toBe(false)
   })
 })
 
 describe('a retry', () => {
   const lost = new ClientError('CONNECTION_LOST', 'lost')
+  const draining = new ShardwireError(DRAINING, 'goaway')
   const full = new ClientError('TOO_MANY_IN_FLIGHT', 'full')
   const bench = (options: Partial<RetriesOptions> = {}) => {
     const clock = new FakeClock()
@@ -150,6 +168,13 @@ describe('a retry', () => {
     for (let retry = 0; retry < 10; retry++) await next({})
     expect(await rejectionOf(next({}))).toBe(full)
     expect(retries.refused).toBe(1)
+  })
+
+  it('of what a drain hands back costs nothing: all that was on its way is sent elsewhere', async () => {
+    const { next, retries } = bench({ budgetShare: 0, floorPerSecond: 0 })
+    for (let retry = 0; retry < 1000; retry++) await next({ error: draining })
+    expect(retries.retried).toBe(1000)
+    expect(await rejectionOf(next({ error: draining, attempt: 3 }))).toBe(draining)
   })
 
   it('ends with its signal, and leaves no listener', async () => {
