@@ -2,7 +2,8 @@
  * Owns counting values by buckets: the bounds that this server uses, and finding a value's bucket.
  * Must not know: what is measured, how it is shown.
  * Invariant: a bucket counts the values above the bound before it and up to its own, the last one what is above all;
- * histograms of the same bounds add up bucket by bucket. Counting allocates nothing.
+ * histograms of the same bounds add up bucket by bucket, in whatever order, to exactly the same sum: else a counter
+ * would seem to go down when a worker is replaced. Counting allocates nothing.
  */
 
 /** Plain data: it travels between processes. */
@@ -16,6 +17,8 @@ export interface Histogram {
 const DECADES = 8
 const STEPS = [1, 2, 5] as const
 const MICROSECONDS_PER_S = 1e6
+/** A unit of 60 ns: sums of multiples of it are exact up to 17 years. */
+const UNITS_PER_S = 2 ** 24
 
 /** Seconds, from 1 microsecond to 50 seconds in steps of 1, 2, 5: how long requests take. */
 export const DURATION_BOUNDS: readonly number[] = Array.from({ length: DECADES }, (_, decade) =>
@@ -34,7 +37,12 @@ export function observe(histogram: Histogram, bounds: readonly number[], value: 
   const { counts } = histogram
   const at = bucketOf(bounds, value)
   counts[at] = (counts[at] ?? 0) + weight
-  histogram.sum += value * weight
+  histogram.sum += exactSeconds(value) * weight
+}
+
+/** Rounds a time, so that times add up to the same whatever order they are added in. */
+export function exactSeconds(seconds: number): number {
+  return Math.round(seconds * UNITS_PER_S) / UNITS_PER_S
 }
 
 /** The bucket that a value is counted in. */

@@ -6,7 +6,7 @@
  */
 import { constants, performance, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
-import { createHistogram, DELAY_BOUNDS, type Histogram, observe } from './histogram.ts'
+import { createHistogram, DELAY_BOUNDS, exactSeconds, type Histogram, observe } from './histogram.ts'
 
 const MS_PER_S = 1000
 const US_PER_S = 1e6
@@ -118,11 +118,11 @@ export class VitalSigns {
     const totals = this.#totals
     const levels = this.#levels
     const { user, system } = process.cpuUsage()
-    totals.cpuUser = user / US_PER_S
-    totals.cpuSystem = system / US_PER_S
+    totals.cpuUser = exactSeconds(user / US_PER_S)
+    totals.cpuSystem = exactSeconds(system / US_PER_S)
     const { active, idle } = performance.eventLoopUtilization()
-    totals.loopActive = active / MS_PER_S
-    totals.loopIdle = idle / MS_PER_S
+    totals.loopActive = exactSeconds(active / MS_PER_S)
+    totals.loopIdle = exactSeconds(idle / MS_PER_S)
     const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
     const heapLimit = getHeapStatistics().heap_size_limit
     Object.assign(levels, { resident: rss, heapUsed, heapTotal, heapLimit, external, arrayBuffers })

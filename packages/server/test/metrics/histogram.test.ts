@@ -30,6 +30,26 @@ it('a weight counts as often as it says, in the sum too', () => {
   expect(histogram.counts.at(-1)).toBe(1)
 })
 
+it('sums are the same, whatever order workers are added in', () => {
+  const seconds = fc.double({ min: 0, max: 100, noNaN: true })
+  const workers = fc.array(fc.array(seconds, { minLength: 1, maxLength: 20 }), { minLength: 2, maxLength: 5 })
+  fc.assert(
+    fc.property(workers, (measured) => {
+      const each = measured.map((values) => {
+        const histogram = createHistogram(DURATION_BOUNDS)
+        for (const value of values) observe(histogram, DURATION_BOUNDS, value, 3)
+        return histogram
+      })
+      const added = (histograms: typeof each): number => {
+        const sum = createHistogram(DURATION_BOUNDS)
+        for (const histogram of histograms) addUp(sum, histogram)
+        return sum.sum
+      }
+      expect(added(each)).toBe(added(each.toReversed()))
+    }),
+  )
+})
+
 it('figures add up number by number, lists that grew among them', () => {
   const sum = { a: 1, list: [1], inside: { b: 2, list: [0, 1] } }
   addUp(sum, { a: 2, list: [1, 5], inside: { b: 3, list: [1, 1] } })
