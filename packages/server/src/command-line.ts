@@ -22,6 +22,8 @@ Commands:
              what it imports, changes
   config     print the effective configuration and where each value comes from
 
+  doctor     say what of this machine is too small for what is configured and, where the daemon runs,
+             what holds it back, each with the command that mends it; exits with 1 when there is something
   status     show the daemon that SHARDWIRE_ADMIN names; exits with 0 when it is ready
   top        the same live, second by second, with who talks most and who is slow
   conns      show its connections, one of them, or those that ended (--closed)

@@ -128,7 +128,7 @@ const WORKERS = {
   shardwire_worker_resident_memory_bytes: gauge('Memory that is resident.', 'worker'),
   shardwire_worker_heap_used_bytes: gauge('Heap of V8 that is in use, garbage among it.', 'worker'),
   shardwire_worker_heap_size_bytes: gauge('Heap of V8 that was taken from the system.', 'worker'),
-  shardwire_worker_heap_limit_bytes: gauge('Size of the heap at which V8 gives up.', 'worker'),
+  shardwire_worker_heap_limit_bytes: gauge('Heap that may live on (SHARDWIRE_HEAP_MB).', 'worker'),
   shardwire_worker_external_memory_bytes: gauge('Memory outside of the heap that objects of it hold.', 'worker'),
   shardwire_worker_array_buffers_bytes: gauge('The part of that which is buffers.', 'worker'),
   shardwire_worker_open_files: gauge('Open files, sockets among them.', 'worker'),

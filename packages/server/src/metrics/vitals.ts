@@ -5,7 +5,6 @@
  * is in `totals`, what is so now in `levels`.
  */
 import { constants, performance, PerformanceObserver } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
 import { createHistogram, DELAY_BOUNDS, exactSeconds, type Histogram, observe } from './histogram.ts'
 
 const MS_PER_S = 1000
@@ -31,7 +30,7 @@ export interface VitalLevels {
   resident: number
   heapUsed: number
   heapTotal: number
-  /** Where V8 gives up. */
+  /** What of it may live on; 0 where nobody set it. */
   heapLimit: number
   external: number
   arrayBuffers: number
@@ -84,6 +83,8 @@ export function createVitalLevels(): VitalLevels {
 export interface OwnLevels {
   readonly openFiles: number
   readonly openFilesMax: number
+  /** Bytes of the heap that may live on. */
+  readonly heapLimit?: number
   /** Undefined where there is no pool. */
   readonly pool?: { readonly leasedBytes: number; leasedBlocks: number; freeBytes: number; bytesMax: number }
 }
@@ -114,7 +115,7 @@ export class VitalSigns {
   }
 
   /** @returns the same objects each time, brought up to date */
-  take({ openFiles, openFilesMax, pool }: OwnLevels): Vitals {
+  take({ openFiles, openFilesMax, heapLimit = 0, pool }: OwnLevels): Vitals {
     const totals = this.#totals
     const levels = this.#levels
     const { user, system } = process.cpuUsage()
@@ -124,7 +125,6 @@ export class VitalSigns {
     totals.loopActive = exactSeconds(active / MS_PER_S)
     totals.loopIdle = exactSeconds(idle / MS_PER_S)
     const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
-    const heapLimit = getHeapStatistics().heap_size_limit
     Object.assign(levels, { resident: rss, heapUsed, heapTotal, heapLimit, external, arrayBuffers })
     Object.assign(levels, { openFiles, openFilesMax })
     if (pool !== undefined) {

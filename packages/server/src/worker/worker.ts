@@ -41,6 +41,7 @@ export const SNAPSHOT_INTERVAL_MS = 1000
 const BROKEN_DRAIN_MS = 1000
 /** What the service's last hooks get in any case: less than the primary waits beyond the deadline of a drain. */
 const HOOKS_MS_MIN = 1000
+const MIB = 1024 * 1024
 
 export type ArrivedHandle = RawHandle | Socket
 
@@ -69,6 +70,8 @@ export class Worker {
   readonly #slots: SlotListeners
   readonly #giveBack: GiveBack
   readonly #vitals: VitalSigns
+  /** Bytes of the heap that may live on. */
+  readonly #heapLimit: number
   readonly #inspector: Inspector
   readonly health: Health
   /** Its drain is over: nothing is to be said any more. */
@@ -82,6 +85,7 @@ export class Worker {
     this.#shard = shard
     this.#inspector = shard.createInspector(setImmediate)
     this.#vitals = vitals
+    this.#heapLimit = heapMb * MIB
     this.#hooks = hooks
     this.#offload = offload
     this.#log = log
@@ -189,7 +193,8 @@ export class Worker {
     const { counters, pool, routeBook } = this.#shard
     const { free, descriptors } = this.#room
     const { limit } = descriptors
-    const vitals = this.#vitals.take({ openFiles: limit - free, openFilesMax: limit, pool })
+    const open = { openFiles: limit - free, openFilesMax: limit }
+    const vitals = this.#vitals.take({ ...open, heapLimit: this.#heapLimit, pool })
     const { refusals } = this.#reception
     return { counters, refusals, vitals, offload: this.#offload.counters, routes: routeBook.takeChanged() }
   }

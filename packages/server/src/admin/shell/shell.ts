@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { systemClock } from '../../clock.ts'
+import { doctorCommand } from '../../doctor/doctor-command.ts'
 import { drainCommand, reloadCommand } from './act-commands.ts'
 import { UsageWanted } from './arguments.ts'
 import { ShellError } from './client.ts'
@@ -19,6 +20,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[], io: ShellIo) =
   drain: drainCommand,
   reload: reloadCommand,
   top: topCommand,
+  doctor: doctorCommand,
 }
 
 /** @returns the exit code; undefined where there is no such command */
