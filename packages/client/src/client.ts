@@ -4,7 +4,7 @@
  * Invariant: a request ends once, within its timeoutMs. After `close` no connection, timer, listener or waiter is left.
  */
 import { decodeBody, encodeBody } from '@shardwire/protocol'
-import type { CancelTimer } from '@shardwire/protocol'
+import type { CancelTimer, TypedService } from '@shardwire/protocol'
 import { Endpoint } from './balance/endpoint.ts'
 import { Endpoints } from './balance/endpoints.ts'
 import { Calls } from './calls.ts'
@@ -20,6 +20,7 @@ import { Leases, TakenAt } from './pool/lease.ts'
 import type { Lease } from './pool/lease.ts'
 import type { AcquireOptions } from './pool/pool.ts'
 import type { Route, SendOptions } from './request-options.ts'
+import type { ServiceClient } from './request/service-client.ts'
 import { Retries } from './retry/retries.ts'
 import { tell } from './tell.ts'
 
@@ -35,8 +36,17 @@ const NO_OPTIONS: ClientRequestOptions = Object.freeze({})
  *     await using client = createClient({ addresses: ['127.0.0.1:7400'] })
  *     const answer = await client.request(1, new TextEncoder().encode('hello'))
  *
+ * With the type of the service, what does not fit its routes does not compile:
+ *
+ *     import type service from './service.ts'
+ *     await using client = createClient<typeof service>({ addresses: ['127.0.0.1:7400'] })
+ *
  * Throws a ClientError INVALID_OPTION.
  */
+export function createClient(options: ClientOptions): Client
+export function createClient<Service extends TypedService>(options: ClientOptions): ServiceClient<Service>
+// Once more, as `ReturnType<typeof createClient>` is what the last one returns.
+export function createClient(options: ClientOptions): Client
 export function createClient(options: ClientOptions): Client {
   return new PooledClient(completeClientOptions(options))
 }

@@ -24,8 +24,11 @@ import { isAlert, refusalText } from './tls/handshake.ts'
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const complete = completeOptions(options)
   using attempt = beginAttempt(complete)
-  const connection = await dial(complete, attempt, (dialed) => new ClientConnection(dialed, complete))
-  if (complete.helloFrame !== undefined) await greet(connection, complete.helloFrame, attempt)
+  const connection = await dial(complete, attempt, async (dialed) => {
+    const made = new ClientConnection(dialed, complete)
+    if (complete.helloFrame !== undefined) await greet(made, complete.helloFrame, attempt)
+    return made
+  })
   connection.dialed = { ...connection.dialed, phases: attempt.phases, tries: attempt.tries }
   return connection
 }

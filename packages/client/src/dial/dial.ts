@@ -31,13 +31,14 @@ export function beginAttempt(options: CompleteOptions): ConnectAttempt {
 }
 
 /**
- * Connects and gives the socket to `take` in the very turn in which it is ready, so that no event of it is missed.
+ * Connects and gives the socket to `take` in the very turn in which it is ready, so that no event of it is missed, and
+ * the attempt can pass from one phase to the next without a moment in which nobody would hear of its end.
  * Rejects with a ClientError: CONNECT_FAILED, CONNECT_TIMEOUT, TLS_FAILED, INVALID_OPTION or ABORTED.
  */
 export async function dial<T>(
   options: CompleteOptions,
   attempt: ConnectAttempt,
-  take: (dialed: DialedSocket) => T,
+  take: (dialed: DialedSocket) => Promise<T>,
 ): Promise<T> {
   return await new Dial(options, attempt, take).promise
 }
@@ -46,11 +47,11 @@ class Dial<T> {
   readonly promise: Promise<T>
   readonly #options: CompleteOptions
   readonly #attempt: ConnectAttempt
-  readonly #take: (dialed: DialedSocket) => T
-  readonly #resolve: (taken: T) => void
+  readonly #take: (dialed: DialedSocket) => Promise<T>
+  readonly #resolve: (taken: Promise<T>) => void
   readonly #reject: (error: Error) => void
 
-  constructor(options: CompleteOptions, attempt: ConnectAttempt, take: (dialed: DialedSocket) => T) {
+  constructor(options: CompleteOptions, attempt: ConnectAttempt, take: (dialed: DialedSocket) => Promise<T>) {
     this.#options = options
     this.#attempt = attempt
     this.#take = take
@@ -147,6 +148,8 @@ class Dial<T> {
     const { onSocket, tls } = this.#options
     try {
       onSocket?.(dialed.socket)
+      // The hook may have ended the attempt.
+      if (this.#attempt.failure !== undefined) throw this.#attempt.failure
       if (tls === undefined) this.#resolve(this.#take(dialed))
       else this.#handshake(dialed)
     } catch (error) {

@@ -6,6 +6,7 @@
  */
 import type { CancelTimer } from '@shardwire/protocol'
 import { ClientError } from '../client-error.ts'
+import { integer } from '../options.ts'
 import { tell } from '../tell.ts'
 import { ItemSet } from './item-set.ts'
 import type { Entry } from './item-set.ts'
@@ -19,9 +20,11 @@ import { withinTime } from './within-time.ts'
 
 /** How often items are looked at that may be too old or idle for too long, and leases that may be held for too long. */
 const SWEEP_MS = 1000
+/** Longest delay that the system's timers take: a longer one would be over at once. */
+const DELAY_MS_MAX = 0x7fff_ffff
 
 export interface AcquireOptions {
-  /** How long to wait; acquireTimeoutMs of the pool. */
+  /** How long to wait, up to 2147483647 ms; acquireTimeoutMs of the pool. */
   readonly timeoutMs?: number | undefined
   /** Gives up waiting. */
   readonly signal?: AbortSignal | undefined
@@ -104,7 +107,8 @@ export class Pool<T> implements AsyncDisposable {
 
   /**
    * Leases an item: one that is free, else a new one, else the next that is given back.
-   * Rejects with what `create` rejects with, or a ClientError: ACQUIRE_TIMEOUT, TOO_MANY_WAITING, POOL_CLOSED, ABORTED.
+   * Rejects with what `create` rejects with, or a ClientError: ACQUIRE_TIMEOUT, TOO_MANY_WAITING, POOL_CLOSED, ABORTED,
+   * INVALID_OPTION.
    */
   acquire(options: AcquireOptions = {}): Promise<Lease<T>> {
     // Not async: the caller is on the stack only now.
@@ -134,7 +138,7 @@ export class Pool<T> implements AsyncDisposable {
   async #acquire(options: AcquireOptions, place: TakenAt): Promise<Lease<T>> {
     const { clock, acquireTimeoutMs } = this.#options
     const { signal, timeoutMs = acquireTimeoutMs } = options
-    const deadlineMs = clock.nowMs() + timeoutMs
+    const deadlineMs = clock.nowMs() + integer('timeoutMs', timeoutMs, 0, DELAY_MS_MAX)
     for (;;) {
       if (this.#closing !== undefined) throw closedError()
       const entry = await this.#takeOrWait(deadlineMs, signal)

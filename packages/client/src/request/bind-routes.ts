@@ -8,6 +8,7 @@ import { decodeBody, encodeBody } from '@shardwire/protocol'
 import type { AnswerKind, BodyKind, RoutesOf, RouteTypes, TypedService } from '@shardwire/protocol'
 import { ClientError } from '../client-error.ts'
 import type { RequestOptions, SendOptions } from '../request-options.ts'
+import type { InputAnd } from './service-client.ts'
 
 /** Whoever asks by number: a connection, or a client over several. */
 export interface Requester<Options extends RequestOptions = RequestOptions> {
@@ -35,10 +36,6 @@ type Routes = Readonly<Record<string, RouteTypes>>
 
 /** By name, the number of a route, and how its body and its answer travel unless that is msgpack. */
 export type RouteTable<All extends Routes> = { readonly [Name in keyof All]?: EntryOf<All[Name]> }
-
-type InputAnd<Input, Options> = undefined extends Input
-  ? [input?: Input, options?: Options]
-  : [input: Input, options?: Options]
 
 /** One route of a service. Rejects and throws as `request` and `send` of whoever asks. */
 export interface BoundRoute<Route extends RouteTypes, Options extends RequestOptions = RequestOptions> {

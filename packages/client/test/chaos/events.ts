@@ -7,23 +7,28 @@
 import {
   childrenOf,
   type Daemon,
+  type DnsScript,
   eventually,
   type FaultProxy,
   type ProxiedConnection,
   type Random,
 } from '@shardwire/testkit'
 import type { Load } from './load.ts'
+import type { Names } from './names.ts'
 
 /** Settled requests for which a fault lasts, and for which there is no daemon: those wait, and so take longer. */
 const FAULT_REQUESTS_MIN = 100
 const FAULT_REQUESTS_MAX = 1500
 const OUTAGE_REQUESTS_MIN = 5
 const OUTAGE_REQUESTS_MAX = 40
+/** An address of this machine on which nobody listens. */
+const NOBODY_THERE = '127.0.0.9'
 
 export interface Scene {
   /** The one that runs now. */
   daemon: Daemon
   readonly proxies: readonly FaultProxy[]
+  readonly names: Names
   readonly load: Load
   readonly random: Random
   /** Starts a daemon on the port that the first one had. */
@@ -31,6 +36,15 @@ export interface Scene {
 }
 
 export type ChaosEvent = (scene: Scene) => Promise<void>
+
+/** What DNS servers do that are of no use to anybody. */
+const DEAD_DNS: readonly DnsScript[] = [
+  () => undefined,
+  () => ({ rcode: 2 }),
+  () => ({ rcode: 3, negativeTtl: 60 }),
+  ({ transport }) => (transport === 'UDP' ? { isTruncated: true } : undefined),
+  ({ id }) => ({ bytes: Uint8Array.of(id >> 8, id, 0xff) }),
+]
 
 export const EVENTS: Readonly<Record<string, ChaosEvent>> = {
   corruptAll: async (scene) => {
@@ -67,6 +81,32 @@ export const EVENTS: Readonly<Record<string, ChaosEvent>> = {
   },
   holeForAll: async (scene) => {
     await withFaults(scene, { toServer: { hole: true }, toClient: { hole: true } })
+  },
+  deadDns: async (scene) => {
+    const { names, random } = scene
+    const script = random.pick(DEAD_DNS)
+    const before = names.unresolved
+    names.answerBy(script, script)
+    const isUnresolved = (): boolean => {
+      for (const line of lines(scene, Infinity)) line.reset()
+      return names.unresolved > before
+    }
+    await eventually(isUnresolved, () => 'the name is still resolved')
+    await lasting(scene)
+    names.heal()
+  },
+  badDns: async (scene) => {
+    const { names, random } = scene
+    // One server is of no use; the other has no room in a datagram, and knows an address too many.
+    names.answerBy(random.pick(DEAD_DNS), async (asked) => {
+      if (asked.transport === 'UDP') return { isTruncated: true }
+      const answers = [(await names.zone(asked)) ?? []].flat()
+      if (asked.type !== 'A') return answers
+      return answers.map(({ records = [] }) => ({ records: [{ type: 'A', data: NOBODY_THERE }, ...records] }))
+    })
+    for (const line of lines(scene, Infinity)) line.reset()
+    await lasting(scene)
+    names.heal()
   },
   killWorker: async ({ daemon, random }) => {
     const pid = random.pick(workersOf(daemon))

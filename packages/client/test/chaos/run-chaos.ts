@@ -14,6 +14,7 @@ import { type Client, type ClientOptions, createClient } from '../../src/index.t
 import { EVENTS, type Scene } from './events.ts'
 import { saysItDidNotRun } from '../../src/retry/retry-rules.ts'
 import { Load } from './load.ts'
+import { Names } from './names.ts'
 
 const PACE_REQUESTS_MAX = 800
 const RECOVERY_LIMIT_MS = 20_000
@@ -49,6 +50,8 @@ export interface ChaosReport {
   readonly rounds: number
   readonly load: Load
   readonly retries: number
+  /** Attempts to connect that ended because a name could not be resolved. */
+  readonly unresolved: number
 }
 
 /** Runs rounds of all events in random order. Rejects when a client did not stand it, with all that is wrong. */
@@ -77,9 +80,10 @@ async function runInFolder(
   const start = (): Promise<Daemon> => startDaemon({ ...environment, SHARDWIRE_LISTEN: `tcp://127.0.0.1:${port}` })
   await using proxyA = await FaultProxy.listen({ port, random: new Random(random.integer(0, 0xffff_ffff)) })
   await using proxyB = await FaultProxy.listen({ port, random: new Random(random.integer(0, 0xffff_ffff)) })
-  const clients = createClients([port, proxyA.port, proxyB.port])
+  await using names = await Names.listen(proxyA.port, HASTY)
+  const clients = [...createClients([port, proxyA.port, proxyB.port]), names.client]
   const load = new Load(clients, random)
-  const scene: Scene = { daemon: first, proxies: [proxyA, proxyB], load, random, start }
+  const scene: Scene = { daemon: first, proxies: [proxyA, proxyB], names, load, random, start }
   let rounds = 0
   try {
     for (; goesOn(rounds); rounds++) {
@@ -96,7 +100,7 @@ async function runInFolder(
     await Promise.all(clients.map((client) => client.close()))
     const faults = [...load.violations, ...judge(load, ledger)]
     if (faults.length > 0) throw new Error(`${faults.slice(0, 20).join('\n')}\n${load.describe()}`)
-    return { rounds, load, retries }
+    return { rounds, load, retries, unresolved: names.unresolved }
   } finally {
     await Promise.all(clients.map((client) => client.destroy()))
     await scene.daemon[Symbol.asyncDispose]()
@@ -168,7 +172,7 @@ function activeResources(): Map<string, number> {
 async function leftBehind(before: ReadonlyMap<string, number>): Promise<string> {
   const more = (): string =>
     [...activeResources()]
-      .filter(([kind, count]) => /TCP|Timeout|Connect|GetAddrInfo/.test(kind) && count > (before.get(kind) ?? 0))
+      .filter(([kind, count]) => /TCP|UDP|Timeout|Connect|GetAddrInfo/.test(kind) && count > (before.get(kind) ?? 0))
       .map(([kind, count]) => `${kind}: ${count}, ${before.get(kind) ?? 0} before`)
       .join('; ')
   await eventually(

@@ -145,6 +145,29 @@ describe('an abort', () => {
   })
 })
 
+describe('an abort out of onSocket', () => {
+  it.each([
+    ['at once', true, (abort: () => void) => abort()],
+    ['a moment later', true, (abort: () => void) => queueMicrotask(abort)],
+    ['at once, without HELLO', false, (abort: () => void) => abort()],
+  ])('%s leaves no connection that nobody has', async (_when, says, when) => {
+    await using peer = await ScriptedPeer.listen(silent)
+    const clock = new FakeClock()
+    const controller = new AbortController()
+    const closes = mustCall<unknown[]>('onClose', 0)
+    const connecting = connect({
+      ...{ host: '127.0.0.1', port: peer.port, clock, signal: controller.signal, onClose: closes.call },
+      ...(says ? {} : { hello: false }),
+      onSocket: () => when(() => controller.abort('enough')),
+    })
+    expect(await rejectionOf(connecting)).toMatchObject({ code: 'ABORTED', cause: 'enough' })
+    expect((await (await peer.nextConnection()).closed()).how).not.toBe('reset')
+    expect(clock.pendingTimers).toBe(0)
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+    closes.verify()
+  })
+})
+
 describe('a socket', () => {
   it('is given to onSocket once, connected, before anything is sent', async () => {
     await using peer = await ScriptedPeer.listen(welcoming())

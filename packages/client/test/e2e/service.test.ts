@@ -4,7 +4,7 @@ import { ScriptedPeer, silent, startDaemon } from '@shardwire/testkit'
 import type { Daemon } from '@shardwire/testkit'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { bindRoutes, connect, ShardwireError } from '../../src/index.ts'
+import { bindRoutes, connect, createClient, ShardwireError } from '../../src/index.ts'
 import type { Connection } from '../../src/index.ts'
 import type stock from '../fixtures/stock.ts'
 import type { sensor } from '../fixtures/stock.ts'
@@ -41,6 +41,15 @@ it('calls routes by name, each with its kind of body', async () => {
   await note(bytesOf('b'), { timeoutMs: 2000 })
   expect(textOf(await notes())).toBe('ab')
   expect([take.number, notes.number]).toEqual([1, 5])
+})
+
+it('calls routes by number, with a client of the type of the service', async () => {
+  await using client = createClient<typeof stock>({ addresses: [`127.0.0.1:${daemon.port}`] })
+  const { left } = await client.requestValue(1, { item: 'apple', count: 4 })
+  expect(left).toBe(6)
+  expect(textOf(await client.request(2, bytesOf('abc')))).toBe('cba')
+  const { size } = bindRoutes<typeof stock>()(client, { size: { number: 3, body: 'bytes', answer: 'msgpack' } })
+  expect(await size(bytesOf('four'), { idempotent: true })).toBe(4)
 })
 
 it('answers what the service asks, typed by what it says of the route', async () => {

@@ -66,6 +66,21 @@ describe('acquire', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it('takes no time that no timer could keep, and with none at all does not wait', async () => {
+    const { pool } = workshop({ max: 1 })
+    const held = await pool.acquire()
+    for (const timeoutMs of [Infinity, -1, 0.5, Number.NaN, 2 ** 31]) {
+      expect(await rejectionOf(pool.acquire({ timeoutMs }))).toMatchObject({
+        code: 'INVALID_OPTION',
+        message: `timeoutMs: expected an integer from 0 to 2147483647, got ${timeoutMs}`,
+      })
+    }
+    expect(await rejectionOf(pool.acquire({ timeoutMs: 0 }))).toMatchObject({ code: 'ACQUIRE_TIMEOUT' })
+    held.release()
+    ;(await pool.acquire({ timeoutMs: 0 })).release()
+    await pool.close()
+  })
+
   it('ends by its signal, before and while it waits, and leaves no listener', async () => {
     const { pool } = workshop({ max: 1 })
     const held = await pool.acquire()

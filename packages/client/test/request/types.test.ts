@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const ROOT = join(import.meta.dirname, '../../../..')
 const COMPILE_TIMEOUT_MS = 120_000
 
-const HEAD = `import { bindRoutes, connect, type Connection } from '@shardwire/client'
+const HEAD = `import { bindRoutes, connect, createClient, type Connection } from '@shardwire/client'
 import type stock from '../../packages/client/test/fixtures/stock.ts'
 import type { sensor } from '../../packages/client/test/fixtures/stock.ts'
 declare const connection: Connection
@@ -17,6 +17,8 @@ export const routes = bind(connection, {
   notes: { number: 5, body: 'none', answer: 'bytes' }, ask: 6,
 })
 const bytes = new Uint8Array(1)
+const client = createClient<typeof stock>({ addresses: ['h:1'] })
+const any = createClient({ addresses: ['h:1'] })
 `
 
 const COMPILES = [
@@ -31,6 +33,15 @@ const COMPILES = [
   "export const i = connect({ host: 'h', port: 1, tls: { caFile: 'ca.pem' } })",
   "export const j = connect({ path: '/run/s' })",
   'export const k = connection.handleMsgpack(40, (value) => value)',
+  "export const l: Promise<{ left: number }> = client.requestValue(1, { item: 'x' }, { idempotent: true })",
+  'export const m: Promise<Uint8Array> = client.request(2, bytes, { timeoutMs: 5 })',
+  'export const n: Promise<Uint8Array> = client.request(5)',
+  "export const o: boolean = client.send(4, bytes) && client.sendValue(1, { item: 'x' })",
+  "export const p: Promise<{ fahrenheit: number }> = client.requestMsgpack(6, { name: 'x' })",
+  'export const q: Promise<{ left: number }> = bind(client, { take: 1 }).take({ item: "x" }, { idempotent: true })',
+  'export const r: Promise<unknown> = any.requestValue(77, [any.status, client.status])',
+  'export const t: ReturnType<typeof createClient> = any',
+  'export const s = async () => { await using lease = await client.acquire(); return lease.item }',
 ]
 
 /** With a word of what the compiler says. */
@@ -57,6 +68,18 @@ const FAILS: readonly (readonly [string, string])[] = [
   ["void connect({ host: 'h' })", 'not assignable'],
   ["void connect({ path: '/run/s', port: 1 })", 'not assignable'],
   ["void connection.request('take'.length, 'text')", 'not assignable'],
+  ['void client.requestValue(1, { item: 1 })', "Type 'number' is not assignable to type 'string'"],
+  ['void client.requestValue(1)', 'Expected 2-3 arguments'],
+  ["void client.requestValue(1, { item: 'x', cuont: 1 })", "'cuont' does not exist"],
+  ['void client.requestValue(77, {})', 'not assignable'],
+  ['void client.requestValue(2, bytes)', 'not assignable'],
+  ['void client.requestMsgpack(6, { name: 1 })', "Type 'number' is not assignable to type 'string'"],
+  ["export const y: Promise<{ left: string }> = client.requestValue(1, { item: 'x' })", 'not assignable'],
+  ["void client.request(2, 'abc')", "type 'string' is not assignable to parameter of type 'Uint8Array"],
+  ['void client.request(1, bytes)', 'not assignable'],
+  ['client.send(1, bytes)', 'not assignable'],
+  ['client.sendValue(1, { item: 1 })', "Type 'number' is not assignable to type 'string'"],
+  ['void client.request(2, bytes, { timeoutms: 5 })', "'timeoutms' does not exist"],
 ]
 
 describe('a program', () => {
