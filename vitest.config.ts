@@ -21,7 +21,8 @@ export default defineConfig({
     allowOnly: false,
     // Processes, not threads: tests fork workers, send signals and change their own environment.
     pool: 'forks',
-    maxWorkers: 2,
+    // On two cores: tests wait for processes to start, for timers and for each other a quarter of the time.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', './scripts/test-counts.ts'],

@@ -22,10 +22,13 @@ interface Pass {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** By hand: `TEST_DAEMON_TRANSPORT=socket npm test -- packages/server/test/e2e`. */
+/**
+ * By hand: `TEST_DAEMON_TRANSPORT=socket npm test -- packages/server/test/e2e`. Tests that say nothing of workers have one
+ * here, two in the first pass: half of what a test takes is the start of processes.
+ */
 const ON_DOCUMENTED_SOCKETS: Pass = {
   args: ['packages/server/test/e2e/'],
-  environment: { TEST_DAEMON_TRANSPORT: 'socket' },
+  environment: { TEST_DAEMON_TRANSPORT: 'socket', TEST_DAEMON_WORKERS: '1' },
 }
 
 /** Those in which it matters how connections come; the others would only take time. */

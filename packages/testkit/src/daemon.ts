@@ -254,9 +254,11 @@ function parseRecord(line: string): LogRecord | undefined {
 function settingsUnderTest(): Record<string, string> {
   const transport = process.env['TEST_DAEMON_TRANSPORT']
   const accept = process.env['TEST_DAEMON_ACCEPT']
+  const workers = process.env['TEST_DAEMON_WORKERS']
   return {
     ...(transport === undefined ? {} : { SHARDWIRE_TRANSPORT: transport }),
     ...(accept === undefined ? {} : { SHARDWIRE_ACCEPT: accept }),
+    ...(workers === undefined ? {} : { SHARDWIRE_WORKERS: workers }),
   }
 }
 

@@ -37,6 +37,7 @@ describe('SHARDWIRE_ACCEPT=reuseport', () => {
   it('lets every worker serve, on IPv4 and IPv6, each address with one port for all', async () => {
     await using daemon = await startDaemon({
       SHARDWIRE_ACCEPT: 'reuseport',
+      SHARDWIRE_WORKERS: '2',
       SHARDWIRE_LISTEN: 'tcp://127.0.0.1:0,tcp://[::1]:0',
     })
     await untilAllSlotsServe(daemon, 2)

@@ -208,7 +208,11 @@ describe('a refusal', () => {
 
 describe('SHARDWIRE_PLACEMENT=least-connections', () => {
   it('evens out what became uneven', async () => {
-    const settings = { SHARDWIRE_ACCEPT: 'handoff', SHARDWIRE_PLACEMENT: 'least-connections' }
+    const settings = {
+      SHARDWIRE_ACCEPT: 'handoff',
+      SHARDWIRE_PLACEMENT: 'least-connections',
+      SHARDWIRE_WORKERS: '2',
+    }
     await using daemon = await startDaemon(settings)
     const clients: { client: RawClient; shard: number }[] = []
     const join = async (): Promise<void> => {

@@ -67,7 +67,7 @@ describe.each(['handoff', 'reuseport'])('sockets that are handed to the daemon, 
     const [tcp, pipe] = [bound('TCP', '127.0.0.1', 0, 0), bound('Pipe', path)]
     const listen = 'fd://3?heartbeat-ms=60000,tcp://127.0.0.1:0,fd://4'
     const options = { inherited: handedOn(tcp, pipe) }
-    const limits = { SHARDWIRE_ACCEPT: accept, SHARDWIRE_DENY: '192.0.2.0/24' }
+    const limits = { SHARDWIRE_ACCEPT: accept, SHARDWIRE_WORKERS: '2', SHARDWIRE_DENY: '192.0.2.0/24' }
     await using daemon = await startDaemon({ ...limits, SHARDWIRE_LISTEN: listen }, options)
     expect(daemon.records.find(({ event }) => event === 'listening')).toMatchObject({
       addresses: [

@@ -56,7 +56,7 @@ function total(families: Families, name: string, labels: Readonly<Record<string,
 
 describe('the figures of a daemon', () => {
   it('are those of what it did', async () => {
-    await using daemon = await start({ SHARDWIRE_HEARTBEAT_MS: '300' })
+    await using daemon = await start({ SHARDWIRE_HEARTBEAT_MS: '300', SHARDWIRE_WORKERS: '2' })
     const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(daemon.port)))
     const [one, two, three] = clients
     if (one === undefined || two === undefined || three === undefined) throw new Error('no clients')

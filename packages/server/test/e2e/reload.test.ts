@@ -32,6 +32,7 @@ async function start(lines: string, environment: Readonly<Record<string, string>
   await writeSettings(lines)
   return await startDaemon({
     SHARDWIRE_SERVICE: SERVICE,
+    SHARDWIRE_WORKERS: '2',
     SHARDWIRE_DEBUG_VIEWS: 'false',
     SHARDWIRE_ENV_FILE: join(folder, 'settings'),
     ...environment,

@@ -42,7 +42,7 @@ async function connected(daemon: Daemon): Promise<{ client: RawClient; id: strin
 
 describe('shardwire status', () => {
   it('shows the daemon, and exits with 0 when it is ready', async () => {
-    await using daemon = await startDaemon(ON)
+    await using daemon = await startDaemon({ ...ON, SHARDWIRE_WORKERS: '2' })
     const { client } = await connected(daemon)
     const { code, out, err } = await run(daemon, ['status'])
     expect([code, err]).toEqual([0, ''])

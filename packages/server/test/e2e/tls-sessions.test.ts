@@ -51,7 +51,7 @@ async function untilSerialChanges(port: number, options: ConnectionOptions, befo
 describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])('a session of %s', (version) => {
   it('that one worker made is resumed by the other, with the identity it was made with', async () => {
     await using files = await TlsFiles.create()
-    await using daemon = await startDaemon(files.askingFor('require', DEVICE))
+    await using daemon = await startDaemon({ ...files.askingFor('require', DEVICE), SHARDWIRE_WORKERS: '2' })
     const options = { ...(await files.client({ uris: [DEVICE] })), minVersion: version, maxVersion: version }
     const first = await visit(daemon.port, options)
     // Where the kernel places connections, it may take a few until another worker has one.
@@ -67,7 +67,7 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])('a session of %s', (version
 
   it('whose certificate has expired meanwhile is not let in by its ticket', async () => {
     await using files = await TlsFiles.create()
-    await using daemon = await startDaemon(files.askingFor('require'))
+    await using daemon = await startDaemon({ ...files.askingFor('require'), SHARDWIRE_WORKERS: '2' })
     // Long enough for the first visit; certificates know whole seconds.
     const validToMs = Math.floor((performance.timeOrigin + performance.now()) / 1000) * 1000 + 3000
     const options = { ...(await files.client({ validToMs })), minVersion: version, maxVersion: version }

@@ -39,7 +39,8 @@ describe.each(['handoff', 'reuseport'])('a Unix socket, by %s', (accept) => {
     await using directory = await Directory.create()
     const path = join(directory.path, 'wire.sock')
     const listen = `tcp://127.0.0.1:0,unix:${path}?mode=0600&heartbeat-ms=60000`
-    await using daemon = await startDaemon({ SHARDWIRE_LISTEN: listen, SHARDWIRE_ACCEPT: accept })
+    const settings = { SHARDWIRE_LISTEN: listen, SHARDWIRE_ACCEPT: accept, SHARDWIRE_WORKERS: '2' }
+    await using daemon = await startDaemon(settings)
     expect(lstatSync(path).mode & 0o777).toBe(0o600)
     const shards = new Set<number>()
     for (let round = 0; round < 4; round++) {
