@@ -23,8 +23,8 @@ interface Pass {
 }
 
 /**
- * By hand: `TEST_DAEMON_TRANSPORT=socket npm test -- packages/server/test/e2e`. Tests that say nothing of workers have one
- * here, two in the first pass: half of what a test takes is the start of processes.
+ * By hand: `TEST_DAEMON_TRANSPORT=socket npm test -- packages/server/test/e2e`. Tests that say nothing of workers have
+ * one here, two in the first pass: half of what a test takes is the start of processes.
  */
 const ON_DOCUMENTED_SOCKETS: Pass = {
   args: ['packages/server/test/e2e/'],

@@ -269,8 +269,9 @@ export class Primary {
   }
 
   #ready(worker: WorkerProcess): void {
-    if (this.isStopping) {
-      worker.tell({ type: 'drain', deadlineMs: this.#config.drainTimeoutMs, rolling: false })
+    // It was told before, but heard nothing: it was loading its service.
+    if (this.isStopping || worker.isLeaving) {
+      worker.tell({ type: 'drain', deadlineMs: worker.config.drainTimeoutMs, rolling: !this.isStopping })
       return
     }
     this.#door.workerReady(worker)

@@ -2,8 +2,8 @@
  * Owns the worker's buffer budget: who gets a block, and who goes when there is none left.
  * Must not know: what blocks are used for.
  * Invariant: when the budget is spent the largest holder is reset, to within a factor of two, and whoever asked gets
- * its block all the same: a client that hoards never costs one that does not. What is on loan beyond the bound is less
- * than what the shed will give back, and one block.
+ * its block all the same: a client that hoards never costs one that does not. What is on loan beyond the bound is what
+ * the shed will give back, and a write slab that the worker takes for itself.
  */
 import type { BufferPool } from '@shardwire/protocol'
 import type { Connection } from './connection.ts'
@@ -72,14 +72,17 @@ export class Budget {
   /** The budget is spent: somebody goes. */
   #leaseSpent(asker: Connection, bytes: number): Uint8Array | undefined {
     const { pool, bytesMax } = this.#options
-    if (bytes <= pool.blockBytesMax) {
-      if (pool.leasedBytes - this.#owedBytes + pool.costOf(bytes) <= bytesMax) return pool.leaseBeyondBound(bytes)
+    if (bytes > pool.blockBytesMax) return this.#refuse(asker)
+    const cost = pool.costOf(bytes)
+    while (pool.leasedBytes - this.#owedBytes + cost > bytesMax) {
       const largest = this.#largestHolder()
-      if (largest !== undefined && largest !== asker) {
-        this.#shed(largest)
-        return pool.leaseBeyondBound(bytes)
-      }
+      if (largest === undefined || largest === asker) return this.#refuse(asker)
+      this.#shed(largest)
     }
+    return pool.leaseBeyondBound(bytes)
+  }
+
+  #refuse(asker: Connection): undefined {
     this.#shed(asker)
     return undefined
   }

@@ -1,5 +1,6 @@
 import { encodeBody } from '@shardwire/protocol'
-import { RawClient, startDaemon } from '@shardwire/testkit'
+import { eventually, RawClient, startDaemon } from '@shardwire/testkit'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,6 +37,35 @@ describe('a service that is broken when its worker is started again', () => {
     await writeFile(file, serviceOf(2))
     expect(await versionServed(daemon.port)).toBe(2)
     expect(await daemon.stop()).toBe(0)
+    await rm(folder, { recursive: true })
+  })
+})
+
+describe('a worker that is replaced while its service still loads', () => {
+  it('drains as soon as it has: it serves nobody, and nobody has to kill it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shardwire-restart-'))
+    const file = join(folder, 'service.mjs')
+    const begun = join(folder, 'begun')
+    await writeFile(file, serviceOf(1))
+    await using daemon = await startDaemon({ SHARDWIRE_SERVICE: file, SHARDWIRE_WORKERS: '1' })
+    // What the primary says can be heard by the service too.
+    const waits = `import { writeFileSync } from 'node:fs'
+const told = new Promise((resolve) => process.on('message', ({ type }) => type === 'drain' && resolve()))
+writeFileSync(${JSON.stringify(begun)}, '')
+await told
+`
+    await writeFile(file, waits + serviceOf(2))
+    process.kill(daemon.workers[0]?.pid ?? 0, 'SIGKILL')
+    await eventually(
+      () => existsSync(begun),
+      () => 'no worker loads the service again',
+    )
+    await writeFile(file, serviceOf(3))
+    daemon.signal('SIGHUP')
+    await daemon.waitFor(({ event }) => event === 'reloaded')
+    expect(await versionServed(daemon.port)).toBe(3)
+    expect(await daemon.stop()).toBe(0)
+    expect(daemon.records.filter(({ event }) => event === 'worker-killed')).toEqual([])
     await rm(folder, { recursive: true })
   })
 })

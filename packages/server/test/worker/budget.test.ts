@@ -128,6 +128,15 @@ describe('a storm of refusals', () => {
     }
   })
 
+  it('sheds as many as it takes when none of them holds as much as is asked for', () => {
+    for (let count = 0; count < 8; count++) holder(8 * KIB)
+    const asker = joined()
+    expect(budget.lease(asker, 32 * KIB)).toBeDefined()
+    expect(shed).toHaveLength(4)
+    const owed = shed.reduce((sum, connection) => sum + heldBytes(connection), 0)
+    expect(pool.leasedBytes - owed).toBeLessThanOrEqual(BYTES_MAX)
+  })
+
   it('sheds a connection once, also when it asks again before its socket is gone', () => {
     holder(24 * KIB)
     const asker = holder(40 * KIB)
