@@ -81,6 +81,11 @@ describe('the tarballs', () => {
       files.filter((file) => !/^package\/(LICENSE$|package\.json$|(dist|src|assets|scenarios|schemas)\/)/.test(file)),
     ).toEqual([])
     expect(files.filter((file) => /(^|\/)(test|fixtures)\/|\.test\./.test(file))).toEqual([])
+    if (name === 'server') {
+      const page = ['assets/dashboard/index.html', 'assets/dashboard/page.css', 'dist/dashboard/main.js']
+      expect(files).toEqual(expect.arrayContaining(page.map((file) => `package/${file}`)))
+    }
+    expect(files.filter((file) => file.endsWith('.tsbuildinfo'))).toEqual([])
     const manifest = execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' })
     expect(manifest).not.toContain('workspace:')
   })

@@ -22,7 +22,7 @@ export function startBanner({ addresses, workers, admin }: Announced, config: Co
     '',
     `  shardwire ${VERSION}  pid ${process.pid}, ${workersText(workers)}`,
     ...addresses.map((address) => `  listening on ${urlOf(address)}${codecOf(address)}`),
-    ...(admin === undefined ? [] : [`  metrics and health at ${admin}`]),
+    ...(admin === undefined ? [] : [`  dashboard, metrics and health at ${admin}`]),
     '',
     indent(formatEffective(config, sources)),
     '',

@@ -10,8 +10,8 @@ import { isIP } from 'node:net'
 import { isLoopback } from '../config/admin-address.ts'
 import type { Config } from '../config/load-config.ts'
 
-/** What a request wants: health, which everybody may; reading; or acting. */
-export type Need = 'health' | 'read' | 'act'
+/** What a request wants: health, or the page, which say nothing and are for everybody; reading; or acting. */
+export type Need = 'health' | 'page' | 'read' | 'act'
 
 export type AccessSettings = Pick<Config, 'admin' | 'adminToken' | 'adminRead' | 'adminReadToken'>
 
@@ -32,7 +32,7 @@ const TOKEN_ADVICE = 'send it as the header Authorization: Bearer TOKEN'
 
 /** @returns why not; undefined when it may */
 export function denialOf(need: Need, asked: Credentials, settings: AccessSettings): Denial | undefined {
-  if (need === 'health') return undefined
+  if (need === 'health' || need === 'page') return undefined
   const site = asked['sec-fetch-site']
   if (site === 'cross-site' || site === 'same-site') {
     return { status: 403, message: 'a page of another origin may not ask here' }

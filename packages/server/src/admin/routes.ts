@@ -14,6 +14,7 @@ import { renderMetrics } from '../metrics/render.ts'
 import { connectionRoutes } from './connection-routes.ts'
 import { Events } from './events.ts'
 import type { Inquiries } from './inquiries.ts'
+import { pageRoutes } from './page.ts'
 import { json, problem, type Reply, text } from './reply.ts'
 import type { AdminRequest, AdminRoute } from './router.ts'
 import { type Sample, type Status, statusOf } from './status.ts'
@@ -50,6 +51,9 @@ export function adminRoutes(parts: RoutesParts): readonly AdminRoute[] {
     get('/api/status', 'read', () => json(statusNow(parts))),
     get('/api/config', 'read', () => json(describeEffective(figures.config(), sources))),
     get('/api/events', 'read', () => events.open()),
+    get('/api/access', 'read', () => json({ canAct: figures.config().adminToken !== null })),
+    { method: 'POST', path: '/api/access', need: 'act', handle: () => json({ canAct: true }) },
+    ...pageRoutes(),
     ...connectionRoutes({ inquiries, log, remembered: () => totals.remembered }),
     { method: 'POST', path: '/api/drain', need: 'act', handle: (request) => act(parts, 'drain', request) },
     { method: 'POST', path: '/api/reload', need: 'act', handle: (request) => act(parts, 'reload', request) },
@@ -68,7 +72,7 @@ function act(parts: RoutesParts, action: 'drain' | 'reload', { peer }: AdminRequ
 }
 
 function statusNow({ figures, clock }: RoutesParts): Status {
-  return statusOf(collectFigures(figures), clock.wallMs())
+  return statusOf(collectFigures(figures), clock)
 }
 
 async function takeSample(parts: RoutesParts): Promise<Sample> {

@@ -3,11 +3,12 @@
  * Must not know: HTTP, who looks.
  * Invariant: what is counted is told as a total: who shows rates subtracts two of these, and misses nothing between.
  */
+import type { Clock } from '@shardwire/protocol'
 import type { Talker } from './inspect/inquiry.ts'
 import type { ConnectionRow } from './inspect/rows.ts'
 import { CLOSE_REASONS } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
-import type { DaemonFigures, SlotSummary, WorkerSummary } from '../metrics/daemon-figures.ts'
+import type { DaemonFigures, SlotSummary, WorkerState } from '../metrics/daemon-figures.ts'
 import { DELAY_BOUNDS, DURATION_BOUNDS, type Histogram } from '../metrics/histogram.ts'
 import { listenerLabels, outcomeName, routeLabel } from '../metrics/render.ts'
 import { OUTCOME_OK } from '../metrics/route-stats.ts'
@@ -15,9 +16,17 @@ import type { ReloadState } from '../reloads.ts'
 import { REFUSALS } from '../refusal.ts'
 import { VERSION } from '../version.ts'
 
+export interface ProcessStatus {
+  readonly pid: number
+  readonly state: WorkerState
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+}
+
 export interface WorkerStatus {
   readonly worker: number
-  readonly processes: readonly WorkerSummary[]
+  /** One that serves at most, and those that start or leave. */
+  readonly processes: readonly ProcessStatus[]
   readonly connections: number
   readonly accepted: number
   readonly framesIn: number
@@ -45,6 +54,8 @@ export interface WorkerStatus {
 
 export interface RouteStatus {
   readonly route: string
+  /** On the wire; -1 for all that the service does not have. */
+  readonly number: number
   readonly ok: number
   /** REQUESTs and MESSAGEs by outcome, those that have occurred. */
   readonly outcomes: Readonly<Record<string, number>>
@@ -93,23 +104,26 @@ export interface Sample {
 
 const MS_PER_S = 1000
 
-/** @param nowMs since 1970 */
-export function statusOf(figures: DaemonFigures, nowMs: number): Status {
+export function statusOf(figures: DaemonFigures, clock: Clock): Status {
   const { config, slots, sum, refusals, handoff, reloads, primary, startedAtSeconds } = figures
   const { totals, levels } = primary
+  const wallMs = clock.wallMs()
+  /** A moment of the clock that never jumps, since 1970. */
+  const since1970 = (ms: number): number => Math.round(wallMs - (clock.nowMs() - ms))
   return {
     version: VERSION,
     node: process.versions.node,
     pid: process.pid,
-    now: Math.round(nowMs),
+    now: Math.round(wallMs),
     startedAt: Math.round(startedAtSeconds * MS_PER_S),
     bounds: { duration: DURATION_BOUNDS, delay: DELAY_BOUNDS },
     ready: figures.isReady,
     reasons: figures.reasons,
     listeners: listenersOf(config, sum.counters.openByListener),
-    workers: slots.map(workerStatus),
+    workers: slots.map((slot) => workerStatus(slot, since1970)),
     routes: [...sum.routes.values()].map((route) => ({
       route: routeLabel(route),
+      number: route.number,
       ok: (route.requests[OUTCOME_OK] ?? 0) + (route.messages[OUTCOME_OK] ?? 0),
       outcomes: named(
         route.requests.map((count, outcome) => count + (route.messages[outcome] ?? 0)),
@@ -139,12 +153,12 @@ function listenersOf(config: Config, open: readonly number[]): Status['listeners
   return listenerLabels(config).map((address, index) => ({ address, connections: open[index] ?? 0 }))
 }
 
-function workerStatus({ slot, workers, figures, exits }: SlotSummary): WorkerStatus {
+function workerStatus({ slot, workers, figures, exits }: SlotSummary, since1970: (ms: number) => number): WorkerStatus {
   const { counters, vitals, offload } = figures
   const { totals, levels } = vitals
   return {
     worker: slot,
-    processes: workers,
+    processes: workers.map(({ pid, state, startedAtMs }) => ({ pid, state, startedAt: since1970(startedAtMs) })),
     connections: counters.connectionsOpen,
     accepted: counters.connectionsTotal,
     framesIn: counters.framesIn,

@@ -67,6 +67,8 @@ export interface View {
   readonly refusals: Readonly<Record<string, number>>
   /** Part of the time, 0 to 1. */
   readonly primaryLoop: number
+  /** Seconds by which the latest timers of the primary came late; undefined where there were none. */
+  readonly primaryDelayP99: number | undefined
 }
 
 const MS_PER_S = 1000
@@ -102,6 +104,7 @@ export function viewOf(before: Status, after: Status): View {
     closes: rates(from.closes, after.closes, rate),
     refusals: rates(from.refusals, after.refusals, rate),
     primaryLoop: busyPart(from.primary, after.primary),
+    primaryDelayP99: quantile(between(from.primary.loopDelay, after.primary.loopDelay), after.bounds.delay, 0.99),
   }
 }
 

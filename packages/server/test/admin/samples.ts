@@ -35,7 +35,7 @@ function worker(frames: number, active: number): WorkerStatus {
 function route(ok: number, failed: number): RouteStatus {
   const latency = createHistogram(DURATION_BOUNDS)
   for (let index = 0; index < ok + failed; index++) observe(latency, DURATION_BOUNDS, 0.0015)
-  return { route: 'echo', ok, outcomes: { ok, BAD_BODY: failed }, latency }
+  return { route: 'echo', number: 1, ok, outcomes: { ok, BAD_BODY: failed }, latency }
 }
 
 /** @param frames that came, @param active seconds of its loop, @param ok requests that were answered, so far */

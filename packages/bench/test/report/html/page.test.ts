@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import { type Browser, chromiumPath, openChromium } from '@shardwire/testkit/chromium'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,6 @@ import path from 'node:path'
 import { pageOf } from '../../../src/report/html/page.ts'
 import type { Page } from '../../../src/report/html/page.ts'
 import { runPage } from '../../../src/report/html/run-page.ts'
-import { chromiumPath, openChromium } from '../../fixtures/chromium.ts'
 import { runReportWith } from '../../fixtures/run-report.ts'
 
 const EMPTY: Page = {

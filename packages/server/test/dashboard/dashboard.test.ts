@@ -1,0 +1,283 @@
+/** Owns the tests of the dashboard: a live daemon, real connections, and a real browser. */
+import { encodeBody } from '@shardwire/protocol'
+import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
+import { type Browser, chromiumPath, openChromium, type Page } from '@shardwire/testkit/chromium'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import * as frames from '../e2e/frames.ts'
+import { type Look, type Opened, openPage } from './open-page.ts'
+
+const TOKEN = 'a-token-that-may-act'
+const READ_TOKEN = 'a-token-that-may-read'
+const ADMIN = { SHARDWIRE_ADMIN: 'http://127.0.0.1:0', SHARDWIRE_ADMIN_TOKEN: TOKEN, SHARDWIRE_WORKERS: '2' }
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const TABS = ['overview', 'connections', 'closed', 'config']
+const GARBAGE = 'GET / HTTP/1.1\r\n\r\n'
+
+describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
+  let browser: Browser
+  let daemon: Daemon
+  const clients: RawClient[] = []
+
+  beforeAll(async () => {
+    ;[browser, daemon] = await Promise.all([openChromium(), startDaemon(ADMIN)])
+  })
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.destroy()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await daemon[Symbol.asyncDispose]()
+  })
+
+  /** So many, of which the n-th has had n echoes. */
+  async function connect(count: number, port = daemon.port): Promise<RawClient[]> {
+    const made = await Promise.all(Array.from({ length: count }, () => RawClient.connect(port)))
+    clients.push(...made)
+    for (const [index, client] of made.entries()) {
+      for (let id = 1; id <= index + 1; id++) await client.sendFrames(frames.request(frames.ROUTE_ECHO, id, 'x'))
+      await client.frames(index + 1)
+    }
+    return made
+  }
+
+  /** One that said HELLO, and knows what it is called. */
+  async function greet(): Promise<{ client: RawClient; connection: string }> {
+    const client = await RawClient.connect(daemon.port)
+    clients.push(client)
+    return { client, connection: (await frames.greetServer(client)).connection }
+  }
+
+  const open = (place: string, look?: Look): Promise<Opened> => openPage(browser, `${daemon.admin}/${place}`, look)
+
+  it('shows what happens as it happens, and needs nothing but the daemon', async () => {
+    await using opened = await open('')
+    const { page, faults } = opened
+    await page.locator('#state', { hasText: 'ready' }).waitFor()
+    const [first] = await connect(3)
+    await tile(page, 'Connections', '3').waitFor()
+    const echo = async (): Promise<void> => {
+      for (let id = 1; id <= 100; id++) await first?.sendFrames(frames.request(frames.ROUTE_ECHO, id, 'x'.repeat(50)))
+      await first?.frames(100)
+    }
+    const rate = page.locator('.tile', { hasText: 'Messages in' }).locator('.value')
+    while ((await rate.textContent())?.endsWith('k/s') !== true) await echo()
+    await page.locator('#routes td', { hasText: 'echo' }).waitFor()
+    await page.locator('#talkers .opener').first().waitFor()
+    expect(await page.locator('article.worker').count()).toBe(2)
+    expect(await page.locator('#chart-rate').getAttribute('aria-label')).toMatch(/^Messages a second: in [\d.]+ k?/)
+    expect(await coloursOf(page, '#chart-heat canvas')).toBeGreaterThan(2)
+    expect(await coloursOf(page, '#chart-rate canvas')).toBeGreaterThan(5)
+    expect(faults).toEqual([])
+  })
+
+  it('sorts, filters and turns the pages of connections', async () => {
+    await connect(60)
+    await using opened = await open('#connections')
+    const { page, faults } = opened
+    const told = page.locator('#told-connections')
+    const field = (label: string): ReturnType<Page['locator']> => page.locator('#filters-connections').getByLabel(label)
+    await told.filter({ hasText: '1 to 50 of 60' }).waitFor()
+    await page.getByRole('button', { name: 'Frames in' }).click()
+    await cell(page, 'frames', '60').waitFor()
+    expect(await cells(page, 'frames')).toEqual(Array.from({ length: 50 }, (_, index) => String(60 - index)))
+    await page.getByRole('button', { name: 'Next' }).click()
+    await told.filter({ hasText: '51 to 60 of 60' }).waitFor()
+    expect(await cells(page, 'frames')).toEqual(['10', '9', '8', '7', '6', '5', '4', '3', '2', '1'])
+    await page.reload()
+    await told.filter({ hasText: '51 to 60 of 60' }).waitFor()
+    await page.getByRole('button', { name: 'Previous' }).click()
+    await told.filter({ hasText: '1 to 50 of 60' }).waitFor()
+    await page.getByRole('button', { name: 'Frames in' }).click()
+    await cell(page, 'frames', '1').waitFor()
+    expect(await page.locator('#table-connections th.c-frames').getAttribute('aria-sort')).toBe('ascending')
+    await field('Worker').selectOption('1')
+    await told.filter({ hasText: '1 to 30 of 30' }).waitFor()
+    expect(new Set(await cells(page, 'worker'))).toEqual(new Set(['1']))
+    await field('Client address').fill('10.0.0.0/8')
+    await told.filter({ hasText: 'None of 0 that match, 30 in all' }).waitFor()
+    await field('Client address').fill('nonsense')
+    await told.filter({ hasText: 'address is "nonsense": expected an IP address' }).waitFor()
+    expect(await field('Client address').getAttribute('aria-invalid')).toBe('true')
+    expect(faults).toEqual([])
+  })
+
+  it('closes a connection for who has the token, and tells why it ended', async () => {
+    const { client, connection } = await greet()
+    await client.sendFrames(frames.request(frames.ROUTE_ECHO, 1, 'four!'))
+    await client.nextFrame()
+    await using opened = await open('#connections')
+    const { page, faults } = opened
+    await page.getByRole('button', { name: connection }).click()
+    const sheet = page.getByRole('dialog', { name: connection })
+    await sheet.getByRole('row', { name: /REQUEST 1 echo 1 19/ }).waitFor()
+    await sheet.getByRole('row', { name: /HELLO/ }).waitFor()
+    await sheet.getByRole('button', { name: 'Close this connection' }).click()
+    await page.getByRole('button', { name: 'Close in order' }).click()
+    const asked = page.getByRole('dialog', { name: 'Token' })
+    await asked.getByLabel('Token').fill('guessed-guessed-guessed')
+    await page.keyboard.press('Enter')
+    await asked.getByRole('alert').filter({ hasText: 'that is not the token' }).waitFor()
+    await asked.getByLabel('Token').fill(TOKEN)
+    await page.keyboard.press('Enter')
+    await page.locator('.notice.good', { hasText: 'is told to leave' }).waitFor()
+    await client.closed()
+    await sheet.getByText('closed: ADMIN_CLOSED').waitFor()
+    // The token is with this tab alone, and in no address.
+    expect(await page.evaluate('Object.values(sessionStorage).join() + "|" + Object.values(localStorage).join()')).toBe(
+      `${TOKEN}|`,
+    )
+    expect(page.url()).not.toContain(TOKEN)
+    expect(faults).toEqual([])
+  })
+
+  it('has the history of those that ended: why, and the headers of what came last', async () => {
+    const { client, connection } = await greet()
+    await client.sendFrames(frames.request(frames.ROUTE_GREET, 77, encodeBody({ uid: 1, val: 'x' })))
+    await client.nextFrame()
+    await client.write(new TextEncoder().encode(GARBAGE))
+    await client.closed()
+    await using opened = await open('#closed?class=protocol')
+    const { page, faults } = opened
+    const row = page.getByRole('row').filter({ hasText: connection })
+    await row.filter({ hasText: 'FRAME_TOO_LARGE' }).waitFor()
+    await row.getByRole('button').click()
+    const sheet = page.getByRole('dialog', { name: connection })
+    await sheet.getByText('closed: FRAME_TOO_LARGE').waitFor()
+    await sheet.getByRole('row', { name: /REQUEST 2 greet 77/ }).waitFor()
+    await sheet.getByRole('row', { name: /no frame – – 474554202f20/ }).waitFor()
+    expect(faults).toEqual([])
+  })
+
+  it('can be used by keys alone', async () => {
+    await connect(3)
+    await using opened = await open('')
+    const { page, faults } = opened
+    await page.locator('#state', { hasText: 'ready' }).waitFor()
+    await page.keyboard.press('Tab')
+    expect(await focused(page)).toBe('Skip to the content')
+    await page.keyboard.press('2')
+    await page.locator('#told-connections', { hasText: '1 to 3 of 3' }).waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('127.0.0.1')
+    await page.locator('#table-connections tbody tr').nth(2).waitFor()
+    while (!(await isAt(page, '#table-connections .opener'))) await page.keyboard.press('Tab')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('End')
+    const last = await page.locator('#table-connections .opener').last().textContent()
+    expect(await focused(page)).toBe(last)
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog', { name: last ?? '' }).waitFor()
+    expect(page.url()).toContain(`open=${last}`)
+    await page.keyboard.press('Escape')
+    await page.locator('dialog').waitFor({ state: 'detached' })
+    expect(await focused(page)).toBe(last)
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('1')
+    await page.locator('#view-overview:not([hidden])').waitFor()
+    expect(faults).toEqual([])
+  })
+
+  it('keeps its place when the daemon is started again', async () => {
+    const again = async (admin: string, listen: string): Promise<Daemon> =>
+      startDaemon({ ...ADMIN, SHARDWIRE_ADMIN: admin, SHARDWIRE_LISTEN: listen })
+    let other = await startDaemon(ADMIN)
+    try {
+      const { admin, port } = other
+      await connect(40, port)
+      await using opened = await openPage(browser, `${admin}/#connections?sort=frames-in&worker=1`)
+      const { page, faults } = opened
+      await page.locator('#told-connections', { hasText: '1 to 20 of 20' }).waitFor()
+      await page.evaluate('scrollTo(0, 300)')
+      expect(await other.stop()).toBe(0)
+      await page.locator('#state', { hasText: 'not reached' }).waitFor()
+      await page.locator('.notice.bad', { hasText: 'the last that was seen' }).waitFor()
+      expect(await page.locator('#table-connections tbody tr').count()).toBe(20)
+      other = await again(admin, `tcp://127.0.0.1:${port}`)
+      await connect(40, port)
+      await page.locator('#state', { hasText: 'ready' }).waitFor()
+      await page.locator('#facts', { hasText: `pid ${other.pid}` }).waitFor()
+      await page.locator('#told-connections', { hasText: '1 to 20 of 20' }).waitFor()
+      expect(await page.evaluate('[scrollY, location.hash]')).toEqual([300, '#connections?sort=frames-in&worker=1'])
+      expect(await page.locator('#filters-connections').getByLabel('Worker').inputValue()).toBe('1')
+      expect(await page.locator('.notice').count()).toBe(0)
+      expect(faults).toEqual([])
+    } finally {
+      await other[Symbol.asyncDispose]()
+    }
+  })
+
+  it('asks for a token where reading takes one', async () => {
+    await using locked = await startDaemon({
+      ...ADMIN,
+      SHARDWIRE_ADMIN_READ: 'token',
+      SHARDWIRE_ADMIN_READ_TOKEN: READ_TOKEN,
+    })
+    await using opened = await openPage(browser, `${locked.admin}/`)
+    const { page, faults } = opened
+    await page.getByRole('dialog', { name: 'Token' }).getByLabel('Token').fill(READ_TOKEN)
+    await page.keyboard.press('Enter')
+    await tile(page, 'Connections', '0').waitFor()
+    // It reads, and does not act.
+    await page.getByRole('button', { name: 'Reload…' }).click()
+    await page.getByRole('button', { name: 'Reload', exact: true }).click()
+    const asked = page.getByRole('dialog', { name: 'Token' })
+    await asked.getByText('that is not the token of SHARDWIRE_ADMIN_TOKEN').waitFor()
+    await asked.getByLabel('Token').fill(TOKEN)
+    await page.keyboard.press('Enter')
+    await page.locator('.notice.good', { hasText: 'The reload is done' }).waitFor()
+    expect(faults).toEqual([])
+  })
+
+  it.each(['light', 'dark'] as const)('fits a phone in the %s, and is told to who does not see it', async (scheme) => {
+    await connect(2)
+    await using opened = await open('', { width: 390, scheme })
+    const { page, faults } = opened
+    await page.evaluate(AXE)
+    for (const tab of TABS) {
+      await page.evaluate(`location.hash = '#${tab}'`)
+      await page.locator(`#view-${tab}:not([hidden])`).waitFor()
+      if (tab !== 'overview') await page.locator(`#told-${tab}:not(:empty)`).waitFor()
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0)
+      expect(await page.evaluate(VIOLATIONS)).toEqual([])
+    }
+    const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]')
+    expect(Number(ground) < 128).toBe(scheme === 'dark')
+    expect(faults).toEqual([])
+  })
+})
+
+/** What axe finds, with the elements that it finds it of. */
+const VIOLATIONS =
+  'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`))'
+
+function tile(page: Page, name: string, value: string): ReturnType<Page['locator']> {
+  return page.locator('.tile', { hasText: name }).locator('.value', { hasText: new RegExp(`^${value}$`) })
+}
+
+function cell(page: Page, column: string, text: string): ReturnType<Page['locator']> {
+  const first = page.locator(`#table-connections tbody tr:first-child .c-${column}`)
+  return first.filter({ hasText: new RegExp(`^${text}$`) })
+}
+
+async function cells(page: Page, column: string): Promise<string[]> {
+  return await page.locator(`#table-connections tbody .c-${column}`).allInnerTexts()
+}
+
+async function isAt(page: Page, selector: string): Promise<boolean> {
+  return await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)
+}
+
+async function focused(page: Page): Promise<string> {
+  return await page.evaluate('document.activeElement.textContent')
+}
+
+/** How many colours are in a canvas. */
+async function coloursOf(page: Page, selector: string): Promise<number> {
+  const canvas = `document.querySelector(${JSON.stringify(selector)})`
+  const pixels = `${canvas}.getContext('2d').getImageData(0, 0, ${canvas}.width, ${canvas}.height).data.buffer`
+  return await page.evaluate(`new Set(new Uint32Array(${pixels})).size`)
+}
