@@ -17,6 +17,8 @@ export type ToWorker =
   | SocketTicket
   /** The socket of this sequence was given to another worker before `accepted` came. */
   | { readonly type: 'disown'; readonly sequence: number }
+  /** Answers `doubt`: of these, all that were not disowned before are the worker's. */
+  | { readonly type: 'settled'; readonly sequences: readonly number[] }
   /** A slot's listening socket, with its handle beside: accept from it too; answered by `listening`. */
   | { readonly type: 'listen'; readonly slot: number; readonly listener: number }
   /** Accept no more from the sockets of this slot; answered by `unlistened` with its number. */
@@ -89,6 +91,8 @@ export type ToPrimary =
       /** Sockets that it has and has told of, these among them. */
       readonly open: number
     }
+  /** The tickets of these ran out before their `accepted` was known to have left; answered by `settled`. */
+  | { readonly type: 'doubt'; readonly sequences: readonly number[] }
   /** Connections ended, in this turn of its loop: those that have a number, and how many are left in all. */
   | { readonly type: 'gone'; readonly ids: readonly number[]; readonly open: number }
   /** Clients wait for a word; answered by `verdicts`. */

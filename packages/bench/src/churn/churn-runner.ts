@@ -64,9 +64,7 @@ export class ChurnRunner implements HoldCodecEvents {
     this.#dial = openDial(this.slab)
     this.#schedule = new Schedule({ stages, arrivals: 'constant', part: 0, parts: 1 }, new Random(1))
     this.#number = plan.connectionFirst
-    const { route, codec, echoRoute } = plan
-    const hold = { route, codec, echoRoute, connectionFirst: 0, connectionsMax: 1, connectingMax: 1 }
-    this.codec = holdCodec(hold, this)
+    this.codec = holdCodec(plan, this)
   }
 
   start(): void {

@@ -3,22 +3,29 @@
  * Must not know: how they are held.
  * Invariant: see Command. It exits 1 when it did not get to the top, with what bound it.
  */
+import { cpus, tmpdir } from 'node:os'
+import path from 'node:path'
 import process from 'node:process'
 
-import { EXIT_INVALID, EXIT_PASS, EXIT_SLO_MISSED } from '../exit-codes.ts'
+import { EnvironmentError, EXIT_INVALID, EXIT_PASS, EXIT_SLO_MISSED } from '../exit-codes.ts'
+import { Daemon, effectiveSettings, ownDaemonEntry } from '../fleet/daemon.ts'
+import { daemonSettings, describeSettings, settingsInBrief } from '../ladder/daemon-settings.ts'
 import { Ladder } from '../ladder/ladder.ts'
 import { LADDER_FLAGS, ladderOptionsOf, ladderProblems } from '../ladder/ladder-options.ts'
+import type { LadderFlags, LadderOptions } from '../ladder/ladder-options.ts'
 import { makeLadderReport } from '../ladder/ladder-report.ts'
 import { commandOf } from '../observe/proc-files.ts'
-import { serverProcesses } from '../observe/server-processes.ts'
+import { isLoopback, serverProcesses } from '../observe/server-processes.ts'
 import { describeEnvironment } from '../report/environment.ts'
 import { csvOf } from '../report/files/csv.ts'
 import { ladderPage } from '../report/html/ladder-page.ts'
 import { ladderTable } from '../report/ladder-table.ts'
 import type { LadderReport } from '../report/schema/ladder.ts'
 import { statusOn } from '../report/status.ts'
+import type { Status } from '../report/status.ts'
 import { resolveTarget } from '../run/resolve-target.ts'
 import { systemAddressLimits } from '../run/run-plan.ts'
+import { descriptorLimit } from '../run/system-limits.ts'
 import { benchVersion } from '../version.ts'
 import { parseCommand, sayProblems } from './command.ts'
 import type { Command, CommandContext } from './command.ts'
@@ -26,6 +33,9 @@ import { checkReportFiles, jsonOf, textOutput, writeReport } from './reporting.t
 import type { Written } from './reporting.ts'
 
 const COMMAND_CHARACTERS_MAX = 200
+/** Where the system does not tell. */
+const DESCRIPTORS_DEFAULT = 1024
+const LOG = 'daemon.log'
 
 export const ladderCommand: Command = {
   name: 'ladder',
@@ -49,15 +59,58 @@ async function ladder(args: readonly string[], context: CommandContext): Promise
   const hosts = options.addresses.targets ?? [await resolveTarget(options.target)]
   const text = textOutput(values, context.outputs)
   const status = statusOn(text, context.clock, values.quiet)
-  const server = describeServer(serverProcesses(hosts, options.target.port))
+  const daemon = values.daemon === undefined ? null : await startDaemon(values, options, { hosts, status }, context)
+  try {
+    const report = await climb(options, { hosts, status }, daemon, context)
+    text.write(ladderTable(report))
+    writeReport(values, ladderFiles(report), context.outputs)
+    return exitCodeOf(report)
+  } finally {
+    await daemon?.stop()
+  }
+}
+
+interface Place {
+  readonly hosts: readonly string[]
+  readonly status: Status
+}
+
+async function climb(
+  options: LadderOptions,
+  { hosts, status }: Place,
+  daemon: Daemon | null,
+  { clock, signal }: CommandContext,
+): Promise<LadderReport> {
+  const server = describeServer(serverProcesses(hosts, options.target.port), daemon)
   const environment = describeEnvironment()
-  const { clock, signal } = context
   const outcome = await new Ladder(options, { clock, signal, status, hosts, limits: systemAddressLimits() }).climb()
   const origin = { environment, server, version: benchVersion(), commandLine: process.argv.slice(2) }
-  const report = makeLadderReport(options, outcome, origin)
-  text.write(ladderTable(report))
-  writeReport(values, ladderFiles(report), context.outputs)
-  return exitCodeOf(report)
+  return makeLadderReport(options, outcome, origin)
+}
+
+async function startDaemon(
+  { daemon, out }: LadderFlags,
+  { target, steps, probe }: LadderOptions,
+  { hosts, status }: Place,
+  { clock }: CommandContext,
+): Promise<Daemon> {
+  if (!hosts.every(isLoopback)) {
+    throw new EnvironmentError('NOT_LOCAL', `A daemon for ${target.host} cannot be started here: leave out --daemon.`)
+  }
+  const settings = daemonSettings({
+    target,
+    connections: (steps.at(-1) ?? 0) + probe.connections,
+    descriptorsMax: descriptorLimit() ?? DESCRIPTORS_DEFAULT,
+    cores: cpus().length,
+  })
+  const logFile = out === undefined ? path.join(tmpdir(), `shardwire-ladder-${process.pid}.log`) : path.join(out, LOG)
+  const entry = daemon === undefined || daemon === 'auto' ? ownDaemonEntry() : path.resolve(daemon)
+  status.say(`starting a daemon: ${describeSettings(effectiveSettings(settings, process.env))}`)
+  const startMs = clock.nowMs()
+  const started = await Daemon.start({ entry, settings, logFile, clock })
+  const seconds = ((clock.nowMs() - startMs) / 1000).toFixed(1)
+  status.say(`daemon up after ${seconds} s: ${settingsInBrief(started.settings)}; its log is ${logFile}`)
+  return started
 }
 
 /** A ladder's report in every form. */
@@ -81,8 +134,9 @@ function exitCodeOf({ verdict, bound, objectives }: LadderReport): number {
   return bound === null && objectives.every(({ met }) => met) ? EXIT_PASS : EXIT_SLO_MISSED
 }
 
-function describeServer(pids: readonly number[]): LadderReport['server'] {
+function describeServer(pids: readonly number[], daemon: Daemon | null): LadderReport['server'] {
   const [first] = pids
   if (first === undefined) return null
-  return { processes: pids.length, command: (commandOf(first) ?? '').slice(0, COMMAND_CHARACTERS_MAX) }
+  const command = (commandOf(first) ?? '').slice(0, COMMAND_CHARACTERS_MAX)
+  return { processes: pids.length, command, settings: daemon?.settings ?? null }
 }

@@ -33,8 +33,10 @@ export interface AddressShare {
   readonly connections: number
 }
 
-/** Beyond this share of a source address's ports the search for a free one takes the kernel long. */
-const PORTS_SHARE_MAX = 0.8
+/** So many of a source's ports are used, when we choose them: see socket/local-ports.ts. */
+const OWN_PORTS_SHARE_MAX = 0.9
+/** Of those that the system chooses it looks through one half first, and is slow once that is full. */
+const SYSTEM_PORTS_SHARE_MAX = 0.45
 /** Sources of our own stand from 127.64.0.1 on. */
 const OWN_SOURCE_FIRST = (127 << 24) | (64 << 16) | 1
 const OWN_SOURCES_MAX = 0xffff
@@ -43,7 +45,7 @@ const OWN_SOURCES_MAX = 0xffff
 export function shareAddresses(request: AddressRequest): AddressShare[] {
   const { connections, hosts, port, limits } = request
   const sources = sourcesFor(request)
-  const perSource = Math.floor(limits.portsPerAddress * PORTS_SHARE_MAX) * hosts.length
+  const perSource = Math.floor(limits.portsPerAddress * OWN_PORTS_SHARE_MAX) * hosts.length
   const perProcess = sources === null ? limits.perProcess : Math.min(limits.perProcess, perSource)
   const count = Math.ceil(connections / perProcess)
   const first = (index: number): number => Math.floor((connections * index) / count)
@@ -59,7 +61,7 @@ function sourcesFor(request: AddressRequest): ((index: number) => string) | null
   const { sources, hosts, connections, others, limits } = request
   if (sources === 'none') return null
   if (sources !== 'auto') return (index) => sources[index % sources.length] ?? ''
-  const budget = limits.portsPerAddress * PORTS_SHARE_MAX * hosts.length
+  const budget = limits.portsPerAddress * SYSTEM_PORTS_SHARE_MAX * hosts.length
   const isLocal = hosts.every((host) => host.startsWith('127.'))
   return isLocal && connections + others > budget ? ownSource : null
 }
@@ -80,4 +82,16 @@ export function portsPerAddress(range: string | undefined, reserved: string | un
     return sum + Math.max(0, Math.min(to, last) - Math.max(from, first) + 1)
   }, 0)
   return last - first + 1 - taken
+}
+
+/** Questions that all holders together may have unanswered: more would only wait in the server. */
+const ASKED_MAX = 1024
+
+/** Of what may be under way over all processes, a process's part. */
+export function partOf(total: number, processes: number): number {
+  return Math.max(1, Math.ceil(total / Math.max(1, processes)))
+}
+
+export function askedPart(processes: number): number {
+  return partOf(ASKED_MAX, processes)
 }

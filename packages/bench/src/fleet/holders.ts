@@ -40,6 +40,8 @@ export interface HeldState {
   readonly lost: number
   readonly lostBy: Readonly<Record<string, number>>
   readonly pings: number
+  /** Questions of sweeps answered. */
+  readonly answered: number
   readonly memory: HolderMemory
 }
 
@@ -115,6 +117,7 @@ export class Holders implements ChildEvents<HolderMessage> {
       lost: sum(({ lost }) => lost),
       lostBy,
       pings: sum(({ pings }) => pings),
+      answered: sum(({ answered }) => answered),
       memory: {
         residentBytes: sum(({ memory }) => memory.residentBytes),
         heapBytes: sum(({ memory }) => memory.heapBytes),
@@ -235,8 +238,8 @@ export class Holders implements ChildEvents<HolderMessage> {
   #watch(waiting: ReadonlySet<number>, reject: (error: Error) => void): () => void {
     let seen = ''
     return this.#clock.every(SILENCE_MS, () => {
-      const { up, connecting } = this.state()
-      const now = `${up} ${connecting} ${waiting.size}`
+      const { up, connecting, answered } = this.state()
+      const now = `${up} ${connecting} ${answered} ${waiting.size}`
       if (now === seen) reject(new Error(`Holders ${[...waiting].join(', ')} of idle connections do not answer.`))
       seen = now
     })

@@ -46,7 +46,10 @@ export interface HoldCodec {
   take(stream: HeldStream, connection: number, sweep: number, memory: Uint8Array, start: number, end: number): number
 }
 
-export function holdCodec({ codec, echoRoute }: HoldPlan, events: HoldCodecEvents): HoldCodec {
+export function holdCodec(
+  { codec, echoRoute }: Pick<HoldPlan, 'codec' | 'echoRoute'>,
+  events: HoldCodecEvents,
+): HoldCodec {
   switch (codec) {
     case 'frame':
       return new FrameHoldCodec(echoRoute, events)

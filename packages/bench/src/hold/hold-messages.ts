@@ -17,6 +17,8 @@ export interface HoldPlan {
   readonly connectionsMax: number
   /** Connects that may be under way at once. */
   readonly connectingMax: number
+  /** Questions of a sweep that may be unanswered at once. */
+  readonly askedMax: number
 }
 
 /** What a holder has, and what it saw since its last report. */
@@ -29,6 +31,8 @@ export interface HoldReport {
   readonly lostBy: Readonly<Record<string, number>>
   /** PINGs answered since the beginning. */
   readonly pings: number
+  /** Questions of sweeps answered since the beginning. */
+  readonly answered: number
   /** How long connects took, in whole microseconds: those of this interval. */
   readonly connectUs: readonly number[]
   readonly memory: HolderMemory

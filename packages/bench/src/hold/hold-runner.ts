@@ -23,9 +23,10 @@ const REPORT_MS = 1000
 const DIAL_MS = 10
 /** Without any connect coming through for so long, the rest is not waited for. */
 const STALL_MS = 15_000
-/** Questions of a sweep that may be unanswered at once, and for how long the slowest is waited for. */
-const ASKED_MAX = 256
-const SWEEP_MS = 20_000
+/** A sweep to which nobody has answered any more for so long is over. */
+const SWEEP_SILENT_MS = 20_000
+/** How often it is looked whether anybody has. */
+const SWEEP_LOOK_MS = 1000
 /** Connect times kept for one report. */
 const CONNECT_TIMES_MAX = 4096
 /** Longest beginning of a message that is kept. */
@@ -47,6 +48,10 @@ interface Sweep {
   alive: number
   wrong: number
   readonly answerUs: number[]
+  /** When there was an answer that the look before had not seen. */
+  heardMs: number
+  /** Those that were there at the last look. */
+  heard: number
   cancel: CancelTimer
 }
 
@@ -67,6 +72,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
   #leaving = 0
   #lost = 0
   #pings = 0
+  #answered = 0
   #goal = 0
   #perSecond: number | null = null
   #dialedSince = 0
@@ -120,8 +126,10 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     const { state } = connection
     connection.state = DOWN
     connection.begun = null
-    if (state === LEAVING) this.#leaving--
-    else if (state === UP) this.#gone(connection, code ?? 'CLOSED')
+    if (state === LEAVING) {
+      this.#leaving--
+      this.#watch()
+    } else if (state === UP) this.#gone(connection, code ?? 'CLOSED')
     else {
       this.#connecting--
       return this.#fail(downEarly(code, this.#up))
@@ -140,6 +148,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     if (sweep === null || connection === null || connection.sweep !== sweep.number) return
     connection.sweep = 0
     sweep.answered++
+    this.#answered++
     if (isRight) sweep.alive++
     else sweep.wrong++
     sweep.answerUs.push(Math.round(nowUs(this.#clock) - connection.sinceUs))
@@ -250,17 +259,27 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
       alive: 0,
       wrong: 0,
       answerUs: [],
-      cancel: this.#clock.after(SWEEP_MS, () => this.#endSweep()),
+      heardMs: this.#clock.nowMs(),
+      heard: 0,
+      cancel: this.#clock.every(SWEEP_LOOK_MS, () => this.#lookAtSweep(sweep)),
     }
     this.#sweep = sweep
     this.#ask()
+  }
+
+  #lookAtSweep(sweep: Sweep): void {
+    const nowMs = this.#clock.nowMs()
+    if (sweep.answered > sweep.heard) {
+      sweep.heard = sweep.answered
+      sweep.heardMs = nowMs
+    } else if (nowMs - sweep.heardMs >= SWEEP_SILENT_MS) this.#endSweep()
   }
 
   /** Asks as many as may be asked at once; ends the sweep when all were and have answered. */
   #ask(): void {
     const sweep = this.#sweep
     if (sweep === null) return
-    while (sweep.next < this.#connections.length && sweep.asked - sweep.answered < ASKED_MAX) {
+    while (sweep.next < this.#connections.length && sweep.asked - sweep.answered < this.#plan.askedMax) {
       const connection = this.#connections[sweep.next++]
       if (connection?.state !== UP) continue
       connection.sweep = sweep.number
@@ -292,6 +311,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
       lost: this.#lost,
       lostBy: { ...this.#lostBy },
       pings: this.#pings,
+      answered: this.#answered,
       connectUs,
       memory: this.#memory(),
     }

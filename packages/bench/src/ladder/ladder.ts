@@ -9,7 +9,7 @@ import type { Clock } from '@shardwire/protocol'
 
 import { nowUs } from '../clock.ts'
 import { EnvironmentError } from '../exit-codes.ts'
-import { ownSource, shareAddresses } from '../fleet/address-plan.ts'
+import { askedPart, ownSource, partOf, shareAddresses } from '../fleet/address-plan.ts'
 import type { AddressLimits } from '../fleet/address-plan.ts'
 import { Holders } from '../fleet/holders.ts'
 import type { HeldState, Resized, Swept } from '../fleet/holders.ts'
@@ -26,6 +26,8 @@ import type { Status } from '../report/status.ts'
 import { diagnose } from '../run/diagnosis.ts'
 import type { LadderOptions } from './ladder-options.ts'
 import type { LadderSetting } from './ladder-setting.ts'
+import { memoryBound } from './memory-guard.ts'
+import { untilGone } from './sockets-gone.ts'
 import { probeOptions, runProbe } from './probe.ts'
 
 /** What was seen with so many connections. */
@@ -77,6 +79,8 @@ export interface LadderParts {
 }
 
 const SHOW_MS = 500
+/** Who has just begun gives back what beginning took: the first look would be too high. */
+const BEFORE_SETTLES = 3
 /** After closing, servers give memory back when it has been quiet for a while. */
 const AFTER_SETTLES = 3
 
@@ -113,14 +117,16 @@ export class Ladder {
     let [hold, closeMs, after]: [HoldOutcome | null, number | null, LedgerEntry | null] = [null, null, null]
     status.say(describeHolders(this.#plans))
     try {
+      status.now('waiting until both sides are at rest')
+      await this.#rest(BEFORE_SETTLES)
       const before = await this.#account(0)
       try {
         for (const step of this.#options.steps) {
-          if (signal.aborted || this.#bound !== null) break
+          if (signal.aborted || this.#bound !== null || this.#isTooMuch(step, before)) break
           await this.#step(step)
         }
         if (!signal.aborted && this.#steps.length > 0) hold = await this.#hold()
-        closeMs = await this.#close()
+        closeMs = await this.#close(before)
         if (!signal.aborted) after = await this.#account(0)
       } catch (error) {
         if (error instanceof EnvironmentError && this.#steps.length === 0) throw error
@@ -134,6 +140,16 @@ export class Ladder {
       status.end()
       await holders.end()
     }
+  }
+
+  /** Whether memory would not do; it is told then. */
+  #isTooMuch(connections: number, before: LedgerEntry): boolean {
+    const last = this.#steps.at(-1)?.ledger ?? before
+    const sentence = memoryBound(connections, before, last)
+    if (sentence === null) return false
+    this.#bound = { connections: last.connections, code: 'MEMORY', sentence }
+    this.#parts.status.say(`No more than ${grouped(last.connections)}: ${sentence}`)
+    return true
   }
 
   async #step(connections: number): Promise<void> {
@@ -229,13 +245,17 @@ export class Ladder {
     return { lengthMs, pings, lost, probe, sweep }
   }
 
-  async #close(): Promise<number> {
-    const { status } = this.#parts
-    const { lengthMs } = await this.#setting.holders.resize(0, null)
-    status.now('closed; waiting for memory to come back')
+  async #close({ kernel }: LedgerEntry): Promise<number> {
+    const { status, clock } = this.#parts
+    const { lengthMs } = await this.#resize(0, 'closing')
+    status.now('waiting for the other ends to close')
+    const startMs = clock.nowMs()
+    await untilGone(kernel.sockets, this.#parts)
+    const closeMs = lengthMs + clock.nowMs() - startMs
+    status.now('waiting for memory to come back')
     await this.#rest(AFTER_SETTLES)
-    status.say(`closed in ${(lengthMs / 1000).toFixed(1)} s`)
-    return lengthMs
+    status.say(`closed at both ends in ${(closeMs / 1000).toFixed(1)} s`)
+    return closeMs
   }
 
   async #account(connections: number): Promise<LedgerEntry> {
@@ -266,9 +286,10 @@ function holdPlans(
   const { hosts, limits } = parts
   const request = { hosts, port: target.port, sources: addresses.sources, limits, others: probe.connections }
   const shares = shareAddresses({ ...request, connections: steps.at(-1) ?? 0 })
-  const connectingMax = Math.max(1, Math.ceil(addresses.connectingMax / shares.length))
+  const connectingMax = partOf(addresses.connectingMax, shares.length)
+  const askedMax = askedPart(shares.length)
   return shares.map(({ route, connectionFirst, connections: connectionsMax }) => {
-    return { route, codec, echoRoute, connectionFirst, connectionsMax, connectingMax }
+    return { route, codec, echoRoute, connectionFirst, connectionsMax, connectingMax, askedMax }
   })
 }
 

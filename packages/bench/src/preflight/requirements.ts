@@ -35,8 +35,8 @@ export interface Check {
 
 /** Open files of a process beside its connections. */
 const SPARE = 64
-/** Beyond this share of the ports of an address the search for a free one takes the kernel long. */
-const PORTS_SHARE = 0.8
+/** Ports of an address that are used at most. */
+const PORTS_SHARE = 0.9
 /** A TCP socket in the kernel: TCP 2368, inode 832, file 192, dentry 192, epoll 128 bytes, and what slabs waste. */
 export const KERNEL_BYTES_PER_SOCKET = 3900
 /** An idle connection of a holder, and of the daemon, with what V8 keeps for it. */

@@ -4,7 +4,7 @@
  * Invariant: no process is given more connections than it has descriptors, no source address more than it has ports;
  * connections are numbered over all processes without a gap.
  */
-import { ownSource, portsPerAddress, shareAddresses } from '../fleet/address-plan.ts'
+import { askedPart, ownSource, partOf, portsPerAddress, shareAddresses } from '../fleet/address-plan.ts'
 import type { AddressLimits } from '../fleet/address-plan.ts'
 import type { HoldPlan } from '../hold/hold-messages.ts'
 import type { LoadPlan, Route } from '../messages.ts'
@@ -48,7 +48,7 @@ export function planRun(options: RunOptions, hosts: readonly string[], limits: A
     return { hosts, port: target.port, localAddress }
   }
   const echoRoute = options.traffic.shapes.find(({ answer }) => answer === 'echo')?.route ?? ECHO_ROUTE
-  const connectingMax = Math.max(1, Math.ceil(addresses.connectingMax / Math.max(1, shares.length)))
+  const connectingMax = partOf(addresses.connectingMax, shares.length)
   const holders = shares.map((share): HoldPlan => {
     const { route, connections: connectionsMax } = share
     return {
@@ -58,6 +58,7 @@ export function planRun(options: RunOptions, hosts: readonly string[], limits: A
       connectionFirst: connections + share.connectionFirst,
       connectionsMax,
       connectingMax,
+      askedMax: askedPart(shares.length),
     }
   })
   const { churnPerSecond: perSecond, churnClose: close, slow, slowBytesPerSecond: bytesPerSecond } = beside

@@ -11,6 +11,8 @@ import { isIPv6 } from 'node:net'
 import process from 'node:process'
 import { getSystemErrorName } from 'node:util'
 
+import type { LocalPorts } from './local-ports.ts'
+import { PORT_TAKEN, PORT_TRIES_MAX } from './wire.ts'
 import type { Endpoint } from './wire.ts'
 
 declare const handleBrand: unique symbol
@@ -26,6 +28,16 @@ interface WriteRequest {
 interface ConnectRequest {
   oncomplete: (this: ConnectRequest, status: number) => void
   handle: RawHandle
+  /** What is under way, so that it can be tried anew from another port. */
+  attempt: Attempt
+}
+
+/** A connect, for as long as it is under way. */
+interface Attempt {
+  readonly to: Endpoint
+  readonly sink: HandleSink
+  /** Ports that may still be tried. */
+  triesLeft: number
 }
 
 export interface RawHandle {
@@ -48,6 +60,8 @@ export interface RawHandle {
 
 /** Who gets the events of a handle; `status` is libuv's negative error number, or 0. */
 export interface HandleSink {
+  /** The connect goes on with this handle: the port of the one before was taken. */
+  onHandle(handle: RawHandle): void
   onConnected(status: number): void
   onRead(bytes: number): void
   onEnd(status: number): void
@@ -115,12 +129,19 @@ export function errorNameOf(status: number): string {
 export class RawHandles {
   readonly #binding: RawBinding
   readonly #slab: Uint8Array
+  readonly #ports: LocalPorts
   readonly #onread: RawHandle['onread']
+  readonly #onConnected: ConnectRequest['oncomplete']
 
-  constructor(binding: RawBinding, slab: Uint8Array) {
+  constructor(binding: RawBinding, slab: Uint8Array, ports: LocalPorts) {
     const { streamBaseState, kReadBytesOrError } = binding
+    const onConnected = (request: ConnectRequest, status: number): void => this.#connected(request, status)
     this.#binding = binding
     this.#slab = slab
+    this.#ports = ports
+    this.#onConnected = function oncomplete(this: ConnectRequest, status: number): void {
+      onConnected(this, status)
+    }
     this.#onread = function onread(this: RawHandle): void {
       const bytes = streamBaseState[kReadBytesOrError] as number
       const { sink } = this
@@ -130,19 +151,45 @@ export class RawHandles {
   }
 
   /** Begins to connect. @returns the handle, and libuv's error number of what failed at once, or 0 */
-  connect({ host, port, localAddress }: Endpoint, sink: HandleSink): { handle: RawHandle; status: number } {
+  connect(to: Endpoint, sink: HandleSink): { handle: RawHandle; status: number } {
+    return this.#try({ to, sink, triesLeft: PORT_TRIES_MAX })
+  }
+
+  #try(attempt: Attempt): { handle: RawHandle; status: number } {
+    const { to, sink } = attempt
     const { TCP, TCPConnectWrap, socketType } = this.#binding
-    const handle = new TCP(socketType)
-    handle.sink = sink
-    if (localAddress !== null) {
-      const bound = isIPv6(localAddress) ? handle.bind6(localAddress, 0, 0) : handle.bind(localAddress, 0)
+    for (;;) {
+      const handle = new TCP(socketType)
+      handle.sink = sink
+      const bound = this.#bind(handle, to.localAddress)
       if (bound !== 0) return { handle, status: bound }
+      const request = new TCPConnectWrap()
+      request.handle = handle
+      request.attempt = attempt
+      request.oncomplete = this.#onConnected
+      const { host, port } = to
+      const status = isIPv6(host) ? handle.connect6(request, host, port) : handle.connect(request, host, port)
+      if (!mayTryAgain(attempt, status)) return { handle, status }
+      drop(handle)
     }
-    const request = new TCPConnectWrap()
-    request.handle = handle
-    request.oncomplete = onConnected
-    const status = isIPv6(host) ? handle.connect6(request, host, port) : handle.connect(request, host, port)
-    return { handle, status }
+  }
+
+  /** @returns libuv's error number, or 0; a port that is taken shows when it connects */
+  #bind(handle: RawHandle, address: string | null): number {
+    if (address === null) return 0
+    const port = this.#ports.next(address)
+    return isIPv6(address) ? handle.bind6(address, port, 0) : handle.bind(address, port)
+  }
+
+  #connected({ handle, attempt }: ConnectRequest, status: number): void {
+    const { sink } = handle
+    // Closed meanwhile.
+    if (sink === undefined) return
+    if (!mayTryAgain(attempt, status)) return sink.onConnected(status)
+    drop(handle)
+    const next = this.#try(attempt)
+    sink.onHandle(next.handle)
+    if (next.status !== 0) sink.onConnected(next.status)
   }
 
   /** Lets reads land in the slab, from now on. @returns libuv's error number, or 0 */
@@ -182,8 +229,16 @@ export class RawHandles {
   }
 }
 
-function onConnected(this: ConnectRequest, status: number): void {
-  this.handle.sink?.onConnected(status)
+/** Whether the port was taken, and there is another one to try. */
+function mayTryAgain(attempt: Attempt, status: number): boolean {
+  if (status === 0 || attempt.to.localAddress === null || attempt.triesLeft-- <= 0) return false
+  return PORT_TAKEN.has(errorNameOf(status))
+}
+
+/** Closes a handle that nobody is to hear of any more. */
+function drop(handle: RawHandle): void {
+  handle.sink = undefined
+  handle.close(onClosed)
 }
 
 function onWritten(this: WriteRequest, status: number): void {

@@ -3,6 +3,7 @@
  * Must not know: frames; how a handle is called is `raw-handle.ts`.
  * Invariant: see Wire; after `close` or `reset` nothing but `onDown` comes.
  */
+import type { LocalPorts } from './local-ports.ts'
 import { errorNameOf, RawHandles } from './raw-handle.ts'
 import type { HandleSink, RawBinding, RawHandle } from './raw-handle.ts'
 import type { Dial, Endpoint, Wire, WireEvents } from './wire.ts'
@@ -11,9 +12,9 @@ export class RawDial implements Dial {
   readonly slab: Uint8Array
   readonly #handles: RawHandles
 
-  constructor(binding: RawBinding, slab: Uint8Array) {
+  constructor(binding: RawBinding, slab: Uint8Array, ports: LocalPorts) {
     this.slab = slab
-    this.#handles = new RawHandles(binding, slab)
+    this.#handles = new RawHandles(binding, slab, ports)
   }
 
   dial(to: Endpoint, events: WireEvents): Wire {
@@ -23,7 +24,7 @@ export class RawDial implements Dial {
 
 class RawWire implements Wire, HandleSink {
   readonly #handles: RawHandles
-  readonly #handle: RawHandle
+  #handle: RawHandle
   readonly #events: WireEvents
   /** Writes that have not finished. */
   #pendingWrites = 0
@@ -64,6 +65,10 @@ class RawWire implements Wire, HandleSink {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#handles.reset(this.#handle)
+  }
+
+  onHandle(handle: RawHandle): void {
+    this.#handle = handle
   }
 
   onConnected(status: number): void {

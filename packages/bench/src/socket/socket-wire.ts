@@ -5,42 +5,63 @@
  */
 import net from 'node:net'
 
+import type { LocalPorts } from './local-ports.ts'
+import { PORT_TAKEN, PORT_TRIES_MAX } from './wire.ts'
 import type { Dial, Endpoint, Wire, WireEvents } from './wire.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
 export class SocketDial implements Dial {
   readonly slab: Uint8Array
+  readonly #ports: LocalPorts
 
-  constructor(slab: Uint8Array) {
+  constructor(slab: Uint8Array, ports: LocalPorts) {
     this.slab = slab
+    this.#ports = ports
   }
 
   dial(to: Endpoint, events: WireEvents): Wire {
-    return new SocketWire(this.slab, to, events)
+    return new SocketWire({ slab: this.slab, ports: this.#ports, to }, events)
   }
 }
 
+interface SocketWireParts {
+  readonly slab: Uint8Array
+  readonly ports: LocalPorts
+  readonly to: Endpoint
+}
+
 class SocketWire implements Wire {
-  readonly #socket: net.Socket
   readonly #events: WireEvents
+  #socket: net.Socket
   #isClosing = false
   #isWaiting = false
 
-  constructor(slab: Uint8Array, { host, port, localAddress }: Endpoint, events: WireEvents) {
+  constructor(parts: SocketWireParts, events: WireEvents) {
     this.#events = events
+    this.#socket = this.#connect(parts, PORT_TRIES_MAX)
+  }
+
+  #connect(parts: SocketWireParts, triesLeft: number): net.Socket {
+    const { host, port, localAddress } = parts.to
     const callback = (bytes: number): boolean => {
-      if (!this.#isClosing) events.onRead(bytes)
+      if (!this.#isClosing) this.#events.onRead(bytes)
       return true
     }
-    const from = localAddress === null ? {} : { localAddress }
-    this.#socket = net.connect({ host, port, ...from, noDelay: true, onread: { buffer: slab, callback } })
+    const from = localAddress === null ? {} : { localAddress, localPort: parts.ports.next(localAddress) }
+    const onread = { buffer: parts.slab, callback }
+    const socket = net.connect({ host, port, ...from, noDelay: true, onread })
     let code: string | null = null
-    this.#socket.once('connect', () => events.onUp())
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+    socket.once('connect', () => this.#events.onUp())
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       code = error.code ?? error.message
     })
-    this.#socket.once('close', () => events.onDown(code))
+    socket.once('close', () => {
+      const isTaken = code !== null && PORT_TAKEN.has(code) && localAddress !== null
+      if (isTaken && triesLeft > 0 && !this.#isClosing) this.#socket = this.#connect(parts, triesLeft - 1)
+      else this.#events.onDown(code)
+    })
+    return socket
   }
 
   write(bytes: Uint8Array): boolean {

@@ -10,9 +10,15 @@ export interface Endpoint {
   /** An address, not a name. */
   readonly host: string
   readonly port: number
-  /** Address of ours to connect from; null leaves it to the system. */
+  /** Address of ours to connect from, each time from another port; null leaves both to the system. */
   readonly localAddress: string | null
 }
+
+/** What the system says of a port of ours that is in use: by anybody, or towards this very server. */
+export const PORT_TAKEN: ReadonlySet<string> = new Set(['EADDRINUSE', 'EADDRNOTAVAIL'])
+
+/** Ports that one connection tries. */
+export const PORT_TRIES_MAX = 1024
 
 /** Who gets the events of a wire. */
 export interface WireEvents {

@@ -58,7 +58,7 @@ describe.each<[string, Partial<Demand>, Partial<SystemFacts>, number, RegExp]>([
   ['descriptors of the generator', { processesMax: 4 }, {}, 79_744, /^ulimit -n 25064$/],
   ['descriptors of the server', { connections: 200_000 }, {}, 119_616, /SHARDWIRE_WORKERS=11/],
   ['open files of the system', {}, { filesMax: 150_000 }, 74_500, /^sysctl -w fs.file-max=\d+$/],
-  ['local ports', { sourceAddresses: 2 }, {}, 45_170, /--source-addresses with 5 addresses/],
+  ['local ports', { sourceAddresses: 2 }, {}, 50_816, /--source-addresses with 4 addresses/],
   ['memory', {}, { memoryAvailableBytes: 1e9 }, 34_614, /more memory/],
 ])('%s', (name, demand, system, largest, cure) => {
   test('bind, say for how many there is room, and what would mend it', () => {

@@ -134,7 +134,7 @@ function besideWith(
   churn: Partial<ChurnReport>,
 ): RunEvidence['beside'] {
   const memory = { residentBytes: 0, heapBytes: 0, externalBytes: 0 }
-  const state = { up: 10, connecting: 0, lost: 0, lostBy: {}, pings: 0, memory, ...idle }
+  const state = { up: 10, connecting: 0, lost: 0, lostBy: {}, pings: 0, answered: 0, memory, ...idle }
   const sweep = { asked: 10, alive: 10, wrong: 0, answers: new LatencySums(), lengthMs: 5, ...swept }
   const counts = { due: 9, connected: 9, answered: 9, failed: 0, failedBy: {}, dropped: 0, ...churn }
   const report = { ...counts, connect: NO_LATENCIES, firstAnswer: NO_LATENCIES }

@@ -1,8 +1,9 @@
-import { CallCounter, withinLimit } from '@shardwire/testkit'
+import { CallCounter, testSeed, withinLimit } from '@shardwire/testkit'
 import { describe, expect, test } from 'vitest'
 import net from 'node:net'
 import { once } from 'node:events'
 
+import { LocalPorts } from '../../src/socket/local-ports.ts'
 import { loadRawBinding } from '../../src/socket/raw-handle.ts'
 import { RawDial } from '../../src/socket/raw-wire.ts'
 import { SocketDial } from '../../src/socket/socket-wire.ts'
@@ -25,8 +26,11 @@ class Peer implements AsyncDisposable {
     return (this.#server.address() as net.AddressInfo).port
   }
 
-  async socket(): Promise<net.Socket> {
-    const [socket] = await withinLimit(this.#accepted.reached(1), () => 'no connection')
+  /** @param number from 1 */
+  async socket(number = 1): Promise<net.Socket> {
+    await withinLimit(this.#accepted.reached(number), () => `no connection ${number}`)
+    const socket = this.#accepted.calls[number - 1]?.[0]
+    if (socket === undefined) throw new Error(`no connection ${number}`)
     return socket
   }
 
@@ -60,13 +64,33 @@ class Dialed {
   }
 }
 
+/** Ports of this address, one behind the other, that nobody has. */
+async function freePorts(address: string, count: number): Promise<number[]> {
+  for (let first = testSeed('free ports').integer(20_000, 30_000); first < 60_000; first += count) {
+    const ports = Array.from({ length: count }, (_, index) => first + index)
+    const taken = await Promise.all(ports.map((port) => isTaken(address, port)))
+    if (!taken.includes(true)) return ports
+  }
+  throw new Error('no free ports')
+}
+
+async function isTaken(address: string, port: number): Promise<boolean> {
+  const server = net.createServer()
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  server.once('error', () => resolve(true))
+  server.listen(port, address, () => server.close(() => resolve(false)))
+  return await promise
+}
+
 const KINDS = ['raw', 'socket'] as const
 
-function dialOf(kind: (typeof KINDS)[number], slabBytes = 65_536): Dial {
+/** @param range of ports, where it matters which ones are taken */
+function dialOf(kind: (typeof KINDS)[number], slabBytes = 65_536, range?: string): Dial {
+  const ports = new LocalPorts(range, () => 0)
   const slab = new Uint8Array(slabBytes)
   const binding = loadRawBinding()
   if (binding === undefined) throw new Error('this Node has no raw handles')
-  return kind === 'raw' ? new RawDial(binding, slab) : new SocketDial(slab)
+  return kind === 'raw' ? new RawDial(binding, slab, ports) : new SocketDial(slab, ports)
 }
 
 describe.each(KINDS)('a %s wire', (kind) => {
@@ -107,6 +131,26 @@ describe.each(KINDS)('a %s wire', (kind) => {
     expect((await peer.socket()).remoteAddress).toBe('127.99.88.77')
     dialed.wire.close()
     await withinLimit(dialed.down.reached(1), () => 'not down')
+  })
+
+  test('takes another port where the first is taken, by itself or a listener, and fails with none left', async () => {
+    await using peer = await Peer.listen()
+    const source = '127.99.88.76'
+    const free = await freePorts(source, 3)
+    const [first = 0, , last = 0] = free
+    const dial = dialOf(kind, 65_536, `${first} ${last}`)
+    const blocker = net.createServer()
+    blocker.listen(free[1], source)
+    await once(blocker, 'listening')
+    const dialed = [new Dialed(dial, peer.port, source), new Dialed(dial, peer.port, source)]
+    const sockets = [await peer.socket(), await peer.socket(2)]
+    expect(new Set(sockets.map(({ remotePort }) => remotePort))).toEqual(new Set([first, last]))
+    const late = new Dialed(dial, peer.port, source)
+    await withinLimit(late.down.reached(1), () => 'not down')
+    expect(['EADDRINUSE', 'EADDRNOTAVAIL']).toContain(late.down.calls[0]?.[0])
+    for (const { wire } of dialed) wire.close()
+    blocker.close()
+    await once(blocker, 'close')
   })
 
   test('from an address that is not ours fails, and only afterwards', async () => {

@@ -195,6 +195,9 @@ export class WorkerProcess implements HandoffTarget {
         return observer.onFailed(this, message.message)
       case 'accepted':
         return observer.onAccepted(this, message.sequences)
+      case 'doubt':
+        // `accepted` came before it, and with that a `disown` went out for each that is another worker's.
+        return this.tell({ type: 'settled', sequences: message.sequences })
       case 'refused':
         return observer.onRefused(this, message.sequence)
       case 'gone':

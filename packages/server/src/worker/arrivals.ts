@@ -1,8 +1,8 @@
 /**
  * Owns the sockets that the primary hands over, from their arrival to their first read.
  * Must not know: how a connection is served, how messages travel.
- * Invariant: `accepted` has left this process before a socket's first read, and is never sent for a ticket that is
- * stale.
+ * Invariant: `accepted` has left this process before a socket's first read. One whose ticket ran out by then is neither
+ * read nor closed before the primary has said whose it is: it may be ours alone by then, or another worker's.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
@@ -42,6 +42,8 @@ export class Arrivals<Arrival> {
   #adopted: Adopted<Arrival>[] = []
   /** Those whose `accepted` is being sent, in that order. */
   readonly #unsent: Adopted<Arrival>[][] = []
+  /** Those of which the primary was asked whose they are, by sequence. */
+  readonly #doubtful = new Map<number, Arrival>()
   #closed = false
   readonly #tellAdopted = (): void => this.#accept()
   readonly #acceptedSent = (error: Error | null): void => this.#open(error)
@@ -77,8 +79,18 @@ export class Arrivals<Arrival> {
 
   /** The primary has given this ticket's socket to another worker. */
   disown(sequence: number): void {
-    const arrival = this.#tickets.find(sequence)
+    const arrival = this.#doubtful.get(sequence) ?? this.#tickets.find(sequence)
+    this.#doubtful.delete(sequence)
     if (arrival !== undefined) this.#parts.giveUp(arrival)
+  }
+
+  /** The primary has seen our `accepted` for these: those it did not disown are ours. */
+  settled(sequences: readonly number[]): void {
+    for (const sequence of sequences) {
+      const arrival = this.#doubtful.get(sequence)
+      this.#doubtful.delete(sequence)
+      if (arrival !== undefined) this.#parts.begin(arrival)
+    }
   }
 
   #accept(): void {
@@ -97,11 +109,18 @@ export class Arrivals<Arrival> {
    * process to die now, the primary would give them to another.
    */
   #open(error: Error | null): void {
-    const { clock, begin, giveUp } = this.#parts
+    const { clock, begin, giveUp, tell } = this.#parts
+    const nowMs = clock.nowMs()
+    const doubtful: number[] = []
     for (const { arrival, ticket } of this.#unsent.shift() ?? []) {
-      if (error === null && clock.nowMs() < ticket.expiresAtMs) begin(arrival)
-      else giveUp(arrival)
+      if (error !== null) giveUp(arrival)
+      else if (nowMs < ticket.expiresAtMs) begin(arrival)
+      else {
+        this.#doubtful.set(ticket.sequence, arrival)
+        doubtful.push(ticket.sequence)
+      }
     }
+    if (doubtful.length > 0) tell({ type: 'doubt', sequences: doubtful })
   }
 }
 

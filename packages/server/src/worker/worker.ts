@@ -148,6 +148,8 @@ export class Worker {
         return this.#arrivals.arrived(message, handle)
       case 'disown':
         return this.#arrivals.disown(message.sequence)
+      case 'settled':
+        return this.#arrivals.settled(message.sequences)
       case 'listen':
         return this.#listen(message, handle)
       case 'unlisten':

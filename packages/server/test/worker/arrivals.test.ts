@@ -64,15 +64,24 @@ describe('a socket that arrives', () => {
     expect(log).toEqual(['open a', 'open b'])
   })
 
-  it('is given up when its ticket expired before `accepted` left, or that failed', () => {
+  it('is given up when `accepted` could not be sent', () => {
     arrivals.arrived(ticket(1), handle('a'))
     endTurn()
-    arrivals.arrived(ticket(2), handle('b'))
-    endTurn()
     sent(new Error('the channel is closed'))
+    expect(log).toEqual(['give up a'])
+  })
+
+  it('is neither read nor closed, with a ticket that ran out meanwhile, until it is known whose it is', () => {
+    for (const [index, name] of ['a', 'b', 'c'].entries()) arrivals.arrived(ticket(index + 1), handle(name))
+    endTurn()
     clock.advance(TICKET_MS)
     sent()
-    expect(log).toEqual(['give up a', 'give up b'])
+    expect(log).toEqual([])
+    expect(told.at(-1)).toEqual({ type: 'doubt', sequences: [1, 2, 3] })
+    arrivals.disown(2)
+    arrivals.settled([1, 2, 3])
+    arrivals.settled([1, 2, 3])
+    expect(log).toEqual(['give up b', 'open a', 'open c'])
   })
 
   it('too late is closed unread, and refused', () => {

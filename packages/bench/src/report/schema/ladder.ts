@@ -18,7 +18,7 @@ import {
   verdictSchema,
 } from './parts.ts'
 
-export const LADDER_SCHEMA = 'shardwire-bench/ladder/1'
+export const LADDER_SCHEMA = 'shardwire-bench/ladder/2'
 
 const bytes = z.int().nullable()
 
@@ -116,7 +116,18 @@ export const ladderReportSchema = z
       })
       .readonly(),
     holders: listOf(z.strictObject({ connections: count, source: text.nullable() }).readonly()),
-    server: z.strictObject({ processes: count, command: text }).readonly().nullable(),
+    server: z
+      .strictObject({
+        processes: count,
+        command: text,
+        settings: z
+          .record(text, text)
+          .readonly()
+          .nullable()
+          .describe('With which the ladder started it; null for a server that was there.'),
+      })
+      .readonly()
+      .nullable(),
     reached: count,
     bound: z
       .strictObject({ connections: count, code: text, sentence: text })
