@@ -42,8 +42,17 @@ describe('without a socket', () => {
   })
 
   test('a task is a function', () => {
-    const context = { route: 'factors', metadata: undefined, signal: AbortSignal.abort(), isAborted: true }
-    expect(factors({ n: 97 }, { ...context, remainingMs: () => 0 })).toEqual([97])
-    expect(factors({ n: HARD }, { ...context, remainingMs: () => 0 })).toEqual([])
+    const signal = AbortSignal.abort()
+    const context = {
+      route: 'factors',
+      metadata: undefined,
+      trace: undefined,
+      signal,
+      isAborted: true,
+      callOptions: { signal, timeoutMs: 1, meta: {} },
+      remainingMs: () => 0,
+    }
+    expect(factors({ n: 97 }, context)).toEqual([97])
+    expect(factors({ n: HARD }, context)).toEqual([])
   })
 })

@@ -31,6 +31,7 @@ import {
   type TypedClientRoute,
 } from './serve/server-request.ts'
 import { tell } from './tell.ts'
+import { TracedWire } from './trace/traced-wire.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const NO_OPTIONS: RequestOptions = Object.freeze({})
@@ -56,7 +57,8 @@ export class ClientConnection implements Connection {
     this.#outbound = new Outbound(socket, options)
     const makeWire = options.codec === 'json' ? JsonWire : FrameWire
     const wire: Wire = new makeWire(options, this.#outbound, this.#wireEvents())
-    this.#wire = wire
+    const { trace, target } = options
+    this.#wire = trace === undefined ? wire : new TracedWire(wire, trace, target)
     this.#life = new Lifecycle(socket, options, { outbound: this.#outbound, wire })
     void this.#life.closed.then((info) => {
       this.#onClosed(info)

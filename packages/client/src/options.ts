@@ -20,6 +20,7 @@ import { LookupResolver, systemResolver } from './resolve/lookup-resolver.ts'
 import type { Resolver } from './resolve/resolver.ts'
 import type { RequestHandler } from './serve/server-request.ts'
 import { TlsClient } from './tls/tls-client.ts'
+import type { RequestTrace } from './trace/request-trace.ts'
 import type { TlsOptions } from './tls/tls-options.ts'
 
 /** How to connect. Times are in milliseconds, integers from 1 to 2147483647. */
@@ -101,6 +102,8 @@ export interface ConnectionOptions extends ConnectionListeners, DialOptions {
   readonly jsonUid?: 'string' | 'number' | undefined
   /** What is said about the client, answered by `Connection.welcome`; false for saying nothing. */
   readonly hello?: false | Omit<Hello, 'protocol'> | undefined
+  /** Makes spans of what is sent: `openTelemetryTrace(api)`, say. Without it nothing is traced, and nothing paid. */
+  readonly trace?: RequestTrace | undefined
   /** The system's by default. */
   readonly clock?: Clock | undefined
 }
@@ -138,6 +141,7 @@ export interface CompleteConnectionOptions {
   readonly noDelay: boolean
   readonly tls: TlsClient | undefined
   readonly onSocket: ((socket: Socket) => void) | undefined
+  readonly trace: RequestTrace | undefined
   readonly listeners: ConnectionListeners
 }
 
@@ -182,6 +186,7 @@ export function completeOptions(options: ConnectOptions): CompleteOptions {
     noDelay,
     tls: tlsOf(options.tls),
     onSocket,
+    trace: options.trace,
     listeners: options,
   }
   checkPairs(complete)

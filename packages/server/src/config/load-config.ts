@@ -13,6 +13,7 @@ import type { Problem } from './problem.ts'
 import { checkProxy } from './proxy-check.ts'
 import { readOptions, type Environment, type ReadFile } from './read-options.ts'
 import { checkTls } from './tls-checks.ts'
+import { traceProblems } from '../trace/trace-settings.ts'
 import { unknownNames } from './unknown-names.ts'
 
 export type { Config, DescriptorListener, InternetListener, Listener, Sources } from './config.ts'
@@ -43,6 +44,6 @@ export function loadConfig(environment: Environment, machine: Machine, files?: R
   const unknown = unknownNames(OPTIONS, env)
   const rules = [checkTls, checkProxy, checkAdmin].flatMap((check) => check(config, bad))
   const pairs = [...checkPairs(config, sources, machine, bad), ...rules]
-  const problems = [...fileProblems, ...read.problems, ...unknown, ...pairs]
+  const problems = [...fileProblems, ...read.problems, ...unknown, ...pairs, ...traceProblems(env)]
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources, env }
 }

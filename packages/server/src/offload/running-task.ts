@@ -4,6 +4,8 @@
  * Invariant: once `end` was called nothing of it waits any more.
  */
 import { type Clock, type Metadata, ShardwireError } from '@shardwire/protocol'
+import type { CallOptions } from '../service/call-options.ts'
+import { parseTrace, type TraceContext } from '../service/trace.ts'
 import { type Assignment, FLAG_ENDED, FLAG_RUNS } from './messages.ts'
 import type { TaskContext } from './task.ts'
 
@@ -33,6 +35,17 @@ export class RunningTask implements TaskContext {
       this.#listen(this.#abort)
     }
     return this.#abort.signal
+  }
+
+  get trace(): TraceContext | undefined {
+    const traceparent = this.metadata?.traceparent
+    return traceparent === undefined ? undefined : parseTrace(traceparent)
+  }
+
+  get callOptions(): CallOptions {
+    const { signal, metadata } = this
+    const timeoutMs = Math.max(1, Math.ceil(this.remainingMs()))
+    return { signal, timeoutMs, meta: { traceparent: metadata?.traceparent } }
   }
 
   remainingMs(): number {

@@ -8,6 +8,8 @@ import { type Clock, ShardwireError } from '@shardwire/protocol'
 import type { Request } from '../service/request.ts'
 import type { Assignment, Outcome } from './messages.ts'
 import type { OffloadPool, Order } from './offload-pool.ts'
+import { endFailed, endWith } from '../trace/end-with.ts'
+import type { Tracer } from '../trace/tracer.ts'
 import { locate, type Task, type TaskPlace } from './task.ts'
 
 /** What of a request goes with a task. */
@@ -16,16 +18,20 @@ type Caller = Pick<Request, 'route' | 'metadata' | 'signal' | 'deadlineMs'>
 export interface TaskCallerParts {
   readonly pool: OffloadPool
   readonly clock: Clock
+  /** Undefined where nothing is traced. */
+  readonly tracer?: Tracer | undefined
 }
 
 export class TaskCaller {
   readonly #pool: OffloadPool
   readonly #clock: Clock
+  readonly #tracer: Tracer | undefined
   readonly #places = new WeakMap<Task, Promise<TaskPlace>>()
 
-  constructor({ pool, clock }: TaskCallerParts) {
+  constructor({ pool, clock, tracer }: TaskCallerParts) {
     this.#pool = pool
     this.#clock = clock
+    this.#tracer = tracer
   }
 
   /** Runs the task of a route. @throws ShardwireError OVERLOADED, before anything was copied */
@@ -48,10 +54,23 @@ export class TaskCaller {
     body: unknown,
     copy: () => unknown,
   ): Promise<unknown> {
-    const common = { ...place, route, metadata, answer, deadlineAtMs: this.#clock.nowMs() + deadlineMs }
+    const { name } = place
+    const attributes = (): Record<string, string> => ({ 'code.function.name': name, 'shardwire.route': route })
+    const parent = metadata?.traceparent
+    const span = this.#tracer?.begin({ name: `task ${name}`, kind: 'internal', parent, attributes })
+    const own = span === undefined ? metadata : { rest: {}, ...metadata, traceparent: span.traceparent }
+    const deadlineAtMs = this.#clock.nowMs() + deadlineMs
+    const common = { ...place, route, metadata: own, answer, deadlineAtMs }
     // Whoever waits has another copy besides, as any asynchronous handler does.
     const bytes = body instanceof Uint8Array ? 2 * body.length : 0
-    return answerOf(route, this.#pool.run({ order: () => orderOf(common, copy()), bytes, signal }))
+    try {
+      const running = answerOf(route, this.#pool.run({ order: () => orderOf(common, copy()), bytes, signal }))
+      if (span !== undefined) endWith(span, running)
+      return running
+    } catch (error) {
+      if (span !== undefined) endFailed(span, error)
+      throw error
+    }
   }
 
   async #placeOf(task: Task): Promise<TaskPlace> {

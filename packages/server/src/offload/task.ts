@@ -4,6 +4,8 @@
  * Invariant: a task can be called like the function that it was made of, which it leaves as it is.
  */
 import type { Metadata } from '@shardwire/protocol'
+import type { CallOptions } from '../service/call-options.ts'
+import type { TraceContext } from '../service/trace.ts'
 
 /** What a task is told besides the body. */
 export interface TaskContext {
@@ -11,6 +13,10 @@ export interface TaskContext {
   readonly route: string
   /** What the caller sent along; undefined for most frames. */
   readonly metadata: Metadata | undefined
+  /** The trace that this task belongs to: of its own span where the daemon traces, else as the caller said. */
+  readonly trace: TraceContext | undefined
+  /** What is left of the deadline, the signal and the trace, as options for who is asked in turn. */
+  readonly callOptions: CallOptions
   /**
    * Aborted when the caller cancels, the deadline passes or the connection ends. A task that awaits hears of it; one
    * that computes does not come to hear of anything: it asks `isAborted`.

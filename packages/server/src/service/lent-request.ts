@@ -8,9 +8,10 @@ import type { Metadata } from '@shardwire/protocol'
 import { Loan } from './loan.ts'
 import type { ServiceLog } from '../log.ts'
 import type { Task } from '../offload/task.ts'
+import type { CallOptions } from './call-options.ts'
 import type { Connection } from './connection.ts'
 import { FORWARD, type Forward } from './forward.ts'
-import type { CallOptions, ServedRequest } from './request.ts'
+import type { ServedRequest } from './request.ts'
 import { type Complain, makeStale } from './stale.ts'
 import type { TraceContext } from './trace.ts'
 
@@ -88,6 +89,10 @@ export class LentRequest implements ServedRequest {
 
   replaceBody(value: unknown): void {
     this.#request.replaceBody(value)
+  }
+
+  useTrace(traceparent: string): void {
+    this.#request.useTrace(traceparent)
   }
 
   /** For the lender: what the handler did with the body that it must not do; undefined where it did nothing. */

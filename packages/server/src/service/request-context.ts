@@ -8,9 +8,10 @@ import { copyBytes, type Metadata, viewOf } from '@shardwire/protocol'
 import type { ServiceLog } from '../log.ts'
 import type { Task } from '../offload/task.ts'
 import type { TaskCaller } from '../offload/task-caller.ts'
+import type { CallOptions } from './call-options.ts'
 import type { Connection } from './connection.ts'
 import { FORWARD, type Forward } from './forward.ts'
-import type { CallOptions, ServedRequest } from './request.ts'
+import type { ServedRequest } from './request.ts'
 import { parseTrace, type TraceContext } from './trace.ts'
 
 /** What a context needs to know of the route that it is for. */
@@ -116,7 +117,9 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   }
 
   get log(): ServiceLog {
-    return this.connection.log.child({ route: this.route })
+    const { route, trace } = this
+    const about = trace === undefined ? { route } : { route, trace_id: trace.traceId, span_id: trace.parentId }
+    return this.connection.log.child(about)
   }
 
   get callOptions(): CallOptions {
@@ -160,6 +163,10 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
 
   replaceBody(value: unknown): void {
     this.value = value
+  }
+
+  useTrace(traceparent: string): void {
+    this.metadata = { rest: {}, ...this.metadata, traceparent }
   }
 
   /** Gives an asynchronous handler a copy of its body: the memory it stands in is about to be read into again. */

@@ -6,17 +6,10 @@
 import type { Metadata } from '@shardwire/protocol'
 import type { ServiceLog } from '../log.ts'
 import type { Task } from '../offload/task.ts'
+import type { CallOptions } from './call-options.ts'
 import type { Connection } from './connection.ts'
 import type { Forward } from './forward.ts'
 import type { TraceContext } from './trace.ts'
-
-/** What a request hands on to those that its handler asks in turn: options of a client's request. */
-export interface CallOptions {
-  /** What is left of the deadline, an integer of 1 or more. */
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
-  readonly meta: { readonly traceparent?: string | undefined }
-}
 
 export interface Request<Body = unknown> {
   /** Name of the route. */
@@ -31,7 +24,10 @@ export interface Request<Body = unknown> {
   readonly bytes: Uint8Array
   /** What the caller sent along; undefined for most frames. */
   readonly metadata: Metadata | undefined
-  /** The trace that the caller says its request belongs to; undefined where it says nothing. */
+  /**
+   * The trace that this request belongs to: of its own span where the daemon traces, else as its caller says; undefined
+   * where neither does.
+   */
   readonly trace: TraceContext | undefined
   readonly connection: Connection
   /** Aborted when the caller cancels, the deadline passes or the connection ends. */
@@ -66,4 +62,6 @@ export interface Request<Body = unknown> {
 export interface ServedRequest extends Request {
   /** From now on `body` is this. */
   replaceBody(value: unknown): void
+  /** From now on `trace`, and what is handed on to others, is this. */
+  useTrace(traceparent: string): void
 }

@@ -9,6 +9,7 @@ import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
 import type { OffloadPool } from '../offload/offload-pool.ts'
 import type { Service } from '../service/service.ts'
+import type { Tracing } from '../trace/tracer.ts'
 import type { RawBinding } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { SERVER_NAME } from '../version.ts'
@@ -33,6 +34,8 @@ export interface CreateShardOptions {
   readonly configured: boolean
   /** What TLS is spoken with, asked when the service has started; null where no listener has it. */
   readonly tls: () => TlsMaterial | null
+  /** Undefined where nothing is traced. */
+  readonly tracing?: Tracing | undefined
   readonly rawBinding: RawBinding | undefined
   /** A connection is gone. */
   readonly onClosed: (connection: Connection) => void
@@ -44,6 +47,7 @@ export interface CreatedShard {
   readonly shard: Shard
   readonly hooks: WorkerHooks
   readonly offload: OffloadPool
+  readonly tracing: Tracing | undefined
 }
 
 /**
@@ -51,8 +55,19 @@ export interface CreatedShard {
  * there is not.
  */
 export async function createShard(options: CreateShardOptions): Promise<CreatedShard> {
-  const { identity, config, log, clock, tls, ...others } = options
-  const { service, pool: offload, caller } = await createService(options.service, { ...others, config, clock, log })
+  const { identity, config, log, clock, tls, tracing, ...others } = options
+  const {
+    service,
+    pool: offload,
+    caller,
+  } = await createService(options.service, {
+    ...others,
+    config,
+    clock,
+    log,
+    worker: identity.slot,
+    tracer: tracing?.tracer,
+  })
   const modules = await loadCodecModules(config.listen)
   const codecs = listenerCodecs(config.listen, service, () => clock.wallMs(), modules)
   const report = createHookReport(log, clock)
@@ -76,5 +91,5 @@ export async function createShard(options: CreateShardOptions): Promise<CreatedS
     onOverload: createOverloadReport(log),
     mirrorReport: createMirrorReport(log, clock, config.mirror),
   })
-  return { shard, hooks, offload }
+  return { shard, hooks, offload, tracing }
 }

@@ -13,6 +13,7 @@ import { loadService } from '../service/load-service.ts'
 import { openRawChannel } from '../transport/raw-channel.ts'
 import { isRawHandle, loadRawBinding } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
+import { openTracing } from '../trace/open-tracing.ts'
 import { createShard } from './create-shard.ts'
 import { type ArrivedHandle, SNAPSHOT_INTERVAL_MS, Worker } from './worker.ts'
 
@@ -56,12 +57,15 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   workerLog = log
   try {
     const vitals = new VitalSigns()
+    const service = await loadService(config.service, systemClock)
     const created = await createShard({
       identity: { slot, epoch },
       config,
       configured,
       tls: () => newerTls ?? tls,
-      service: await loadService(config.service, systemClock),
+      service,
+      // Behind the service's module, which may have set up OpenTelemetry by itself.
+      tracing: await openTracing({ env: process.env, clock: systemClock, log, worker: slot }),
       log,
       clock: systemClock,
       random: systemRandom,

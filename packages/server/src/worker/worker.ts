@@ -15,6 +15,7 @@ import type { VitalSigns } from '../metrics/vitals.ts'
 import type { WorkerReport } from '../metrics/worker-figures.ts'
 import { describeOffload, type OffloadPool } from '../offload/offload-pool.ts'
 import { systemRandom } from '../random.ts'
+import type { Tracing } from '../trace/tracer.ts'
 import { type Accepted, socketOf } from '../transport/accepted.ts'
 import { loadRawBinding, type RawHandle } from '../transport/raw-handle.ts'
 import { asListening } from '../transport/raw-listener.ts'
@@ -41,6 +42,8 @@ export const SNAPSHOT_INTERVAL_MS = 1000
 const BROKEN_DRAIN_MS = 1000
 /** What the service's last hooks get in any case: less than the primary waits beyond the deadline of a drain. */
 const HOOKS_MS_MIN = 1000
+/** What exporting the last spans gets: with the hooks, still less than the primary waits. */
+const TRACES_MS = 500
 const MIB = 1024 * 1024
 
 export type ArrivedHandle = RawHandle | Socket
@@ -73,12 +76,13 @@ export class Worker {
   /** Bytes of the heap that may live on. */
   readonly #heapLimit: number
   readonly #inspector: Inspector
+  readonly #tracing: Tracing | undefined
   readonly health: Health
   /** Its drain is over: nothing is to be said any more. */
   isDone = false
 
   constructor({ created, config, log, clock, vitals, tell }: WorkerParts) {
-    const { shard, hooks, offload } = created
+    const { shard, hooks, offload, tracing } = created
     const { transport, listen, heapMb } = config
     this.#clock = clock
     this.#tell = tell
@@ -88,6 +92,7 @@ export class Worker {
     this.#heapLimit = heapMb * MIB
     this.#hooks = hooks
     this.#offload = offload
+    this.#tracing = tracing
     this.#log = log
     this.#reception = new Reception({
       config,
@@ -241,6 +246,7 @@ export class Worker {
   /** No connection is left. @param endByMs of the drain */
   async #end(report: DrainReport, endByMs: number): Promise<void> {
     await this.#hooks.stop(Math.max(HOOKS_MS_MIN, endByMs - this.#clock.nowMs()))
+    await this.#tracing?.stop(TRACES_MS)
     this.isDone = true
     const { counters } = this.#shard
     if (counters.mirror.sampled > 0) {
