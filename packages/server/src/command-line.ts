@@ -28,6 +28,7 @@ Commands:
   top        the same live, second by second, with who talks most and who is slow
   conns      show its connections, one of them, or those that ended (--closed)
   kick ID    close a connection: told to leave and answered, or at once (--reset)
+  profile    take a CPU or heap profile of a worker while it serves, into a file for Chrome's DevTools
   reload     do what SIGHUP does, and tell what became of it
   drain      do what SIGTERM does, and wait for the end
              Each takes --json and --admin http://host:port; conns filters, sorts and pages (docs/operations.md).

@@ -7,6 +7,7 @@ import type { Finding, Inquiry } from './admin/inspect/inquiry.ts'
 import type { ClosedRow } from './admin/inspect/rows.ts'
 import type { Config } from './config/load-config.ts'
 import type { WorkerReport } from './metrics/worker-figures.ts'
+import type { ProfileToPrimary, ProfileToWorker } from './profile/profile-order.ts'
 import type { TlsMaterial } from './transport/tls-context.ts'
 import type { DrainReport } from './worker/drain-report.ts'
 
@@ -33,6 +34,8 @@ export type ToWorker =
   | { readonly type: 'full' }
   /** What is known of its connections; answered by `found` of that number. */
   | { readonly type: 'inquire'; readonly id: number; readonly inquiry: Inquiry }
+  /** Of a profile. */
+  | ProfileToWorker
   /** Finish, answer `drained`, exit. */
   | DrainMessage
 
@@ -110,6 +113,8 @@ export type ToPrimary =
   | { readonly type: 'want'; readonly places: number; readonly open: number }
   /** Answers `inquire`; null where that failed. */
   | { readonly type: 'found'; readonly id: number; readonly finding: Finding | null }
+  /** Of a profile. */
+  | ProfileToPrimary
   /** Its loop turns: once a second until it is ready, and has snapshots to send. */
   | { readonly type: 'pulse' }
   /** It is broken: takes nothing new, ends by its deadline. */

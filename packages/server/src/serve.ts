@@ -63,10 +63,11 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   try {
     const figures = figuresOf(primary, reloads)
     // First of all: whoever asks whether it is ready is to hear that it starts.
-    const { inquiries } = primary.told
+    const { inquiries, profiles } = primary.told
     const drain = (why: string): void => void primary.stop(why)
     const reload = (why: string): void => void reloads.request(why)
-    const admin = await openAdmin({ clock: systemClock, log, sources, figures, kernel, inquiries, drain, reload })
+    const asked = { inquiries, profiles, drain, reload }
+    const admin = await openAdmin({ clock: systemClock, log, sources, figures, kernel, ...asked })
     const started = await primary.start()
     if (started !== undefined) announce({ ...started, admin: admin?.address }, config, sources, log, write)
     // A fault in it ends the daemon like any other of the primary.

@@ -100,7 +100,7 @@ export class HttpServer {
     const peer = peerOf(request)
     let reply: Reply | StreamReply
     try {
-      reply = await this.#answer(request, peer)
+      reply = await this.#answer(request, response, peer)
     } catch (error) {
       log.error({ event: 'admin-fault', class: 'system', err: error }, 'a fault of this server in an admin request')
       reply = problem(500, 'a fault of this server; its log says more')
@@ -118,7 +118,11 @@ export class HttpServer {
     response.end(request.method === 'HEAD' ? undefined : body)
   }
 
-  #answer(request: IncomingMessage, peer: string): Reply | StreamReply | Promise<Reply | StreamReply> {
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    peer: string,
+  ): Reply | StreamReply | Promise<Reply | StreamReply> {
     const { method = '', url = '' } = request
     const [path = '', ...query] = url.split('?')
     const found = findRoute(this.#parts.routes, method, path)
@@ -130,7 +134,8 @@ export class HttpServer {
       const challenge = denial.status === 401 ? { 'www-authenticate': 'Bearer realm="shardwire"' } : undefined
       return problem(denial.status, denial.message, challenge)
     }
-    return route.handle({ method, parameters, query: new URLSearchParams(query.join('?')), peer })
+    const onGone = (listener: () => void): void => void response.once('close', listener)
+    return route.handle({ method, parameters, query: new URLSearchParams(query.join('?')), peer, onGone })
   }
 }
 

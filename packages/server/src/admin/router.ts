@@ -14,6 +14,8 @@ export interface AdminRequest {
   readonly query: URLSearchParams
   /** Who asks, for the log. */
   readonly peer: string
+  /** Calls the listener when the answer is sent, or nobody waits for it any more. */
+  readonly onGone: (listener: () => void) => void
 }
 
 export type AdminHandler = (request: AdminRequest) => Reply | StreamReply | Promise<Reply | StreamReply>

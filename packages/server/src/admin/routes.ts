@@ -13,8 +13,11 @@ import type { KernelFigures } from '../metrics/kernel.ts'
 import { renderMetrics } from '../metrics/render.ts'
 import { connectionRoutes } from './connection-routes.ts'
 import { Events } from './events.ts'
+import type { WorkerProcess } from '../primary/worker-process.ts'
+import type { Profiles } from '../profile/profiles.ts'
 import type { Inquiries } from './inquiries.ts'
 import { pageRoutes } from './page.ts'
+import { profileRoute } from './profile-route.ts'
 import { json, problem, type Reply, text } from './reply.ts'
 import type { AdminRequest, AdminRoute } from './router.ts'
 import { type Sample, type Status, statusOf } from './status.ts'
@@ -26,6 +29,7 @@ export interface RoutesParts {
   readonly figures: FigureSources
   readonly kernel: () => KernelFigures
   readonly inquiries: Inquiries
+  readonly profiles: Profiles
   /** Begins to stop the daemon. @param why for the log */
   readonly drain: (why: string) => void
   /** Begins a reload. @param why for the log */
@@ -35,7 +39,7 @@ export interface RoutesParts {
 const TALKERS_SHOWN = 10
 
 export function adminRoutes(parts: RoutesParts): readonly AdminRoute[] {
-  const { clock, log, sources, figures, kernel, inquiries } = parts
+  const { clock, log, sources, figures, kernel, inquiries, profiles } = parts
   const { readiness, totals } = figures
   const events = new Events({
     clock,
@@ -54,6 +58,7 @@ export function adminRoutes(parts: RoutesParts): readonly AdminRoute[] {
     get('/api/access', 'read', () => json({ canAct: figures.config().adminToken !== null })),
     { method: 'POST', path: '/api/access', need: 'act', handle: () => json({ canAct: true }) },
     ...pageRoutes(),
+    profileRoute({ profiles, log, workers: () => serving(parts) }),
     ...connectionRoutes({ inquiries, log, remembered: () => totals.remembered }),
     { method: 'POST', path: '/api/drain', need: 'act', handle: (request) => act(parts, 'drain', request) },
     { method: 'POST', path: '/api/reload', need: 'act', handle: (request) => act(parts, 'reload', request) },
@@ -69,6 +74,11 @@ function act(parts: RoutesParts, action: 'drain' | 'reload', { peer }: AdminRequ
   if (action === 'reload' && parts.figures.readiness.isStopping) return problem(409, 'the daemon is stopping')
   parts[action](`the admin server, asked by ${peer}`)
   return json({ begun: action }, 202)
+}
+
+/** Of a slot whose worker is being replaced the new one. */
+function serving({ figures }: RoutesParts): readonly WorkerProcess[] {
+  return figures.workers().filter(({ ready, isLeaving }) => ready && !isLeaving)
 }
 
 function statusNow({ figures, clock }: RoutesParts): Status {

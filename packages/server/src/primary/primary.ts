@@ -9,6 +9,7 @@ import type { Config } from '../config/load-config.ts'
 import type { Environment } from '../config/read-options.ts'
 import type { Logger } from '../log.ts'
 import { Descriptors, DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
+import { Profiles } from '../profile/profiles.ts'
 import { systemRandom } from '../random.ts'
 import { addRefusals } from '../refusal.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
@@ -56,6 +57,7 @@ export interface Told {
   readonly handoff: Handoff
   readonly supervisor: Supervisor
   readonly inquiries: Inquiries
+  readonly profiles: Profiles
 }
 
 export class Primary {
@@ -67,6 +69,7 @@ export class Primary {
   readonly #handoff: Handoff
   readonly #supervisor: Supervisor
   readonly #inquiries: Inquiries
+  readonly #profiles: Profiles
   readonly #serving: Serving
   readonly #shutdown: Shutdown
   #hasStarted = false
@@ -121,6 +124,7 @@ export class Primary {
     const { totals, handoff } = { totals: this.#totals, handoff: this.#handoff }
     this.#shutdown = new Shutdown({ ...parts, clock, log, totals, handoff, refusals: () => this.#refusalsSoFar() })
     this.#inquiries = new Inquiries(clock, () => this.#supervisor.workers)
+    this.#profiles = new Profiles(clock)
   }
 
   /** What the daemon runs with by now. */
@@ -136,6 +140,7 @@ export class Primary {
       handoff: this.#handoff,
       supervisor: this.#supervisor,
       inquiries: this.#inquiries,
+      profiles: this.#profiles,
     }
   }
 
@@ -264,6 +269,7 @@ export class Primary {
       },
       onOutworn: (worker, why) => this.#supervisor.outworn(worker, why),
       onFound: (worker, id, finding) => this.#inquiries.found(worker, id, finding),
+      onProfile: (worker, message) => this.#profiles.told(worker, message),
       onExit: (worker) => this.#exited(worker),
     }
   }
@@ -305,6 +311,7 @@ export class Primary {
 
   #exited(worker: WorkerProcess): void {
     this.#inquiries.gone(worker)
+    this.#profiles.gone(worker)
     this.#entrance.workerGone(worker)
     this.#door.workerGone(worker)
     this.#totals.add(worker, this.isStopping)

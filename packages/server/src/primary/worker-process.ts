@@ -15,6 +15,7 @@ import type { RouteCounters } from '../metrics/route-stats.ts'
 import { createVitalLevels, createVitalTotals, type Vitals } from '../metrics/vitals.ts'
 import type { WorkerReport } from '../metrics/worker-figures.ts'
 import { createOffloadCounters } from '../offload/offload-pool.ts'
+import type { ProfileToPrimary } from '../profile/profile-order.ts'
 import { createRefusals } from '../refusal.ts'
 import { socketOf } from '../transport/accepted.ts'
 import { openRawChannel, type RawChannel } from '../transport/raw-channel.ts'
@@ -51,6 +52,8 @@ export interface WorkerObserver {
   onOutworn(worker: WorkerProcess, why: string): void
   /** It answered an inquiry; null where it failed. */
   onFound(worker: WorkerProcess, id: number, finding: Finding | null): void
+  /** It has something to say of a profile. */
+  onProfile(worker: WorkerProcess, message: ProfileToPrimary): void
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void
 }
 
@@ -225,6 +228,9 @@ export class WorkerProcess implements HandoffTarget {
         return undefined
       case 'found':
         return observer.onFound(this, message.id, message.finding)
+      case 'profile-part':
+      case 'profile-failed':
+        return observer.onProfile(this, message)
       case 'pulse':
         return undefined
       case 'leaving':

@@ -14,6 +14,8 @@ import type { Logger } from '../log.ts'
 import type { VitalSigns } from '../metrics/vitals.ts'
 import type { WorkerReport } from '../metrics/worker-figures.ts'
 import { describeOffload, type OffloadPool } from '../offload/offload-pool.ts'
+import { openProfileSession } from '../profile/profile-session.ts'
+import { Profiler } from '../profile/profiler.ts'
 import { systemRandom } from '../random.ts'
 import type { Tracing } from '../trace/tracer.ts'
 import { type Accepted, socketOf } from '../transport/accepted.ts'
@@ -76,6 +78,7 @@ export class Worker {
   /** Bytes of the heap that may live on. */
   readonly #heapLimit: number
   readonly #inspector: Inspector
+  readonly #profiler: Profiler
   readonly #tracing: Tracing | undefined
   readonly health: Health
   /** Its drain is over: nothing is to be said any more. */
@@ -88,6 +91,7 @@ export class Worker {
     this.#tell = tell
     this.#shard = shard
     this.#inspector = shard.createInspector(setImmediate)
+    this.#profiler = new Profiler({ clock, tell, open: openProfileSession })
     this.#vitals = vitals
     this.#heapLimit = heapMb * MIB
     this.#hooks = hooks
@@ -170,6 +174,12 @@ export class Worker {
         return this.#reception.full()
       case 'inquire':
         return this.#inquire(message)
+      case 'profile':
+        return this.#profiler.start(message)
+      case 'profile-more':
+        return this.#profiler.more(message.id)
+      case 'profile-cancel':
+        return this.#profiler.cancel(message.id)
       case 'drain':
         return this.#drain(message)
       case 'start':

@@ -109,6 +109,18 @@ export class AdminClient {
     return undefined
   }
 
+  /** A POST whose answer is long, as it comes. @param limitMs for its head @throws ShellError */
+  async download(path: string, limitMs: number): Promise<ReadableStream<Uint8Array>> {
+    const { signal, cancel } = this.#timeLimit(limitMs)
+    try {
+      const response = await this.#fetch('POST', path, signal)
+      if (!response.ok || response.body === null) throw this.#failure(response.status, await bodyOf(response))
+      return response.body
+    } finally {
+      cancel()
+    }
+  }
+
   async #fetch(method: string, path: string, signal: AbortSignal): Promise<Response> {
     const { address, token } = this.target
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -137,10 +149,10 @@ export class AdminClient {
     return new ShellError(isAccess ? EXIT_REFUSED : EXIT_NEGATIVE, `${address} answers: ${message}${advice}`)
   }
 
-  #timeLimit(): { readonly signal: AbortSignal; readonly cancel: () => void } {
+  #timeLimit(limitMs = ANSWER_MS_MAX): { readonly signal: AbortSignal; readonly cancel: () => void } {
     const controller = new AbortController()
-    const limit = new Error(`no answer within ${ANSWER_MS_MAX} ms`)
-    return { signal: controller.signal, cancel: this.#clock.after(ANSWER_MS_MAX, () => controller.abort(limit)) }
+    const limit = new Error(`no answer within ${limitMs} ms`)
+    return { signal: controller.signal, cancel: this.#clock.after(limitMs, () => controller.abort(limit)) }
   }
 }
 

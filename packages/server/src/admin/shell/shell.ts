@@ -10,6 +10,7 @@ import { UsageWanted } from './arguments.ts'
 import { ShellError } from './client.ts'
 import { connsCommand, kickCommand } from './conns-command.ts'
 import type { ShellIo, Terminal } from './io.ts'
+import { profileCommand } from './profile-command.ts'
 import { statusCommand } from './status-command.ts'
 import { topCommand } from './top-command.ts'
 
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[], io: ShellIo) =
   reload: reloadCommand,
   top: topCommand,
   doctor: doctorCommand,
+  profile: profileCommand,
 }
 
 /** @returns the exit code; undefined where there is no such command */
