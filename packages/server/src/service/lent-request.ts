@@ -87,6 +87,10 @@ export class LentRequest implements ServedRequest {
     return this.#request.forward()
   }
 
+  get endedBy(): Error | undefined {
+    return this.#request.endedBy
+  }
+
   replaceBody(value: unknown): void {
     this.#request.replaceBody(value)
   }

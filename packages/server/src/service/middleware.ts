@@ -2,34 +2,68 @@
  * Owns what runs around a handler: middleware in order, each with a `next` of its own.
  * Must not know: what a middleware does, frames.
  * Invariant: what is sync stays sync: no promise is made here. `next` runs the rest once, and never for a request that
- * is somebody else's by then.
+ * is somebody else's by then, or nobody's any more. The whole ends no sooner than what a sync middleware left running.
  */
 import { isPromise } from './promise.ts'
-import type { Request } from './request.ts'
+import type { Request, ServedRequest } from './request.ts'
 
 /**
  * Runs around every handler of a service or of a route. It returns the answer, as a handler does: `return next()`, or
- * what it makes of that, which is a promise only where something behind it is asynchronous.
+ * what it makes of that, which is a promise only where something behind it is asynchronous. One that returns nothing
+ * leaves the answer as it is.
  */
 export type Middleware = (request: Request, next: Next) => unknown
 
-/** Runs what comes behind. @returns its answer, or a promise of it; throws what it throws */
+/**
+ * Runs what comes behind. @returns its answer, or a promise of it; throws what it throws, and why the request has ended
+ * where nobody waits for it any more
+ */
 export type Next = () => unknown
 
 /** What runs for a request: a handler with everything around it. */
 export type Run<Served extends Request> = (request: Served) => unknown
 
 /** The same with a middleware around it. */
-export function around<Served extends Request>(middleware: Middleware, inner: Run<Served>): Run<Served> {
+export function around<Served extends ServedRequest>(middleware: Middleware, inner: Run<Served>): Run<Served> {
   return (request) => {
     let isOpen = true
+    let rest: unknown
     const result = middleware(request, () => {
       if (!isOpen)
         throw new Error(`route ${request.route}: next() was called twice, or after its middleware had returned`)
       isOpen = false
-      return inner(request)
+      // While it waited: whatever comes behind it would be done for nobody.
+      if (request.endedBy !== undefined) throw request.endedBy
+      rest = inner(request)
+      return rest
     })
-    if (!isPromise(result)) isOpen = false
-    return result
+    if (result === rest) {
+      isOpen = false
+      return result
+    }
+    if (isPromise(result)) return withRest(result, () => rest)
+    isOpen = false
+    return untilEnd(result, rest)
   }
+}
+
+/**
+ * What a sync middleware returned that is not what `next` gave. Where that goes on, the request is not over: it would be
+ * another frame's, and what runs would have that one's body.
+ */
+function untilEnd(result: unknown, rest: unknown): unknown {
+  if (isPromise(rest)) return Promise.resolve(rest).then((answer) => (result === undefined ? answer : result))
+  return result === undefined ? rest : result
+}
+
+const NOT_YET = Symbol()
+
+/** What an async middleware returned; where that is nothing, what `next` gave. What it caught stays caught. */
+async function withRest(result: unknown, restOf: () => unknown): Promise<unknown> {
+  const answer = await result
+  if (answer !== undefined) return answer
+  const rest = restOf()
+  if (!isPromise(rest)) return rest
+  const settled: unknown = await Promise.race([rest, NOT_YET]).catch(() => undefined)
+  return settled === NOT_YET ? await rest : settled
 }

@@ -41,12 +41,11 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   route = ''
   metadata: Metadata | undefined = undefined
   wantsAnswer = false
-  /** Decoded body of a msgpack route. */
-  value: unknown = undefined
-  /** Where the body stands as it came. */
-  memory = NO_BYTES
-  start = 0
-  end = 0
+  // Private: whoever returns or logs the whole request must not send the memory that all bodies stand in.
+  #value: unknown = undefined
+  #memory = NO_BYTES
+  #start = 0
+  #end = 0
   readonly #scope: RequestScope<Internal>
   #peer: Internal | undefined = undefined
   #served = NO_ROUTE
@@ -81,10 +80,28 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
 
   /** Its body stands at memory[start, end). */
   place(memory: Uint8Array, start: number, end: number, isBytes: boolean): void {
-    this.memory = memory
-    this.start = start
-    this.end = end
+    this.#memory = memory
+    this.#start = start
+    this.#end = end
     this.#isBytes = isBytes
+  }
+
+  /** Decoded body of a msgpack route. */
+  get value(): unknown {
+    return this.#value
+  }
+  set value(value: unknown) {
+    this.#value = value
+  }
+  /** Where the body stands as it came: memory[start, end). */
+  get memory(): Uint8Array {
+    return this.#memory
+  }
+  get start(): number {
+    return this.#start
+  }
+  get end(): number {
+    return this.#end
   }
 
   get connection(): Connection {
@@ -93,12 +110,12 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   }
 
   get body(): unknown {
-    return this.#isBytes ? this.bytes : this.value
+    return this.#isBytes ? this.bytes : this.#value
   }
 
   get bytes(): Uint8Array {
     // A plain Uint8Array: `slice` of a Buffer is no copy, and whoever reads the type takes it for one.
-    return this.#isBytes ? viewOf(this.memory, this.start, this.end) : NO_BYTES
+    return this.#isBytes ? viewOf(this.#memory, this.#start, this.#end) : NO_BYTES
   }
 
   get trace(): TraceContext | undefined {
@@ -150,10 +167,10 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
 
   keep(): Uint8Array {
     if (!this.#isBytes) return NO_BYTES
-    const bytes = this.end - this.start
+    const bytes = this.#end - this.#start
     // From Node's pool: memory of its own takes ten times as long to allocate as a small body to copy.
     const own = Buffer.allocUnsafe(bytes)
-    copyBytes(this.memory, this.start, this.end, own, 0)
+    copyBytes(this.#memory, this.#start, this.#end, own, 0)
     return viewOf(own, 0, bytes)
   }
 
@@ -162,7 +179,7 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   }
 
   replaceBody(value: unknown): void {
-    this.value = value
+    this.#value = value
   }
 
   useTrace(traceparent: string): void {
@@ -171,10 +188,10 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
 
   /** Gives an asynchronous handler a copy of its body: the memory it stands in is about to be read into again. */
   keepBody(): void {
-    this.#left = this.memory.buffer
-    this.memory = Uint8Array.prototype.slice.call(this.memory, this.start, this.end)
-    this.end -= this.start
-    this.start = 0
+    this.#left = this.#memory.buffer
+    this.#memory = Uint8Array.prototype.slice.call(this.#memory, this.#start, this.#end)
+    this.#end -= this.#start
+    this.#start = 0
   }
 
   /**
@@ -185,6 +202,10 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   isStale(answer: unknown): boolean {
     if (this.#left === undefined || !(answer instanceof Uint8Array)) return false
     return answer.byteOffset > 0 && answer.buffer === this.#left
+  }
+
+  get endedBy(): Error | undefined {
+    return this.#abortReason
   }
 
   /** Tells the handler that nobody waits any more: now, or when it asks for the signal. */

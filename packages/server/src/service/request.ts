@@ -60,6 +60,8 @@ export interface Request<Body = unknown> {
 
 /** A request as those see it that stand between a frame and its handler. */
 export interface ServedRequest extends Request {
+  /** Why nobody waits for it any more: cancelled, too late, disconnected; undefined while somebody does. */
+  readonly endedBy: Error | undefined
   /** From now on `body` is this. */
   replaceBody(value: unknown): void
   /** From now on `trace`, and what is handed on to others, is this. */

@@ -33,7 +33,12 @@ export function checkingBody(schema: Schema, inner: Run<ServedRequest>): Run<Ser
   }
   return (request) => {
     const result = validate(request.body)
-    return result instanceof Promise ? result.then((later) => go(request, later)) : go(request, result)
+    if (!(result instanceof Promise)) return go(request, result)
+    return result.then((later) => {
+      // While it was checked: the handler would run for nobody.
+      if (request.endedBy !== undefined) throw request.endedBy
+      return go(request, later)
+    })
   }
 }
 

@@ -1,9 +1,10 @@
 /** Owns the tests of what runs around handlers: order, what it may do, what it must not. */
 import { describe, expect, it } from 'vitest'
-import { PERMISSION_DENIED, ShardwireError } from '@shardwire/protocol'
+import { decodeBody, KIND_CANCEL, KIND_REQUEST, PERMISSION_DENIED, ShardwireError } from '@shardwire/protocol'
 import { nextTurn } from '@shardwire/testkit'
 import { compileService } from '../../src/service/compile.ts'
 import type { Middleware } from '../../src/service/middleware.ts'
+import type { Request } from '../../src/service/request.ts'
 import { route } from '../../src/service/route.ts'
 import { defineService } from '../../src/service/service.ts'
 import { z } from 'zod'
@@ -101,5 +102,79 @@ describe('middleware', () => {
     peer.send(request(1, 1))
     expect(peer.answers()).toEqual(['2 1 1'])
     expect(() => kept[0]?.()).toThrow('next() was called twice, or after its middleware had returned')
+  })
+
+  it.each<[string, Middleware]>([
+    ['sync', (_, next) => void next()],
+    ['async that waits', async (_, next) => void (await next())],
+    ['async that does not wait', async (_, next) => void next()],
+  ])('that returns nothing leaves the answer as it is (%s)', async (_, middleware) => {
+    const later = async (): Promise<string> => {
+      await nextTurn()
+      return 'later'
+    }
+    for (const handler of [() => 'at once', later]) {
+      const shard = serve([middleware, middleware], handler)
+      const peer = shard.connect()
+      peer.send(request(1, 1))
+      await nextTurn()
+      await nextTurn()
+      expect(peer.received().map(({ body }) => decodeBody(body, 0, body.length))).toEqual([await handler()])
+    }
+  })
+
+  it('that returns while an async handler goes on leaves it its request: no other frame’s', async () => {
+    const seen: string[] = []
+    const early: Middleware = (_, next) => (next(), 'early')
+    const goesOn = async (asked: Request): Promise<void> => {
+      await nextTurn()
+      seen.push(`${asked.route} ${Buffer.from(asked.bytes).toString()}`)
+    }
+    const { connect, shard } = fakeShard(
+      {},
+      {
+        slow: route(1, { body: 'bytes', answer: 'msgpack', middleware: [early] }, goesOn),
+        other: route(2, { body: 'bytes' }, (asked) => asked.forward()),
+      },
+    )
+    const [mine, others] = [connect(), connect()]
+    mine.send({ kind: KIND_REQUEST, route: 1, id: 1, body: Buffer.from('mine') })
+    expect(shard.counters.handlersRunning).toBe(1)
+    others.send({ kind: KIND_REQUEST, route: 2, id: 1, body: Buffer.from('of others') })
+    await nextTurn()
+    expect([seen, mine.answers(), others.answers()]).toEqual([['slow mine'], ['2 1 1'], ['2 2 1']])
+  })
+
+  it('that lets an async handler go on fails with it', async () => {
+    const fails = async (): Promise<never> => Promise.reject(new Error('no'))
+    expect(await answerOf(serve([(_, next) => (next(), 'early')], fails))).toEqual(['3 1 1 HANDLER_FAILED'])
+    expect(await answerOf(serve([(_, next) => void next()], fails))).toEqual(['3 1 1 HANDLER_FAILED'])
+  })
+
+  it('that waits runs nothing behind it once nobody waits any more, nor does a schema', async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<boolean>()] as const
+    const ran: string[] = []
+    const waits: Middleware = async (_, next) => {
+      await gates[0].promise
+      return next()
+    }
+    const slowly = z.unknown().refine(() => gates[1].promise)
+    const { connect, failures } = fakeShard(
+      {},
+      {
+        behind: route(1, { middleware: [waits] }, () => void ran.push('behind a middleware')),
+        checked: route(2, { body: slowly }, () => void ran.push('behind a schema')),
+        answered: route(3, { middleware: [waits] }, () => void ran.push('answered')),
+      },
+    )
+    const peer = connect()
+    peer.send(request(1, 1), request(2, 2), request(3, 3))
+    for (const id of [1, 2]) peer.send({ kind: KIND_CANCEL, route: id, id })
+    gates[0].resolve()
+    gates[1].resolve(true)
+    await nextTurn()
+    expect(ran).toEqual(['answered'])
+    expect(peer.answers()).toEqual(['3 1 1 CANCELLED', '3 2 2 CANCELLED', '2 3 3'])
+    expect(failures).toEqual([])
   })
 })

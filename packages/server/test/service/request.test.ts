@@ -57,3 +57,12 @@ describe('keep', () => {
     expect([placed(false).keep().length, placed(false).bytes.length]).toEqual([0, 0])
   })
 })
+
+describe('a request that is returned, spread or logged as a whole', () => {
+  it('shows nothing of the memory that bodies of everybody stand in', () => {
+    const request = placed()
+    const shown = JSON.stringify({ ...request })
+    expect(Object.keys(request).sort()).toEqual(['metadata', 'route', 'wantsAnswer'])
+    expect(shown).toBe('{"route":"","wantsAnswer":false}')
+  })
+})
