@@ -31,6 +31,8 @@ export {
   type Connection,
   ConnectionEndedError,
   type ConnectionListener,
+  type Session,
+  type SessionClient,
 } from './service/connection.ts'
 export type { Middleware, Next } from './service/middleware.ts'
 export { FORWARD, type Forward } from './service/forward.ts'

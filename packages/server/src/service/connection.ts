@@ -28,6 +28,25 @@ export interface ConnectionListener {
   readonly codec: string
 }
 
+/** What a client calls itself, at most 256 characters each; undefined where it does not say. */
+export interface SessionClient {
+  readonly name: string | undefined
+  readonly version: string | undefined
+}
+
+/** What client and server agreed on by HELLO and WELCOME. */
+export interface Session {
+  /** Version of the wire protocol. */
+  readonly protocol: number
+  readonly client: SessionClient
+  /** Whether the service's `authenticate` let it in; as whom stands in the connection's attributes. */
+  readonly isAuthenticated: boolean
+  /** Largest payload, both ways, in bytes. */
+  readonly maxFrameBytes: number
+  /** After so much silence of the client it is sent a PING; 0 is never. */
+  readonly heartbeatMs: number
+}
+
 /** What is asked of a client: how long to wait, and what goes along. `request.callOptions` is one. */
 export interface AskOptions {
   /** Milliseconds above 0, SHARDWIRE_REQUEST_TIMEOUT_MS unless set; also sent along as `deadlineMs`. */
@@ -71,6 +90,11 @@ export interface Connection {
   /** Who the peer is by its certificate; undefined where the connection has no TLS. */
   readonly tls: TlsPeer | undefined
   readonly openedAt: Date
+  /**
+   * What was agreed on by HELLO: there from WELCOME on, so in `onConnect` where the service authenticates, but not in
+   * `authenticate` itself. Undefined for a client that says no HELLO, and where the codec has none.
+   */
+  readonly session: Session | undefined
   /** What the service keeps with it, from `authenticate` on: empty at first, and gone with the connection. */
   readonly attributes: Attributes & Record<string, unknown>
   /** The worker's log; each line names this connection. */
@@ -92,8 +116,8 @@ export interface Connection {
    * and the next should wait for `drained()`; or when the connection has ended. Whoever goes on all the same loses the
    * connection: it is reset as SLOW_CONSUMER once four times SHARDWIRE_WRITE_BUFFER_BYTES are unsent.
    */
-  send<Body>(route: ClientRoute<Body>, body: Body): boolean
   send(route: number, body?: unknown): boolean
+  send<Body>(route: ClientRoute<Body>, body: Body): boolean
 
   /** Settles when everything has been sent. Rejects with a ConnectionEndedError when the connection ends before. */
   drained(): Promise<void>
@@ -105,8 +129,9 @@ export interface Connection {
    * sent anything, where SHARDWIRE_MAX_IN_FLIGHT are asked already or the peer does not keep up; with a
    * ConnectionEndedError; with the signal's reason; and with an Error for an answer that cannot be read.
    */
-  request<Body, Answer>(route: ClientRoute<Body, Answer>, body: Body, options?: AskOptions): Promise<Answer>
+  // The last one is what the compiler explains when none fits.
   request(route: number, body?: unknown, options?: AskOptions): Promise<unknown>
+  request<Body, Answer>(route: ClientRoute<Body, Answer>, body: Body, options?: AskOptions): Promise<Answer>
 
   /**
    * Ends it in order: GOAWAY says `reason` (at most 256 characters) and whether to come back, no new REQUEST is taken,

@@ -2,11 +2,10 @@
  * Owns the hooks of a service: what it may do at the beginning and the end of a worker and of a connection.
  * Must not know: who calls them, when.
  */
-import type { Hello } from '@shardwire/protocol'
 import type { CloseReasonName } from '../close-reason.ts'
 import type { ServiceLog } from '../log.ts'
 import type { MaybePromise } from './body.ts'
-import type { Attributes, Connection } from './connection.ts'
+import type { Attributes, Connection, SessionClient } from './connection.ts'
 
 /** The worker that a service runs in; each has its own copy of the service. */
 export interface ServiceWorker {
@@ -20,7 +19,7 @@ export interface Caller {
   /** What HELLO carried; undefined where it carried none, and where the connection's codec has no HELLO. */
   readonly token: string | undefined
   /** What the client calls itself. */
-  readonly client: Pick<Hello, 'name' | 'version'>
+  readonly client: SessionClient
   readonly connection: Connection
 }
 

@@ -5,7 +5,7 @@
  * socket is in `transport`, all else could be written down and carried to another worker.
  */
 import type { DecodedStream, FrameDecoder, Hello, RingBuffer } from '@shardwire/protocol'
-import type { Connection as ConnectionOfService } from '../service/connection.ts'
+import type { Connection as ConnectionOfService, SessionClient } from '../service/connection.ts'
 import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import type { SocketSettings, Transport } from '../transport/transport.ts'
@@ -181,6 +181,8 @@ export class Connection extends Deadline implements DecodedStream {
   served: Served | null = null
   /** Null once it is let in. */
   greeting: Greeting | null = null
+  /** What the client calls itself, once its HELLO was answered by WELCOME; null before, and without one. */
+  said: SessionClient | null = null
   readonly sequence: number
   readonly listener: Listener
   readonly transport: Transport<Connection>

@@ -23,6 +23,7 @@ import {
 } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
+import { clientOf } from './client-of.ts'
 import type { Connection } from './connection.ts'
 import type { Mirror } from './mirror/mirror.ts'
 import type { Outbound } from './outbound.ts'
@@ -88,8 +89,9 @@ export class ControlFrames {
       maxFrameBytes: decoder.frameBytesMax,
       heartbeatMs: connection.listener.heartbeatMs,
     })
-    if (connection.greeting === null) this.#outbound.sendEncoded(connection, welcome)
-    else connection.greeting.hello(hello, welcome)
+    if (connection.greeting !== null) return connection.greeting.hello(hello, welcome)
+    connection.said = clientOf(hello)
+    this.#outbound.sendEncoded(connection, welcome)
   }
 
   #wrongVersion(connection: Connection, asked: number): void {

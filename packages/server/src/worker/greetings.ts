@@ -9,6 +9,7 @@ import { HANDLER_FAILED, type Hello, ShardwireError, TIMEOUT, UNAUTHENTICATED } 
 import { CloseReason } from '../close-reason.ts'
 import type { Caller, HookName, ServiceHooks } from '../service/hooks.ts'
 import { isPromise } from '../service/promise.ts'
+import { clientOf, NAMELESS } from './client-of.ts'
 import type { Closing } from './closing.ts'
 import { type Connection, type Greeting, HOLD_GREETING, type Served, STATE_ENDING } from './connection.ts'
 import { Deadline, type DeadlineWheel } from './deadline.ts'
@@ -28,8 +29,6 @@ export interface GreetingsParts {
   /** A fault of this server. */
   readonly onFault: (error: unknown) => void
 }
-
-const NO_CLIENT: Caller['client'] = {}
 
 class Guest extends Deadline implements Greeting {
   readonly connection: Connection
@@ -123,7 +122,7 @@ export class Greetings {
     const { said, connection } = guest
     const caller: Caller = {
       token: said?.token,
-      client: said === undefined ? NO_CLIENT : { name: said.name, version: said.version },
+      client: said === undefined ? NAMELESS : clientOf(said),
       connection: this.#parts.connectionOf(connection),
     }
     this.#run(
@@ -136,13 +135,14 @@ export class Greetings {
 
   #judge(guest: Guest, given: unknown): void {
     const { closing, connectionOf, outbound } = this.#parts
-    const { connection, welcome } = guest
+    const { connection, welcome, said } = guest
     if (typeof given === 'object' && given !== null) Object.assign(connectionOf(connection).attributes, given)
     else if (given !== true) {
       const refusal = new ShardwireError(UNAUTHENTICATED, 'the service does not let this client in')
       return closing.failWith(connection, CloseReason.UNAUTHENTICATED, refusal)
     }
-    if (welcome !== undefined) {
+    if (welcome !== undefined && said !== undefined) {
+      connection.said = clientOf(said)
       outbound.sendEncoded(connection, welcome)
       guest.welcome = undefined
     }

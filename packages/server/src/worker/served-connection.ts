@@ -5,7 +5,7 @@
  * nowhere. What may be gone later (the peer's address) is remembered when it is asked for. Nothing of the service runs
  * within a call to this: what a worker tells leads to promises and to tasks that run when the worker is done.
  */
-import { encodeGoaway, type FrameDecoder } from '@shardwire/protocol'
+import { encodeGoaway, type FrameDecoder, PROTOCOL_VERSION } from '@shardwire/protocol'
 import { CloseReason, type CloseReasonName, closeReasonName } from '../close-reason.ts'
 import type { ServiceLog } from '../log.ts'
 import { type ClientRoute, clientRoute } from '../service/client-route.ts'
@@ -16,6 +16,7 @@ import {
   type Connection as ConnectionOfService,
   ConnectionEndedError,
   type ConnectionListener,
+  type Session,
 } from '../service/connection.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import { Asks, type AsksParts } from './asks.ts'
@@ -34,6 +35,8 @@ export interface ServedConnectionParts extends AsksParts {
   readonly nowMs: () => number
   readonly wallMs: () => number
   readonly log: ServiceLog
+  /** Whether nobody comes in whom the service did not let in. */
+  readonly isAuthenticating: boolean
   /** One that the service had taken in has ended. */
   readonly onDisconnected: (connection: ConnectionOfService, reason: CloseReasonName) => void
 }
@@ -41,6 +44,7 @@ export interface ServedConnectionParts extends AsksParts {
 export class ServedConnection implements Served {
   readonly #connection: Connection
   readonly #parts: ServedConnectionParts
+  #session: Session | undefined = undefined
   #attributes: (Attributes & Record<string, unknown>) | undefined = undefined
   #remoteAddress: string | undefined = undefined
   #remotePort: number | undefined = undefined
@@ -77,6 +81,14 @@ export class ServedConnection implements Served {
   get openedAt(): Date {
     const { nowMs, wallMs } = this.#parts
     return new Date(wallMs() - (nowMs() - this.#connection.openedAtMs))
+  }
+  get session(): Session | undefined {
+    const { said, listener } = this.#connection
+    if (said === null) return undefined
+    const { isAuthenticating: isAuthenticated } = this.#parts
+    const { heartbeatMs, decoder } = listener
+    const { frameBytesMax: maxFrameBytes } = decoder
+    return (this.#session ??= { protocol: PROTOCOL_VERSION, client: said, isAuthenticated, maxFrameBytes, heartbeatMs })
   }
   get attributes(): Attributes & Record<string, unknown> {
     // What the service declares that they have is the service's to put there.

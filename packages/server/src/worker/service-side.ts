@@ -52,6 +52,7 @@ export function createScope(parts: ServiceSideParts): ServiceScope {
     requestTimeoutMs,
     exactNowMs,
     wallMs: () => clock.wallMs(),
+    isAuthenticating: hooks.service.authenticate !== undefined,
     onDisconnected: (connection, reason) => hooks.disconnected(connection, reason),
   }
   return {

@@ -1,6 +1,6 @@
 /** Owns the tests of what flows through the types of a service; most of them are held by the compiler alone. */
 import type { RoutesOf } from '@shardwire/protocol'
-import { defineService, type Forward, type Handler, type Request, route, typed } from '@shardwire/server'
+import { clientRoute, defineService, type Forward, type Handler, type Request, route, typed } from '@shardwire/server'
 import { type as arktype } from 'arktype'
 import * as valibot from 'valibot'
 import { describe, expectTypeOf, it } from 'vitest'
@@ -103,6 +103,28 @@ describe('what the compiler refuses', () => {
     expectTypeOf<string>().not.toExtend<ResultOf<{ answer: typeof answer }>>()
     expectTypeOf<Promise<number>>().toExtend<ResultOf<{ answer: typeof answer }>>()
     expectTypeOf<string>().not.toExtend<ResultOf<{ body: 'bytes' }>>()
+  })
+})
+
+describe('a question to the client', () => {
+  const sensor = clientRoute(40, { body: typed<{ place: string }>(), answer: z.number() })
+
+  it('takes and gives what its route says; what is wrong is told of the body, and not of the route', () => {
+    const handler = async ({ connection }: Request): Promise<void> => {
+      expectTypeOf(await connection.request(sensor, { place: 'roof' })).toEqualTypeOf<number>()
+      expectTypeOf(await connection.request(40, 'whatever')).toBeUnknown()
+      // The errors below are where they help: at the body.
+      await connection.request(sensor, {
+        // @ts-expect-error a place is a text
+        place: 1,
+      })
+      connection.send(sensor, {
+        // @ts-expect-error likewise
+        place: 1,
+      })
+      expectTypeOf(connection.session?.client.name).toEqualTypeOf<string | undefined>()
+    }
+    expectTypeOf(handler).toBeFunction()
   })
 })
 

@@ -86,6 +86,34 @@ describe('authenticate', () => {
     expect(callers).toMatchObject([{ token: 'sesame', client: { name: 'device', version: '2' } }])
   })
 
+  it('is asked before there is a session; onConnect and handlers have one, without the token', () => {
+    const sessions: unknown[] = []
+    const note = ({ session }: Connection): void => void sessions.push(session)
+    const { connect } = serve({
+      authenticate: ({ connection }) => (note(connection), true),
+      onConnect: note,
+    })
+    const peer = connect()
+    peer.handle.arrive(HELLO)
+    const session = {
+      protocol: 1,
+      client: { name: 'device', version: '2' },
+      isAuthenticated: true,
+      maxFrameBytes: peer.connection.listener.decoder.frameBytesMax,
+      heartbeatMs: peer.connection.listener.heartbeatMs,
+    }
+    expect(sessions).toEqual([undefined, session])
+    const { served } = peer.connection
+    expect(served?.session).toBe(served?.session)
+  })
+
+  it('that lets nobody in leaves no session', () => {
+    const callers: Connection[] = []
+    const { connect } = serve({ authenticate: ({ connection }) => (callers.push(connection), false) })
+    connect().handle.arrive(HELLO)
+    expect(callers.map(({ session }) => session)).toEqual([undefined])
+  })
+
   it.each<[string, ServiceHooks['authenticate'], string, string]>([
     ['says false', () => false, 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
     ['forgets to say anything', (() => undefined) as () => undefined, 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
@@ -185,6 +213,25 @@ describe('authenticate', () => {
     expect(third.answers()).toEqual([WELCOME])
     clock.advance(TIMEOUT_MS * 2)
     expect([first.answers(), third.answers()]).toEqual([[], []])
+  })
+})
+
+describe('a service that lets everybody in', () => {
+  it('has a session with who says HELLO, from then on, and with nobody else', () => {
+    const { connect } = serve({})
+    const [silent, named, nameless] = [connect(), connect(), connect()]
+    const sessionOf = (peer: FakePeer): unknown => {
+      peer.handle.arrive(echoFrame)
+      // Made when the service first asks for it.
+      peer.send({ kind: KIND_REQUEST, route: WHO, id: 2 })
+      return peer.connection.served?.session
+    }
+    named.handle.arrive(HELLO)
+    nameless.handle.arrive(encodeHello({ protocol: 1 }))
+    expect(sessionOf(silent)).toBeUndefined()
+    expect(sessionOf(named)).toMatchObject({ client: { name: 'device', version: '2' }, isAuthenticated: false })
+    expect(sessionOf(nameless)).toMatchObject({ client: { name: undefined, version: undefined } })
+    expect(JSON.stringify(sessionOf(named))).not.toContain('sesame')
   })
 })
 
