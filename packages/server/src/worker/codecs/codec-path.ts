@@ -20,6 +20,7 @@ import {
   DECODED_BROKEN,
   DECODED_GAP,
   DECODED_LIFE,
+  DECODED_MESSAGE,
   DECODED_NOTHING,
   Reading,
 } from '../../codec/reading.ts'
@@ -85,7 +86,9 @@ export class CodecPath {
 
   #served(connection: Connection, spoken: SpokenCodec, decoded: Decoded): number {
     const reading = this.#reading
-    if (decoded === DECODED_NOTHING) return this.#cut(connection)
+    if (decoded === DECODED_NOTHING) return this.#cut(connection, spoken)
+    // JavaScript may return anything.
+    if (decoded === undefined) throw notDecoded(decoded, spoken)
     connection.codecState = undefined
     if (decoded === DECODED_BROKEN) {
       this.#broken(connection, reading.brokenCode, reading.brokenDetail)
@@ -93,15 +96,19 @@ export class CodecPath {
     }
     const { next } = reading
     assertProgress(reading, spoken)
-    if (decoded === DECODED_GAP) connection.greeted = true
+    if (decoded === DECODED_MESSAGE) this.#message(connection, spoken)
+    else if (decoded === DECODED_GAP) connection.greeted = true
     else if (decoded === DECODED_LIFE) this.#life(connection)
-    else this.#message(connection, spoken)
+    else throw notDecoded(decoded, spoken)
     return next
   }
 
-  #cut(connection: Connection): number {
+  #cut(connection: Connection, { name }: SpokenCodec): number {
     const reading = this.#reading
     const { start, end, bytesNeeded } = reading
+    if (bytesNeeded !== 0 && !(Number.isInteger(bytesNeeded) && bytesNeeded > end - start)) {
+      throw new RangeError(`codec ${name}: it has ${end - start} bytes, and said that it needs ${bytesNeeded} in all`)
+    }
     const bytesMax = connection.listener.decoder.frameBytesMax + CODEC_OVERHEAD_BYTES
     if (end - start >= bytesMax || bytesNeeded > bytesMax) {
       connection.codecState = undefined
@@ -170,12 +177,20 @@ export class CodecPath {
   }
 }
 
-/** A codec that finds something in no bytes would find it for ever. */
+/** A codec that finds something in no bytes would find it for ever; offsets between two bytes are none. */
 function assertProgress({ start, end, next, bodyStart, bodyEnd }: Reading, { name }: SpokenCodec): void {
-  if (next > start && next <= end && bodyStart >= start && bodyEnd <= end && bodyStart <= bodyEnd) return
+  const isWithin = next > start && next <= end && bodyStart >= start && bodyEnd <= end && bodyStart <= bodyEnd
+  if (isWithin && Number.isInteger(next) && Number.isInteger(bodyStart) && Number.isInteger(bodyEnd)) return
   const bytes = end - start
   throw new RangeError(
     `codec ${name}: of ${bytes} bytes it said that the next message begins at ${next - start}, ` +
       `and a body from ${bodyStart - start} to ${bodyEnd - start}`,
+  )
+}
+
+function notDecoded(decoded: unknown, { name }: SpokenCodec): TypeError {
+  return new TypeError(
+    `codec ${name}: decode returned ${String(decoded)}; expected what a method of reading returns, as in ` +
+      'return reading.message(…)',
   )
 }

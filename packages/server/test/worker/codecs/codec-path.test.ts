@@ -101,6 +101,39 @@ describe('a codec of somebody else', () => {
     expect(String(faults)).toContain('codec mine: of 3 bytes it said that the next message begins at 0')
   })
 
+  it.each<[string, Codec['decode'], string]>([
+    ['forgets to return', (reading) => void reading.needMore() as never, 'decode returned undefined; expected what'],
+    [
+      'returns something else',
+      (reading) => (reading.message(reading.start, reading.end, reading.end), 7 as never),
+      '7;',
+    ],
+    ['needs less than it has', (reading) => reading.needMore(2), 'it has 3 bytes, and said that it needs 2 in all'],
+    [
+      'needs what is no number',
+      (reading) => reading.needMore(Number.NaN),
+      'it has 3 bytes, and said that it needs NaN',
+    ],
+    ['needs half a byte', (reading) => reading.needMore(5.5), 'it has 3 bytes, and said that it needs 5.5 in all'],
+    ['goes on within a byte', (reading) => reading.gap(reading.start + 0.5), 'the next message begins at 0.5'],
+    [
+      'has a body within a byte',
+      (reading) => reading.message(reading.start + 0.5, reading.end, reading.end),
+      'from 0.5',
+    ],
+    ['breaks without a code', (reading) => reading.broken(0, 'x'), 'there is no error 0'],
+  ])('that %s is a fault that says so, and ends its connection alone', (_, decode, text) => {
+    const { shard, faults, closes } = shardOf({
+      decode: (reading) => (reading.memory[reading.start] === 120 ? reading.gap(reading.end) : decode(reading)),
+    })
+    const [peer, other] = [new CodecPeer(shard), new CodecPeer(shard)]
+    peer.send('abc')
+    other.send('x')
+    peer.handle.closes()
+    expect([faults.length, String(faults), closes()]).toEqual([1, expect.stringContaining(text), { INTERNAL: 1 }])
+    expect(other.isFinished).toBe(false)
+  })
+
   it('that never has enough is ended at the limit, and before it where it says how much it needs', () => {
     for (const announced of [0, 5000]) {
       const { shard, closes } = shardOf(
