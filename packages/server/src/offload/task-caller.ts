@@ -1,8 +1,8 @@
 /**
  * Owns the way of one task from a request to the pool, and of what comes of it back.
  * Must not know: threads, connections, whether a route or a handler asks.
- * Invariant: memory that a request was lent never leaves this thread: bytes go as a copy of exactly their size, made
- * while the request is surely good.
+ * Invariant: memory that a request was lent never leaves this thread: bytes go as a copy of exactly their size, and
+ * what a handler gives as it is at that moment, for a view in it shows other bytes once a thread is free.
  */
 import { type Clock, ShardwireError } from '@shardwire/protocol'
 import type { Request } from '../service/request.ts'
@@ -42,7 +42,7 @@ export class TaskCaller {
   /** Runs a task for a handler. Rejects with what it throws, with OVERLOADED, or where no thread can find it. */
   async call(caller: Caller, task: Task, body: unknown): Promise<unknown> {
     const { route, metadata, signal, deadlineMs } = caller
-    const own = ownCopy(body)
+    const own = body instanceof Uint8Array ? ownCopy(body) : structuredClone(body)
     const place = await this.#placeOf(task)
     return await this.#run({ route, metadata, signal, deadlineMs }, place, 'either', own, () => own)
   }

@@ -50,7 +50,7 @@ export interface Request<Body = unknown> {
   keep(): Uint8Array
   /**
    * Runs a task in a thread, with what is left of the deadline and the signal of this request. A Uint8Array goes there
-   * as a copy, made at once, everything else by structured clone. Rejects with what the task throws, and with
+   * as a copy, everything else by structured clone, both made at once. Rejects with what the task throws, and with
    * OVERLOADED when too many wait for a thread.
    */
   offload<TaskBody, Answer>(task: Task<TaskBody, Answer>, body: TaskBody): Promise<Awaited<Answer>>

@@ -2,7 +2,7 @@ import { createServer, defineService, type Middleware, route } from '@shardwire/
 import { RawClient } from '@shardwire/testkit'
 import { expect, it } from 'vitest'
 import * as frames from '../e2e/frames.ts'
-import { bytes } from '../fixtures/tasks.ts'
+import { act, bytes } from '../fixtures/tasks.ts'
 
 const text = (value: unknown): string => Buffer.from(value as Uint8Array).toString()
 
@@ -25,4 +25,28 @@ it('a task has the body of its own request, also when middleware does not wait f
     expect(frames.text(await client.nextFrame())).toBe('queued')
   }
   expect((await Promise.all(results)).map(text)).toEqual(bodies)
+})
+
+it('a task that a handler asks for has what it was given then, whatever comes before a thread is free', async () => {
+  const service = defineService({
+    name: 'given',
+    routes: {
+      // A view of the body within an object, and an object that is changed later.
+      sum: route(1, { body: 'bytes', answer: 'msgpack' }, async (request) => {
+        const order = { what: 'add', n: 0, bytes: request.bytes }
+        const summed = request.offload(act, order)
+        order.what = 'throw'
+        return await summed
+      }),
+    },
+  })
+  await using server = await createServer({ service, offloadThreads: 1 })
+  await using client = await RawClient.connect(server.port)
+  const bodies = [1, 2, 3].map((byte) => new Uint8Array(1000).fill(byte))
+  for (const [index, body] of bodies.entries()) await client.sendFrames(frames.request(1, index + 1, body))
+  const answers = await client.frames(bodies.length)
+  const sums = new Map(answers.map((frame) => [frame.id, frames.value(frame)]))
+  expect(bodies.map((_, index) => sums.get(index + 1))).toEqual(
+    [1000, 2000, 3000].map((sum) => ({ sum, when: new Date(0) })),
+  )
 })
