@@ -4,7 +4,7 @@
  * Invariant: encoding never fails and never takes more than the bytes it was given (details go first, then the
  * message is cut); decoding never fails either: what cannot be read becomes an error that says so.
  */
-import { BAD_FRAME, errorName, errorRow, ShardwireError } from './errors.ts'
+import { BAD_FRAME, errorName, errorRow, ShardwireError, isErrorCode } from './errors.ts'
 import { decodeBody, encodeBody } from './msgpack/body.ts'
 import { isRecord } from './msgpack/record.ts'
 
@@ -12,8 +12,6 @@ import { isRecord } from './msgpack/record.ts'
 export const ERROR_BODY_BYTES_MAX = 16_384
 /** Longest message that is sent, in UTF-16 code units. */
 export const ERROR_MESSAGE_LENGTH_MAX = 1024
-/** Largest code that is read: codes are u16. */
-export const ERROR_CODE_MAX = 0xffff
 
 /**
  * The msgpack map {code, name, message, retryable, retryAfterMs?, details?}. Details that msgpack has no form for, or
@@ -49,7 +47,7 @@ export function decodeErrorBody(memory: Uint8Array, start: number, end: number):
   const map = readMap(memory, start, end)
   if (map instanceof ShardwireError) return map
   const code = map['code']
-  if (!isCode(code)) return new ShardwireError(BAD_FRAME, 'ERROR frame whose body has no code')
+  if (!isErrorCode(code)) return new ShardwireError(BAD_FRAME, 'ERROR frame whose body has no code')
   const message = map['message']
   return new ShardwireError(code, typeof message === 'string' ? message : '', {
     retryAfterMs: delayOf(map['retryAfterMs']),
@@ -75,10 +73,6 @@ function strangerOf(code: number, map: Record<string, unknown>): { name: string;
     name: typeof name === 'string' && name !== '' ? name : errorName(code),
     retryable: map['retryable'] === true,
   }
-}
-
-function isCode(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ERROR_CODE_MAX
 }
 
 function delayOf(value: unknown): number | undefined {

@@ -70,6 +70,9 @@ const ROWS = Object.freeze([
 /** A name of the table. */
 export type ErrorName = (typeof ROWS)[number]['name']
 
+/** Codes are u16. */
+const ERROR_CODE_MAX = 0xffff
+
 /** The table, in the order of its codes. */
 export const ERROR_TABLE: readonly ErrorRow[] = ROWS
 
@@ -83,6 +86,17 @@ export function errorCode(name: ErrorName): number {
   const found = ERROR_TABLE.find((one) => one.name === name)
   if (found === undefined) throw new RangeError(`there is no error ${String(name)}: docs/protocol.md has the table`)
   return found.code
+}
+
+/** Whether an ERROR frame can say it as a code. */
+export function isErrorCode(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ERROR_CODE_MAX
+}
+
+/** The same code. Throws a RangeError for one that no ERROR frame can say. */
+function validCode(code: number): number {
+  if (isErrorCode(code)) return code
+  throw new RangeError(`there is no error ${String(code)}: expected an integer from 1 to ${ERROR_CODE_MAX}`)
 }
 
 /** The name of a code, `ERROR_<code>` for one that this version does not know. */
@@ -122,11 +136,11 @@ export class ShardwireError extends Error {
   readonly details: unknown
 
   /**
-   * @param code a name of ERROR_TABLE, or a code
+   * @param code a name of ERROR_TABLE, or a code from 1 to 65535; anything else is a RangeError
    * @param message for people; sent as it is, so nothing secret
    */
   constructor(code: ErrorName | number, message: string, extras: ErrorExtras = {}) {
-    const number = typeof code === 'number' ? code : errorCode(code)
+    const number = typeof code === 'number' ? validCode(code) : errorCode(code)
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
     this.name = extras.name ?? errorName(number)
     this.code = number

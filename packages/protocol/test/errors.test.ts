@@ -51,6 +51,13 @@ test('an error may be made by its name', () => {
   expect(() => new ShardwireError('BAD_LUCK' as ErrorName, 'text')).toThrow('there is no error BAD_LUCK')
 })
 
+test('an error has a code that an ERROR frame can say', () => {
+  for (const code of [1, 1001, 65_535]) expect(new ShardwireError(code, 'text')).toMatchObject({ code })
+  for (const code of [0, -1, 1.5, 65_536, Number.NaN]) {
+    expect(() => new ShardwireError(code, 'text')).toThrow(`there is no error ${code}: expected an integer from 1`)
+  }
+})
+
 test('an error has the name and the word on retries of its code', () => {
   const cause = new Error('below')
   const error = new ShardwireError(OVERLOADED, 'busy', { retryAfterMs: 5, details: { queue: 9 }, cause })

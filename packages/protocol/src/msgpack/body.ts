@@ -85,8 +85,14 @@ function encodeShared(value: unknown, options: EncodeOptions): Uint8Array {
     return bytes
   } catch (error) {
     if (error instanceof TypeError) throw error
-    throw new TypeError(`cannot encode a value nested deeper than ${MSGPACK_DEPTH_MAX}`, { cause: error })
+    const what = isTooDeep(error) ? ` nested deeper than ${MSGPACK_DEPTH_MAX}` : ', which throws when it is read'
+    throw new TypeError(`cannot encode a value${what}`, { cause: error })
   }
+}
+
+/** By the library's words; anything else is what a getter of the value threw. */
+function isTooDeep(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Too deep objects')
 }
 
 function renewEncoders(): void {

@@ -149,7 +149,20 @@ describe('encoding', () => {
     const nest = (depth: number): unknown => (depth === 0 ? 1 : [nest(depth - 1)])
     const deepest = encodeBody(nest(MSGPACK_DEPTH_MAX))
     expect(scanMsgpack(deepest, 0, deepest.length, { ...BODY_LIMITS_DEFAULT, depthMax: 128 })).toBe(MSGPACK_OK)
+    expect(() => encodeBody(nest(MSGPACK_DEPTH_MAX + 1))).toThrow(`cannot encode a value nested deeper than`)
     expect(() => encodeBody(nest(MSGPACK_DEPTH_MAX + 1))).toThrow(TypeError)
+  })
+
+  test('says of a value whose getter throws just that, and what it threw', () => {
+    const cause = new Error('the getter')
+    const value = {
+      get broken(): never {
+        throw cause
+      },
+    }
+    expect(() => encodeBody(value)).toThrow(
+      expect.objectContaining({ message: 'cannot encode a value, which throws when it is read', cause }),
+    )
   })
 
   test('objects of a class are the map of their own properties, objects without a prototype too', () => {
