@@ -33,7 +33,7 @@ type ValueOf<T> = string extends T ? string : [T] extends [number | boolean | st
 /** The options of docs/configuration.md, each under the name of its variable in camelCase. */
 export type ServerOptions = {
   /** Where to listen, as in SHARDWIRE_LISTEN; `tcp://127.0.0.1:0` unless set: a free port. */
-  readonly listen?: string | readonly string[]
+  readonly listen?: string | readonly string[] | undefined
 } & { readonly [Key in Embeddable]?: ValueOf<OptionValues[Key]> | undefined }
 
 const DEFAULT_LISTEN = 'tcp://127.0.0.1:0'
@@ -43,7 +43,9 @@ const PREFIX = 'SHARDWIRE_'
 export function configFrom(options: ServerOptions, machine: Machine, readFile: ReadFile): Config {
   const unknown = Object.keys(options).flatMap(unknownFault)
   if (unknown.length > 0) throw new TypeError(unknown.join('\n'))
-  const set = Object.entries({ listen: DEFAULT_LISTEN, ...options }).filter(([, value]) => value !== undefined)
+  // As a variable that is empty: one that is not set.
+  const listen = String(options.listen ?? '') === '' ? DEFAULT_LISTEN : options.listen
+  const set = Object.entries({ ...options, listen }).filter(([, value]) => value !== undefined)
   const env = Object.fromEntries(set.map(([key, value]) => [nameOf(key as keyof OptionValues), String(value)]))
   const loaded = loadConfig({ ...env, [OPTIONS.workers.name]: '1' }, machine, readFile)
   if (!loaded.ok) throw new TypeError(formatProblems(loaded.problems.map(inCode)))

@@ -29,6 +29,7 @@ import {
   ShardwireError,
   UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
+import { closestName } from '../config/closest-name.ts'
 import type { ClientRoute } from '../service/client-route.ts'
 import type { TlsPeer } from '../service/tls-peer.ts'
 import type { FrameInbox, InboxFrame } from './frame-inbox.ts'
@@ -244,8 +245,11 @@ export class TestConnection<Types extends Routes> {
 
   #route(name: string): SpokenRoute {
     const route = this.#parts.routes.get(name)
-    if (route === undefined) throw new TypeError(`the service has no route ${name}`)
-    return route
+    if (route !== undefined) return route
+    const names = [...this.#parts.routes.keys()]
+    const closest = closestName(name, names)
+    const advice = closest === undefined ? `there are ${names.join(', ')}` : `did you mean ${closest}?`
+    throw new TypeError(`the service has no route ${name}; ${advice}`)
   }
 
   #send(frame: Parameters<typeof encodeFrame>[0]): void {

@@ -131,7 +131,7 @@ export class TestedService<Types extends Routes> implements AsyncDisposable {
     const { shard, hooks, offload } = created
     const { drainTimeoutMs: deadlineMs } = config
     const drained = Promise.withResolvers<unknown>()
-    shard.drain({ deadlineMs, rolling: false }, drained.resolve)
+    shard.drain({ deadlineMs, rolling: false, isLocal: true }, drained.resolve)
     await drained.promise
     await hooks.stop(deadlineMs)
     await offload.close()

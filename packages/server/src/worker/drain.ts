@@ -46,6 +46,8 @@ export interface DrainOrder {
   readonly deadlineMs: number
   /** Others serve on: clients may come back at once. */
   readonly rolling: boolean
+  /** Clients are in this process, and nothing of theirs is on its way: nobody is waited for but handlers in flight. */
+  readonly isLocal?: boolean
 }
 
 export class Drain {
@@ -66,12 +68,13 @@ export class Drain {
     this.#parts = parts
   }
 
-  begin({ deadlineMs, rolling }: DrainOrder): void {
+  begin({ deadlineMs, rolling, isLocal = false }: DrainOrder): void {
     const { connections, clock, callsInFlight } = this.#parts
-    const windowMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
+    const spreadMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
+    const windowMs = isLocal ? 0 : spreadMs
     this.#goaway = goawayFrame(deadlineMs, rolling)
     this.#beganMs = clock.nowMs()
-    this.#graceByMs = this.#beganMs + deadlineMs * WINDOW_PART
+    this.#graceByMs = this.#beganMs + (isLocal ? 0 : deadlineMs * WINDOW_PART)
     this.#calls = callsInFlight()
     this.#cancelDeadline = clock.after(deadlineMs, () => this.#force())
     for (const connection of connections) this.#tell(connection, windowMs)

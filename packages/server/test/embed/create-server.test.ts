@@ -181,6 +181,13 @@ describe('addresses', () => {
 })
 
 describe('options', () => {
+  it.each([[undefined], [''], [[]]])('listen %j is one that is not set: a free port', async (listen) => {
+    await using server = await serve({ listen })
+    expect(server.addresses.map(({ url, port }) => [url, port === 7400])).toEqual([
+      [expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:\d+$/), false],
+    ])
+  })
+
   it('are those of the table, in camelCase, and what is wrong is said all at once in these names', async () => {
     const wrong = { maxInFlight: 0, nodelay: 'yes', heartbeatMs: 60_000, idleTimeoutMs: 30_000 }
     const error: unknown = await serve(wrong as unknown as ServerOptions).catch((thrown: unknown) => thrown)
@@ -225,7 +232,7 @@ describe('a process', () => {
 
   it('keeps nothing of a server that was closed: no file, no timer, no thread', async () => {
     const round = async (): Promise<void> => {
-      await using server = await serve({ maxConnectionsPerIp: 100 })
+      await using server = await serve({ maxConnectionsPerIp: 100, drainTimeoutMs: 200 })
       await using client = await RawClient.connect(server.port)
       expect((await ask(client, ROUTE_BYTES, 1, 'x')).kind).toBe(KIND_RESPONSE)
       expect((await ask(client, 99, 1, 'x')).kind).toBe(KIND_ERROR)

@@ -115,7 +115,8 @@ describe('a call', () => {
 
   it('to a route that there is not is a mistake of the test', async () => {
     await using tested = await testService(service)
-    await expect(tested.call('nothing' as 'ping')).rejects.toThrow('the service has no route nothing')
+    await expect(tested.call('nothing' as 'ping')).rejects.toThrow(/the service has no route nothing; there are .*ping/)
+    await expect(tested.call('pin' as 'ping')).rejects.toThrow('the service has no route pin; did you mean ping?')
   })
 })
 

@@ -106,6 +106,21 @@ describe('a drain', () => {
     expect(hasEnded(fresh)).toBe(true)
   })
 
+  it('of clients in this process waits for none of them, but for calls in flight', async () => {
+    const setup = setUp()
+    const [talked, busy] = [setup.connect(), setup.connect()]
+    talked.send(message(ECHO, Buffer.from('x')))
+    busy.send(request(SLOW, 1))
+    setup.shard.drain({ deadlineMs: DEADLINE_MS, rolling: false, isLocal: true }, () => setup.drained.call(0))
+    expect(msUntilFin(setup, talked)).toBeLessThanOrEqual(2 * TICK_MS)
+    expect(busy.handle.log).not.toContain('shutdown')
+    setup.slow.resolve('done')
+    await nextTurn()
+    expect(busy.answers()).toContain(`2 ${SLOW} 1`)
+    for (const peer of [talked, busy]) goodbye(peer)
+    expect(setup.drained.calls).toEqual([[0]])
+  })
+
   it('spreads many over half of the deadline at most, however many they are', () => {
     const setup = setUp({}, () => 0.999)
     const peers = Array.from({ length: 900 }, setup.connect)
