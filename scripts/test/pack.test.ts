@@ -28,12 +28,52 @@ void connect({ host: 'h', port: 'x' })
 void runBench
 `
 
+/** That types flow from a schema to whoever calls, through the packages as they are installed. */
+const CALLER = `import { bindRoutes, connect } from '@shardwire/client'
+import { clientRoute, defineService, type Request, route, typed } from '@shardwire/server'
+import { testService } from '@shardwire/server/testing'
+import { z } from 'zod'
+declare module '@shardwire/server' { interface Attributes { user?: string } }
+const order = route(1, { body: z.object({ item: z.string() }), answer: z.number() }, ({ body, connection }) => {
+  const user: string | undefined = connection.attributes.user ?? connection.session?.client.name
+  return body.item.length + (user?.length ?? 0)
+})
+// @ts-expect-error not what the schema says that it answers
+const wrong = route(2, { answer: z.number() }, ({ route: name }: Request) => name)
+// @ts-expect-error misspelt
+const typo = route(3, { bodyy: z.string() }, () => 1)
+const service = defineService({ name: 'typed', routes: { order } })
+const routes = bindRoutes<typeof service>()(await connect({ host: 'h', port: 1 }), { order: 1 })
+export const answers: readonly number[] = [
+  await routes.order({ item: 'tea' }),
+  await (await testService(service)).call('order', { item: 'tea' }),
+]
+// @ts-expect-error an item is a text
+await routes.order({ item: 1 })
+// @ts-expect-error there is no such route
+await (await testService(service)).call('ordr', { item: 'tea' })
+const sensor = clientRoute(40, { body: typed<{ place: string }>(), answer: z.number() })
+const measure = route(4, async ({ connection }) => {
+  // The error is where it helps, at what is wrong, and not at the route.
+  await connection.request(sensor, {
+    // @ts-expect-error a place is a text
+    place: 1,
+  })
+  connection.send(sensor, {
+    // @ts-expect-error likewise
+    place: 1,
+  })
+  return (await connection.request(sensor, { place: 'roof' })).toFixed()
+})
+void [wrong, typo, measure]
+`
+
 const TSCONFIG = {
   compilerOptions: {
     ...{ strict: true, noEmit: true, module: 'nodenext', target: 'es2024', lib: ['es2024', 'esnext.disposable'] },
     ...{ types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')] },
   },
-  files: ['service.ts'],
+  files: ['service.ts', 'caller.ts'],
 }
 
 interface Ended {
@@ -123,6 +163,7 @@ describe('the tarballs', () => {
   it('bring their types', async (context) => {
     context.skip(unreachable !== undefined, 'npm cannot reach its registry')
     writeFileSync(join(user, 'service.ts'), SERVICE)
+    writeFileSync(join(user, 'caller.ts'), CALLER)
     writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
     expect(await run(user, process.execPath, tsc, '-p', '.', '--pretty', 'false')).toEqual({ code: 0, output: '' })

@@ -2,6 +2,7 @@
  * Owns what a person at a terminal sees when the daemon has started.
  * Must not know: how it was started.
  */
+import { encodeFrame, KIND_CONTROL, OPCODE_PING } from '@shardwire/protocol'
 import type { Config, Sources } from './config/load-config.ts'
 import { formatEffective } from './config/format.ts'
 import type { BoundAddress } from './primary/bound-address.ts'
@@ -10,6 +11,8 @@ import { VERSION } from './version.ts'
 
 /** The echo of "x": MESSAGE to route 1, one byte, CRC; docs/protocol.md takes it apart. */
 const FIRST_FRAME = '0001000000017811f5c494'
+/** What any service answers, from whomever: the demo's routes are not those of others. */
+const PING = Buffer.from(encodeFrame({ kind: KIND_CONTROL, route: OPCODE_PING })).toString('hex')
 
 /** @property admin where the admin server listens; undefined where there is none */
 export type Announced = Started & { readonly admin: string | undefined }
@@ -26,7 +29,7 @@ export function startBanner({ addresses, workers, admin }: Announced, config: Co
     '',
     indent(formatEffective(config, sources)),
     '',
-    ...(first === undefined ? [] : firstLines(first)),
+    ...(first === undefined ? [] : firstLines(first, config.service === null)),
     '  Stop it:  Ctrl-C, or SIGTERM to the pid above; what is in flight is answered first.',
     '',
   ]
@@ -41,8 +44,9 @@ function workersText(workers: Started['workers']): string {
 /** One that can be connected to. */
 type DialableAddress = Exclude<BoundAddress, { readonly fd: number }>
 
-function firstLines(address: DialableAddress): string[] {
-  return address.codec === 'frame' ? firstFrameLines(address) : firstObjectLines(address)
+function firstLines(address: DialableAddress, isDemo: boolean): string[] {
+  if (address.codec !== 'frame') return firstObjectLines(address)
+  return isDemo ? firstFrameLines(address) : firstPingLines(address)
 }
 
 function firstObjectLines(address: DialableAddress): string[] {
@@ -53,11 +57,19 @@ function firstObjectLines(address: DialableAddress): string[] {
   ]
 }
 
-function firstFrameLines(address: DialableAddress): string[] {
+function firstPingLines(address: DialableAddress): string[] {
+  return ['  Send the first frame (a PING; the answer is a PONG):', firstFrameCommand(address, PING)]
+}
+
+function firstFrameCommand(address: DialableAddress, hex: string): string {
   const print = `.once('data', (d) => { console.log(d); process.exit() })`
+  return `    node -e "${dialText(address)}${print}.write(Buffer.from('${hex}', 'hex'))"`
+}
+
+function firstFrameLines(address: DialableAddress): string[] {
   return [
     '  Send the first frame (an echo of "x"; the answer is the same eleven bytes):',
-    `    node -e "${dialText(address)}${print}.write(Buffer.from('${FIRST_FRAME}', 'hex'))"`,
+    firstFrameCommand(address, FIRST_FRAME),
     ...(address.scheme === 'tcp' ? [`  Load it:  npm run bench -- run --target ${urlOf(dialable(address))}`] : []),
   ]
 }

@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { importFault } from '../import-fault.ts'
 import { type CodecDefinition, isCodecDefinition } from './codec.ts'
 
 /**
@@ -23,7 +24,6 @@ async function importModule(file: string, path: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`codec=${path}: ${file} cannot be loaded: ${why}`, { cause })
+    throw new Error(`codec=${path}: ${file} cannot be loaded: ${importFault(cause)}`, { cause })
   }
 }

@@ -51,6 +51,8 @@ class DevSession {
   readonly #end = Promise.withResolvers<number>()
   readonly #signals: readonly (() => void)[]
   #daemon: ChildProcess | undefined
+  /** Something has changed since the daemon began to start: if that fails, it may be what has been mended. */
+  #isOutdated = false
 
   constructor(path: string, write: (text: string) => void) {
     this.#path = path
@@ -78,6 +80,7 @@ class DevSession {
     const args = [...process.execArgv, '--import', this.#modules.preload(PRELOAD), MAIN, 'serve']
     const daemon = spawn(process.execPath, args, { stdio: 'inherit', env })
     this.#daemon = daemon
+    this.#isOutdated = false
     daemon.once('error', (error) => {
       this.#write(`shardwire dev: the daemon cannot be started: ${error.message}\n`)
       this.#end.resolve(EXIT_START)
@@ -88,7 +91,7 @@ class DevSession {
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     this.#daemon = undefined
     // It was so young that it did not know yet what SIGHUP means.
-    if (signal === 'SIGHUP') this.#start()
+    if (signal === 'SIGHUP' || (code === EXIT_START && this.#isOutdated)) this.#start()
     else if (code === EXIT_START)
       this.#write(`shardwire dev: waiting for a change of ${basename(this.#path)} to try again\n`)
     else this.#end.resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
@@ -97,8 +100,9 @@ class DevSession {
   #changed(files: readonly string[]): void {
     const names = files.map((file) => relative(process.cwd(), file)).join(', ')
     this.#write(`shardwire dev: ${names} changed\n`)
-    if (this.#daemon === undefined) this.#start()
-    else this.#daemon.kill('SIGHUP')
+    if (this.#daemon === undefined) return this.#start()
+    this.#isOutdated = true
+    this.#daemon.kill('SIGHUP')
   }
 
   #obey(): readonly (() => void)[] {

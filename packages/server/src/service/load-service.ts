@@ -6,6 +6,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Clock } from '@shardwire/protocol'
+import { importFault } from '../import-fault.ts'
 import { createDemoService } from './demo.ts'
 import { isService, type Service } from './service.ts'
 
@@ -27,18 +28,11 @@ async function importModule(file: string, path: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href)
   } catch (cause) {
-    const why = describe(cause)
+    const why = importFault(cause)
     throw new Error(`SHARDWIRE_SERVICE=${path}: ${file} cannot be loaded: ${why}`, { cause })
   }
 }
 
 function defaultExportOf(module: unknown): unknown {
   return typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
-}
-
-/** A syntax error's stack begins with the place; its message alone does not tell it. */
-function describe(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  if (!(cause instanceof SyntaxError)) return cause.message
-  return `\n${(cause.stack ?? cause.message).split('\n    at ')[0]}`
 }

@@ -41,15 +41,17 @@ export function around<Served extends ServedRequest>(middleware: Middleware, inn
       isOpen = false
       return result
     }
-    if (isPromise(result)) return withRest(result, () => rest)
-    isOpen = false
-    return untilEnd(result, rest)
+    const close = (): unknown => {
+      isOpen = false
+      return rest
+    }
+    return isPromise(result) ? withRest(result, close) : untilEnd(result, close())
   }
 }
 
 /**
- * What a sync middleware returned that is not what `next` gave. Where that goes on, the request is not over: it would be
- * another frame's, and what runs would have that one's body.
+ * What a sync middleware returned that is not what `next` gave. Where that goes on, the request is not over: it would
+ * be another frame's, and what runs would have that one's body.
  */
 function untilEnd(result: unknown, rest: unknown): unknown {
   if (isPromise(rest)) return Promise.resolve(rest).then((answer) => (result === undefined ? answer : result))
@@ -58,12 +60,20 @@ function untilEnd(result: unknown, rest: unknown): unknown {
 
 const NOT_YET = Symbol()
 
-/** What an async middleware returned; where that is nothing, what `next` gave. What it caught stays caught. */
-async function withRest(result: unknown, restOf: () => unknown): Promise<unknown> {
-  const answer = await result
+/**
+ * What an async middleware returned; where that is nothing, what `next` gave. What it caught stays caught.
+ * @param close its `next` runs nothing any more. @returns what it gave
+ */
+async function withRest(result: unknown, close: () => unknown): Promise<unknown> {
+  let rest: unknown
+  let answer: unknown
+  try {
+    answer = await result
+  } finally {
+    rest = close()
+  }
   if (answer !== undefined) return answer
-  const rest = restOf()
   if (!isPromise(rest)) return rest
-  const settled: unknown = await Promise.race([rest, NOT_YET]).catch(() => undefined)
+  const settled: unknown = await Promise.race([rest, Promise.resolve(NOT_YET)]).catch(() => undefined)
   return settled === NOT_YET ? await rest : settled
 }

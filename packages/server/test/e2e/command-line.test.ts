@@ -90,9 +90,13 @@ describe('shardwire', () => {
   })
 
   /** What a person at a terminal is shown; `use` is done with it while the daemon runs. */
-  async function banner(listen: string, use: (shown: string) => Promise<void> = async () => undefined) {
+  async function banner(
+    listen: string,
+    use: (shown: string) => Promise<void> = async () => undefined,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     const child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env['PATH'], SHARDWIRE_LISTEN: listen, SHARDWIRE_LOG_FORMAT: 'pretty' },
+      env: { PATH: process.env['PATH'], SHARDWIRE_LISTEN: listen, SHARDWIRE_LOG_FORMAT: 'pretty', ...environment },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const closed = once(child, 'close')
@@ -113,6 +117,21 @@ describe('shardwire', () => {
     expect(shown).toContain('0001000000017811f5c494')
     expect(shown).toMatch(/SHARDWIRE_LISTEN.*environment/)
     expect(closed).toEqual([0, null])
+  })
+
+  it('shows a frame that a service of somebody else answers, too, by a command that works', async () => {
+    let printed = ''
+    const service = fileURLToPath(new URL('../fixtures/hooked.ts', import.meta.url))
+    const { shown } = await banner(
+      'tcp://127.0.0.1:0',
+      async (text) => {
+        const command = /^ +(node -e .+)$/m.exec(text)?.[1] ?? ''
+        printed = (await run('/bin/sh', ['-c', command])).stdout
+      },
+      { SHARDWIRE_SERVICE: service },
+    )
+    expect(printed).toMatch(/^<Buffer [0-9a-f ]+>\n$/)
+    expect(shown).not.toContain('echo')
   })
 
   it('shows how to send the first object where no frames are spoken, by a command that works', async () => {

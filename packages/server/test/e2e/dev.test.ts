@@ -110,6 +110,30 @@ it('waits for a change when the service cannot be loaded at first, and starts th
   expect(await daemon.stop()).toBe(0)
 })
 
+it('starts again when what failed to start was mended meanwhile', async () => {
+  // It fails when it is told to: by then it has been saved anew.
+  write(
+    'service.ts',
+    `import { existsSync, writeFileSync } from 'node:fs'
+writeFileSync('begun', '')
+while (!existsSync('fail')) await new Promise((turn) => setImmediate(turn))
+throw new Error('not mended yet')`,
+  )
+  await using daemon = new Daemon(OPTIONS, { args: ['dev', './service.ts'], cwd: directory })
+  await eventually(
+    () => readdirSync(directory).includes('begun'),
+    () => daemon.describe(),
+  )
+  write('service.ts', serviceOf("const greeting = 'mended'"))
+  await said(daemon, 'service.ts changed')
+  write('fail', '')
+  await daemon.waitFor(({ event }) => event === 'listening')
+  expect(daemon.stderr).toContain('not mended yet')
+  expect(daemon.stderr).not.toContain('waiting for a change')
+  expect(await greeting(daemon)).toBe('mended')
+  expect(await daemon.stop()).toBe(0)
+})
+
 it('ends with the daemon, also while it waits, and leaves no file behind', async () => {
   write('service.ts', 'export default 1')
   await using daemon = new Daemon({ ...OPTIONS, TMPDIR: directory }, { args: ['dev', './service.ts'], cwd: directory })

@@ -40,6 +40,9 @@ describe('a service with hooks', () => {
     await enter(client, 'ali')
     await client.sendFrames(frames.request(2, 1, encodeBody(null)))
     expect(frames.value(await client.nextFrame())).toBe('ali')
+    await client.sendFrames(frames.request(7, 2, ''))
+    const agreed = { protocol: 1, isAuthenticated: true, maxFrameBytes: 1_048_576 }
+    expect(frames.value(await client.nextFrame())).toMatchObject(agreed)
     client.halfClose()
     await client.closed()
     await daemon.waitFor(isEvent('test-left', { reason: 'PEER_ENDED', open: false }))

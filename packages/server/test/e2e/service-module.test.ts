@@ -106,7 +106,9 @@ describe('a service that cannot be loaded', () => {
     ['is missing', undefined, /cannot be loaded/],
     ['has no default export', 'export const x = 1', /must have a default export/],
     ['exports something else', 'export default 7', /must have a default export/],
-    ['throws', 'throw new Error("boom")', /boom/],
+    ['throws', '\nthrow new Error("boom")', /boom \(file:.*service\.mjs:2:7\)/],
+    ['imports what is not there', 'import "./nope.mjs"', /nope\.mjs/],
+    ['has a mistake', 'export default {', /SyntaxError: Unexpected end of input\n.*`node --check FILE` shows the line/],
   ])('one that %s stops the start with exit 1 and says why', async (_, source, expected) => {
     const folder = await mkdtemp(join(tmpdir(), 'shardwire-service-'))
     const file = join(folder, 'service.mjs')
@@ -114,4 +116,25 @@ describe('a service that cannot be loaded', () => {
     await expect(startDaemon({ SHARDWIRE_SERVICE: file })).rejects.toThrow(expected)
     await rm(folder, { recursive: true })
   })
+
+  it('one in TypeScript that has a mistake is told its line, and no more', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shardwire-service-'))
+    await writeFile(join(folder, 'service.mts'), 'const one: number = 1\nconst two = = 2\n')
+    const error: unknown = await startDaemon({ SHARDWIRE_SERVICE: join(folder, 'service.mts') }).catch(String)
+    expect(error).toMatch(/service\.mts:2\n/)
+    expect(error).not.toContain('node --check')
+    await rm(folder, { recursive: true })
+  })
+
+  it.each([`import 'node:fs'`, 'export default 1'])(
+    'one in a package of scripts is told what to do: %s',
+    async (source) => {
+      const folder = await mkdtemp(join(tmpdir(), 'shardwire-service-'))
+      await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }')
+      await writeFile(join(folder, 'service.ts'), source)
+      const start = startDaemon({ SHARDWIRE_SERVICE: join(folder, 'service.ts') })
+      await expect(start).rejects.toThrow(/package\.json says that it is a script: put "type": "module" there/)
+      await rm(folder, { recursive: true })
+    },
+  )
 })

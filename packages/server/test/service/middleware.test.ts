@@ -104,6 +104,16 @@ describe('middleware', () => {
     expect(() => kept[0]?.()).toThrow('next() was called twice, or after its middleware had returned')
   })
 
+  it('cannot run the rest once it has ended, where it is async: the request has been answered', async () => {
+    const kept: (() => unknown)[] = []
+    const later: Middleware = async (_, next) => {
+      kept.push(next)
+      return Promise.resolve('early')
+    }
+    expect(await answerOf(serve([later], () => 1))).toEqual(['2 1 1'])
+    expect(() => kept[0]?.()).toThrow('next() was called twice, or after its middleware had returned')
+  })
+
   it.each<[string, Middleware]>([
     ['sync', (_, next) => void next()],
     ['async that waits', async (_, next) => void (await next())],

@@ -54,8 +54,16 @@ describe('a body', () => {
     expect([await ask(shard, { n: '3' }), await ask(shard, {})]).toEqual([3, 7])
   })
 
-  it('is checked by a schema that takes its time, and its handler then runs as an asynchronous one', async () => {
-    const even = z.number().refine(async (n) => Promise.resolve(n % 2 === 0), 'must be even')
+  it.each<[string, Schema<number>]>([
+    ['zod', z.number().refine(async (n) => Promise.resolve(n % 2 === 0), 'must be even')],
+    [
+      'valibot',
+      valibot.pipeAsync(
+        valibot.number(),
+        valibot.checkAsync(async (n) => Promise.resolve(n % 2 === 0), 'must be even'),
+      ),
+    ],
+  ])('is checked by a schema of %s that takes its time, and its handler then runs asynchronously', async (_, even) => {
     const shard = serve(route(1, { body: even }, ({ body }) => body))
     expect(await ask(shard, 4)).toBe(4)
     expect(await ask(shard, 5)).toMatchObject({

@@ -197,6 +197,9 @@ describe('request', () => {
     for (const id of [2, 1]) peer.send({ kind: KIND_RESPONSE, route: CLIENT, id, body: encodeBody(id * 10) })
     expect(await Promise.all(answers)).toEqual([10, 20])
     expect(setup.shard.counters.unknownIds).toBe(0)
+    // Who answers twice is heard once.
+    peer.send({ kind: KIND_RESPONSE, route: CLIENT, id: 2, body: encodeBody('again') })
+    expect([setup.shard.counters.unknownIds, connection.isOpen]).toEqual([1, true])
   })
 
   it('takes and gives bytes where bytes are given, in memory of their own', async () => {
