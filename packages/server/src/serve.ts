@@ -8,6 +8,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
+import type { CancelTimer } from '@shardwire/protocol'
 import { openAdmin } from './admin/admin.ts'
 import { systemClock } from './clock.ts'
 import { formatProblems } from './config/format.ts'
@@ -63,10 +64,11 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   try {
     const figures = figuresOf(primary, reloads)
     // First of all: whoever asks whether it is ready is to hear that it starts.
-    const { inquiries, profiles } = primary.told
+    const { inquiries, profiles, seconds } = primary.told
+    const listen = (onSecond: () => void): CancelTimer => seconds.listen(onSecond)
     const drain = (why: string): void => void primary.stop(why)
     const reload = (why: string): void => void reloads.request(why)
-    const asked = { inquiries, profiles, drain, reload }
+    const asked = { inquiries, profiles, listen, drain, reload }
     const admin = await openAdmin({ clock: systemClock, log, sources, figures, kernel, ...asked })
     const started = await primary.start()
     if (started !== undefined) announce({ ...started, admin: admin?.address }, config, sources, log, write)

@@ -6,11 +6,10 @@
  * VIEWERS_MAX do; one that does not read is cut off.
  */
 import type { ServerResponse } from 'node:http'
-import type { CancelTimer, Clock } from '@shardwire/protocol'
+import type { CancelTimer } from '@shardwire/protocol'
 import { streamHead } from './http-server.ts'
 import { problem, type Reply, type StreamReply } from './reply.ts'
 
-const INTERVAL_MS = 1000
 const VIEWERS_MAX = 16
 /** Unread bytes at which a viewer is cut off. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
@@ -18,7 +17,8 @@ const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 const RETRY_MS = 1000
 
 export interface EventsParts {
-  readonly clock: Clock
+  /** Calls at each second of the daemon. */
+  readonly listen: (onSecond: () => void) => CancelTimer
   /** What is told; it may take a moment. */
   readonly sample: () => Promise<unknown>
   /** A sample could not be taken: a fault of this server. */
@@ -30,6 +30,7 @@ export class Events {
   readonly #viewers = new Set<ServerResponse>()
   #cancel: CancelTimer | undefined
   #isSampling = false
+  #last: string | undefined
 
   constructor(parts: EventsParts) {
     this.#parts = parts
@@ -46,8 +47,10 @@ export class Events {
     response.write(`retry: ${RETRY_MS}\n\n`)
     this.#viewers.add(response)
     response.once('close', () => this.#leave(response))
-    this.#cancel ??= this.#parts.clock.every(INTERVAL_MS, () => this.#tick())
-    this.#tick()
+    this.#cancel ??= this.#parts.listen(() => this.#tick())
+    // What the others were told last: a sample of its own would lie between two seconds.
+    if (this.#last === undefined) this.#tick()
+    else response.write(this.#last)
   }
 
   #leave(response: ServerResponse): void {
@@ -55,6 +58,7 @@ export class Events {
     if (this.#viewers.size > 0) return
     this.#cancel?.()
     this.#cancel = undefined
+    this.#last = undefined
   }
 
   #tick(): void {
@@ -68,6 +72,8 @@ export class Events {
   }
 
   #tell(event: string): void {
+    // Who asked for it may be gone by now.
+    if (this.#viewers.size > 0) this.#last = event
     for (const viewer of this.#viewers) {
       if (viewer.writableLength > UNREAD_BYTES_MAX) viewer.destroy()
       else viewer.write(event)

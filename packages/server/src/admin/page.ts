@@ -18,7 +18,7 @@ const ASSETS = new URL('assets/dashboard/', PACKAGE)
 const BUILD = new URL('dist/', PACKAGE)
 const PAGE_FOLDER = 'dashboard/'
 /** Modules of the daemon that the page imports: they import nothing themselves. */
-const SHARED = ['admin/units.js', 'admin/view.js', 'close-reason.js']
+const SHARED = ['admin/point.js', 'admin/units.js', 'admin/view.js', 'close-reason.js']
 const LIBRARY = ['uPlot.iife.min.js', 'uPlot.min.css']
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@
  * Must not know: HTTP itself, how figures come about.
  * Invariant: who may act is told in the log with what was done.
  */
-import type { Clock } from '@shardwire/protocol'
+import type { CancelTimer, Clock } from '@shardwire/protocol'
 import { describeEffective } from '../config/format.ts'
 import type { Sources } from '../config/load-config.ts'
 import type { Logger } from '../log.ts'
@@ -21,6 +21,7 @@ import { profileRoute } from './profile-route.ts'
 import { json, problem, type Reply, text } from './reply.ts'
 import type { AdminRequest, AdminRoute } from './router.ts'
 import { type Sample, type Status, statusOf } from './status.ts'
+import { Timeline } from './timeline.ts'
 
 export interface RoutesParts {
   readonly clock: Clock
@@ -30,6 +31,8 @@ export interface RoutesParts {
   readonly kernel: () => KernelFigures
   readonly inquiries: Inquiries
   readonly profiles: Profiles
+  /** Calls at each second of the daemon. */
+  readonly listen: (onSecond: () => void) => CancelTimer
   /** Begins to stop the daemon. @param why for the log */
   readonly drain: (why: string) => void
   /** Begins a reload. @param why for the log */
@@ -39,11 +42,13 @@ export interface RoutesParts {
 const TALKERS_SHOWN = 10
 
 export function adminRoutes(parts: RoutesParts): readonly AdminRoute[] {
-  const { clock, log, sources, figures, kernel, inquiries, profiles } = parts
+  const { listen, log, sources, figures, kernel, inquiries, profiles } = parts
   const { readiness, totals } = figures
+  // Before the events: what these tell is of the second that it has just kept.
+  const timeline = new Timeline({ status: () => statusNow(parts), listen })
   const events = new Events({
-    clock,
-    sample: () => takeSample(parts),
+    listen,
+    sample: () => takeSample(parts, timeline),
     onFault: (error) => log.error({ event: 'admin-fault', class: 'system', err: error }, 'no sample could be taken'),
   })
   return [
@@ -54,6 +59,7 @@ export function adminRoutes(parts: RoutesParts): readonly AdminRoute[] {
     get('/metrics', 'read', () => text(renderMetrics(collectFigures(figures), kernel()), EXPOSITION_TYPE)),
     get('/api/status', 'read', () => json(statusNow(parts))),
     get('/api/config', 'read', () => json(describeEffective(figures.config(), sources))),
+    get('/api/history', 'read', () => json({ points: timeline.points })),
     get('/api/events', 'read', () => events.open()),
     get('/api/access', 'read', () => json({ canAct: figures.config().adminToken !== null })),
     { method: 'POST', path: '/api/access', need: 'act', handle: () => json({ canAct: true }) },
@@ -85,12 +91,12 @@ function statusNow({ figures, clock }: RoutesParts): Status {
   return statusOf(collectFigures(figures), clock)
 }
 
-async function takeSample(parts: RoutesParts): Promise<Sample> {
+async function takeSample(parts: RoutesParts, timeline: Timeline): Promise<Sample> {
   const { findings, missing } = await parts.inquiries.ask<'talkers'>({ about: 'talkers' })
   const talkers = findings.flatMap((found) => found.talkers)
   const slow = findings.flatMap((found) => found.slow)
   return {
-    status: statusNow(parts),
+    status: timeline.status ?? statusNow(parts),
     talkers: talkers.toSorted((a, b) => b.bytesPerSecond - a.bytesPerSecond).slice(0, TALKERS_SHOWN),
     slow: slow.toSorted((a, b) => b.unsentBytes - a.unsentBytes).slice(0, TALKERS_SHOWN),
     missing,

@@ -5,9 +5,10 @@
  * stands here is thrown away for it.
  */
 import type { Sample } from '../admin/status.ts'
+import { type Point, pointOf } from '../admin/point.ts'
 import { viewOf } from '../admin/view.ts'
 import { Acts } from './acts.ts'
-import { Api } from './api.ts'
+import { Api, ApiError } from './api.ts'
 import { Details } from './details.ts'
 import { find, setText } from './dom.ts'
 import { Header } from './header.ts'
@@ -24,6 +25,9 @@ import { Configuration } from './views/config.ts'
 import type { Settings } from './views/connection-query.ts'
 import { Connections } from './views/connections.ts'
 import type { AskingView } from './views/view.ts'
+
+/** Less would be missed by a second that is late. */
+const TWO_SECONDS_MS = 1900
 
 class Dashboard {
   readonly #notices = new Notices()
@@ -44,6 +48,8 @@ class Dashboard {
   #sample: Sample | undefined
   #before: Sample | undefined
   #isLocked = false
+  /** Whether what was before the stream was opened is here. */
+  #hasHistory = false
   #seen: Tab | undefined
   /** Views whose place was restored after the page was loaded. */
   readonly #restored = new Set<Tab>()
@@ -159,16 +165,37 @@ class Dashboard {
 
   #onSample(sample: Sample): void {
     const before = this.#sample
-    const isSame = before?.status.pid === sample.status.pid && before.status.startedAt === sample.status.startedAt
-    if (!isSame) this.#series.cut()
-    this.#before = isSame ? before : undefined
+    const isSame = before !== undefined && lifeOf(before) === lifeOf(sample)
+    // A stream that is opened begins with what was told last, which may be here already.
+    const isNew = !isSame || before.status.now !== sample.status.now
+    if (isNew) this.#before = isSame ? before : undefined
     this.#sample = sample
-    if (this.#before !== undefined) this.#series.add(sample.status, viewOf(this.#before.status, sample.status))
+    if (isNew && this.#before !== undefined) {
+      const { now } = sample.status
+      // Seconds that were not told are remembered.
+      if (now - this.#before.status.now > TWO_SECONDS_MS) this.#hasHistory = false
+      this.#series.add(pointOf(now, viewOf(this.#before.status, sample.status)), lifeOf(sample))
+    }
+    if (!this.#hasHistory) void this.#recall(sample)
     this.#draw()
     if (document.hidden) return
     this.#view?.tick(sample.status)
     this.#details.tick()
     if (!isSame) this.#view?.refresh()
+  }
+
+  /** What was before the stream was opened. */
+  async #recall(sample: Sample): Promise<void> {
+    this.#hasHistory = true
+    try {
+      const { points } = await this.#api.get<{ readonly points: readonly Point[] }>('api/history')
+      this.#series.merge(points, lifeOf(sample))
+      this.#draw()
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      // With the next sample, if there is one.
+      this.#hasHistory = false
+    }
   }
 
   #draw(): void {
@@ -185,6 +212,7 @@ class Dashboard {
 
   #onLink(state: LinkState, message: string): void {
     this.#header.link(state, message)
+    if (state !== 'live') this.#hasHistory = false
     const isLocked = state === 'locked'
     if (isLocked === this.#isLocked) return
     this.#isLocked = isLocked
@@ -222,6 +250,11 @@ class Dashboard {
     this.#restored.add(tab)
     scrollTo({ top: keptScroll(tab), behavior: 'instant' })
   }
+}
+
+/** Which daemon it is of. */
+function lifeOf({ status }: Sample): string {
+  return `${status.pid} ${status.startedAt}`
 }
 
 function titleOf({ status }: Sample): string {

@@ -4,104 +4,80 @@
  * Invariant: times grow strictly; where seconds are missing, or the daemon was started again, a row of nulls stands, so
  * that no line is drawn over what nobody saw.
  */
-import type { Status } from '../admin/status.ts'
-import type { View } from '../admin/view.ts'
+import type { Point } from '../admin/point.ts'
 
 export const SECONDS_SHOWN = 300
-/** Longer than that between two samples is a gap. */
-const GAP_S = 3
+/** Longer than that between two points is a gap. */
+const GAP_MS = 3500
+const MS_PER_S = 1000
 /** Between two times at least. */
 const STEP_S = 0.001
-const MS_PER_S = 1000
 
-export const COLUMNS = [
-  'connections',
-  'framesIn',
-  'framesOut',
-  'bytes',
-  'inFlight',
-  'p50',
-  'p90',
-  'p99',
-  'p999',
-  'failed',
-  'ended',
-] as const
-export type Column = (typeof COLUMNS)[number]
+export type Column = Exclude<keyof Point, 'at' | 'latencyCounts' | 'loops'>
 type Value = number | null
+
+interface Row {
+  readonly point: Point
+  /** Which daemon it is of. */
+  readonly life: string
+}
 
 export class Series {
   /** Seconds since 1970, by the daemon's clock. */
-  readonly times: number[] = []
-  readonly columns: Readonly<Record<Column, Value[]>>
-  /** Counts by bucket of the histogram; null where nothing is known. */
-  readonly heat: (readonly number[] | null)[] = []
-  /** Parts of the time that loops were busy, by worker. */
-  readonly loops = new Map<number, Value[]>()
+  times: readonly number[] = []
+  #rows: readonly Row[] = []
+  /** Those, and null in each gap. */
+  #shown: readonly (Point | null)[] = []
 
-  constructor() {
-    this.columns = Object.fromEntries(COLUMNS.map((name) => [name, []])) as unknown as Record<Column, Value[]>
+  /** The second that has passed. */
+  add(point: Point, life: string): void {
+    this.#keep([...this.#rows, { point, life }])
   }
 
-  /** Of one second. */
-  add(status: Status, view: View): void {
-    const last = this.times.at(-1)
-    const at = Math.max(status.now / MS_PER_S, (last ?? 0) + STEP_S)
-    if (last !== undefined && at - last > GAP_S) this.cut()
-    this.#push(at, valuesOf(view), view.latencyCounts)
-    for (const { worker, loop } of view.workers) this.#loopOf(worker).push(loop)
-    this.#forget(at - SECONDS_SHOWN)
+  /** What the daemon remembers itself, oldest first: it stands for all that was seen of that time. */
+  merge(points: readonly Point[], life: string): void {
+    const [first, last] = [points[0], points.at(-1)]
+    if (first === undefined || last === undefined) return
+    const before = this.#rows.filter((row) => row.life !== life || row.point.at < first.at)
+    const since = this.#rows.filter((row) => row.life === life && row.point.at > last.at)
+    this.#keep([...before, ...points.map((point) => ({ point, life })), ...since])
   }
 
-  /** What follows is not joined to what was: another daemon, or nobody looked. */
-  cut(): void {
-    const last = this.times.at(-1)
-    if (last !== undefined && this.heat.at(-1) !== null) this.#push(last + STEP_S, null, null)
+  column(name: Column): readonly Value[] {
+    return this.#shown.map((point) => point?.[name] ?? null)
   }
 
-  latest(column: Column): Value {
-    return this.columns[column].at(-1) ?? null
+  latest(name: Column): Value {
+    return this.#rows.at(-1)?.point[name] ?? null
   }
 
-  #loopOf(worker: number): Value[] {
-    const known = this.loops.get(worker)
-    if (known !== undefined) return known
-    const made: Value[] = []
-    this.loops.set(worker, made)
-    return made
+  /** Counts by bucket of the histogram; null in gaps. */
+  get heat(): readonly (readonly number[] | null)[] {
+    return this.#shown.map((point) => point?.latencyCounts ?? null)
   }
 
-  #push(at: number, values: Readonly<Record<Column, Value>> | null, counts: readonly number[] | null): void {
-    this.times.push(at)
-    for (const name of COLUMNS) this.columns[name].push(values?.[name] ?? null)
-    this.heat.push(counts)
+  /** Parts of the time that the loop of a worker was busy. */
+  loop(worker: number): readonly Value[] {
+    return this.#shown.map((point) => point?.loops[worker] ?? null)
   }
 
-  #forget(before: number): void {
-    let gone = 0
-    while ((this.times[gone] ?? Infinity) < before) gone++
-    if (gone > 0) {
-      this.times.splice(0, gone)
-      for (const name of COLUMNS) this.columns[name].splice(0, gone)
-      this.heat.splice(0, gone)
+  #keep(rows: readonly Row[]): void {
+    const end = rows.at(-1)?.point.at ?? 0
+    // Of a clock that was set back what is later than now is forgotten too.
+    this.#rows = rows.filter(({ point }) => point.at > end - SECONDS_SHOWN * MS_PER_S && point.at <= end)
+    const times: number[] = []
+    const shown: (Point | null)[] = []
+    for (const [index, { point, life }] of this.#rows.entries()) {
+      const before = this.#rows[index - 1]
+      const at = Math.max(point.at / MS_PER_S, (times.at(-1) ?? -Infinity) + 2 * STEP_S)
+      if (before !== undefined && (before.life !== life || point.at - before.point.at > GAP_MS)) {
+        times.push((times.at(-1) ?? 0) + STEP_S)
+        shown.push(null)
+      }
+      times.push(at)
+      shown.push(point)
     }
-    for (const loop of this.loops.values()) loop.splice(0, loop.length - SECONDS_SHOWN)
-  }
-}
-
-function valuesOf(view: View): Readonly<Record<Column, Value>> {
-  const { p50, p90, p99, p999 } = view.latency
-  return {
-    connections: view.connections,
-    framesIn: view.framesInPerSecond,
-    framesOut: view.framesOutPerSecond,
-    bytes: view.bytesInPerSecond + view.bytesOutPerSecond,
-    inFlight: view.requestsInFlight,
-    p50: p50 ?? null,
-    p90: p90 ?? null,
-    p99: p99 ?? null,
-    p999: p999 ?? null,
-    failed: view.routes.reduce((sum, route) => sum + route.failedPerSecond, 0),
-    ended: view.closedPerSecond,
+    this.times = times
+    this.#shown = shown
   }
 }

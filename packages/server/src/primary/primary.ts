@@ -24,6 +24,7 @@ import type { Handoff } from './handoff.ts'
 import { Readiness } from './readiness.ts'
 import { RefusalReport } from './refusal-report.ts'
 import { reload } from './reload.ts'
+import { Seconds } from './seconds.ts'
 import { Serving } from './serving.ts'
 import { Shutdown } from './shutdown.ts'
 import type { Generation } from './spawn-worker.ts'
@@ -58,6 +59,7 @@ export interface Told {
   readonly supervisor: Supervisor
   readonly inquiries: Inquiries
   readonly profiles: Profiles
+  readonly seconds: Seconds
 }
 
 export class Primary {
@@ -70,6 +72,7 @@ export class Primary {
   readonly #supervisor: Supervisor
   readonly #inquiries: Inquiries
   readonly #profiles: Profiles
+  readonly #seconds: Seconds
   readonly #serving: Serving
   readonly #shutdown: Shutdown
   #hasStarted = false
@@ -125,6 +128,7 @@ export class Primary {
     this.#shutdown = new Shutdown({ ...parts, clock, log, totals, handoff, refusals: () => this.#refusalsSoFar() })
     this.#inquiries = new Inquiries(clock, () => this.#supervisor.workers)
     this.#profiles = new Profiles(clock)
+    this.#seconds = new Seconds(clock, () => this.#supervisor.workers)
   }
 
   /** What the daemon runs with by now. */
@@ -141,6 +145,7 @@ export class Primary {
       supervisor: this.#supervisor,
       inquiries: this.#inquiries,
       profiles: this.#profiles,
+      seconds: this.#seconds,
     }
   }
 
@@ -261,6 +266,7 @@ export class Primary {
       onSnapshot: (worker) => {
         handoff.heard(worker)
         entrance.workerHeard(worker)
+        this.#seconds.reported(worker)
       },
       onHeard: (worker) => this.#supervisor.heard(worker),
       onLeaving: (worker, why, deadlineMs) => {

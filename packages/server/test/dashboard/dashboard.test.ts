@@ -69,6 +69,11 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     expect(await page.locator('#chart-rate').getAttribute('aria-label')).toMatch(/^Messages a second: in [\d.]+ k?/)
     expect(await coloursOf(page, '#chart-heat canvas')).toBeGreaterThan(2)
     expect(await coloursOf(page, '#chart-rate canvas')).toBeGreaterThan(5)
+    // Who comes later sees what was before.
+    const points = Number(await page.locator('#chart-rate').getAttribute('data-points'))
+    await page.reload()
+    await page.locator('#chart-rate[data-points]').waitFor()
+    expect(Number(await page.locator('#chart-rate').getAttribute('data-points'))).toBeGreaterThanOrEqual(points)
     expect(faults).toEqual([])
   })
 

@@ -1,40 +1,56 @@
 import { describe, expect, it } from 'vitest'
+import { type Point, pointOf } from '../../src/admin/point.ts'
 import { viewOf } from '../../src/admin/view.ts'
 import { Series, SECONDS_SHOWN } from '../../src/dashboard/series.ts'
 import { status } from '../admin/samples.ts'
 
-/** @param seconds times of the samples that are added, a frame a millisecond */
-function added(series: Series, seconds: readonly number[]): void {
-  for (const at of seconds) {
-    const [before, after] = [status((at - 1) * 1000, (at - 1) * 1000, 1, 10), status(at * 1000, at * 1000, 1, 10)]
-    series.add(after, viewOf(before, after))
-  }
+/** Of a second in which as many frames came as it is seconds since 1970. */
+function pointAt(second: number): Point {
+  const ms = second * 1000
+  return pointOf(ms, viewOf(status(ms - 1000, 0, 1, 10), status(ms, second, 1, 10)))
+}
+
+function times(series: Series): number[] {
+  return series.times.map((at) => Math.floor(at))
 }
 
 describe('the last minutes', () => {
   it('are columns that grow together, and forget what is older', () => {
     const series = new Series()
-    const seconds = Array.from({ length: SECONDS_SHOWN + 50 }, (_, index) => index + 1)
-    added(series, seconds)
-    expect(series.times.at(-1)).toBe(SECONDS_SHOWN + 50)
-    expect(series.times[0]).toBe(50)
-    for (const column of [...Object.values(series.columns), series.heat]) {
-      expect(column).toHaveLength(series.times.length)
-    }
-    expect(series.columns.framesIn.at(-1)).toBe(1000)
-    expect(series.loops.get(0)).toHaveLength(SECONDS_SHOWN)
+    for (let second = 1; second <= SECONDS_SHOWN + 50; second++) series.add(pointAt(second), 'a')
+    expect(series.times).toHaveLength(SECONDS_SHOWN)
+    expect(series.times[0]).toBe(51)
+    expect(series.column('framesIn')).toHaveLength(SECONDS_SHOWN)
+    expect(series.column('framesIn').at(-1)).toBe(350)
+    expect(series.heat).toHaveLength(SECONDS_SHOWN)
+    expect(series.loop(0)).toHaveLength(SECONDS_SHOWN)
+    expect(series.loop(7).every((value) => value === null)).toBe(true)
   })
 
-  it('have a gap where seconds are missing, or the daemon is another one, and times that grow all the same', () => {
+  it('have a gap where seconds are missing, or the daemon is another one', () => {
     const series = new Series()
-    added(series, [1, 2, 10])
-    expect(series.columns.framesIn).toEqual([1000, 1000, null, 1000])
-    series.cut()
-    series.cut()
-    // A clock that was set back.
-    added(series, [5])
-    expect(series.columns.framesIn).toEqual([1000, 1000, null, 1000, null, 1000])
+    for (const second of [1, 2, 10]) series.add(pointAt(second), 'a')
+    for (const second of [11, 12]) series.add(pointAt(second), 'b')
+    expect(series.column('framesIn')).toEqual([1, 2, null, 10, null, 11, 12])
+    expect(series.heat[2]).toBe(null)
     expect(series.times).toEqual(series.times.toSorted((a, b) => a - b))
     expect(new Set(series.times).size).toBe(series.times.length)
+  })
+
+  it('are what the daemon remembers, what was seen before that, and what came since', () => {
+    const series = new Series()
+    series.add(pointAt(1), 'a')
+    for (const second of [3, 5, 6]) series.add(pointAt(second), 'b')
+    series.merge([2, 3, 4, 5].map(pointAt), 'b')
+    expect(times(series)).toEqual([1, 1, 2, 3, 4, 5, 6])
+    expect(series.column('framesIn')).toEqual([1, null, 2, 3, 4, 5, 6])
+    series.merge([], 'b')
+    expect(series.times).toHaveLength(7)
+  })
+
+  it('go on when the clock is set back', () => {
+    const series = new Series()
+    for (const second of [1000, 1001, 400]) series.add(pointAt(second), 'a')
+    expect(times(series)).toEqual([400])
   })
 })

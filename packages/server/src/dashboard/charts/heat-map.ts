@@ -24,7 +24,6 @@ const HEIGHT_PX = 240
 const HEIGHT_PHONE_PX = 200
 /** What a second's counts fill when those before are missing. */
 const SECOND_S = 1
-const GAP_S = 3
 const LATENCIES: readonly [number, number] = [1e-5, 0.1]
 /** Columns wider than this are kept apart by a pixel. */
 const SEAM_FROM_PX = 6
@@ -63,7 +62,8 @@ export class HeatMap {
 
   #data(): UPlot.AlignedData {
     const [low] = this.#range()
-    return [this.#series.times, this.#series.times.map(() => low)]
+    const { times } = this.#series
+    return [[...times], times.map(() => low)]
   }
 
   #options(colours: Colours): UPlot.Options {
@@ -123,9 +123,10 @@ export class HeatMap {
     ctx.beginPath()
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
     ctx.clip()
-    for (const [index, counts] of this.#series.heat.entries()) {
+    const { heat } = this.#series
+    for (const [index, counts] of heat.entries()) {
       if (counts === null) continue
-      const [from, to] = this.#span(index)
+      const [from, to] = this.#span(heat, index)
       const [left, right] = [from, to].map((at) => Math.round(plot.valToPos(at, 'x', true))) as [number, number]
       const width = Math.max(1, right - left - (right - left > SEAM_FROM_PX ? 1 : 0))
       for (const [bucket, count] of counts.entries()) {
@@ -140,10 +141,10 @@ export class HeatMap {
   }
 
   /** The seconds that counts are of. */
-  #span(index: number): [number, number] {
+  #span(heat: readonly unknown[], index: number): [number, number] {
     const to = this.#series.times[index] ?? 0
     const before = this.#series.times[index - 1]
-    const isJoined = before !== undefined && this.#series.heat[index - 1] !== null && to - before <= GAP_S
+    const isJoined = before !== undefined && heat[index - 1] !== null
     return [isJoined ? before : to - SECOND_S, to]
   }
 

@@ -71,7 +71,7 @@ export class LineChart {
 
   #data(): UPlot.AlignedData {
     const { lines } = this.#spec
-    return [this.#series.times, ...lines.map(({ column }) => this.#series.columns[column])] as UPlot.AlignedData
+    return [this.#series.times, ...lines.map(({ column }) => this.#series.column(column))] as UPlot.AlignedData
   }
 
   #options(colours: Colours): UPlot.Options {
@@ -115,7 +115,7 @@ export class LineChart {
 
   #range(): [number, number] {
     const { lines, isLogarithmic } = this.#spec
-    const shown = lines.flatMap(({ column }) => this.#series.columns[column]).filter((value) => value !== null)
+    const shown = lines.flatMap(({ column }) => this.#series.column(column)).filter((value) => value !== null)
     if (isLogarithmic) return decadesOf(shown, LATENCIES)
     return [0, Math.max(1, ...shown) * HEADROOM]
   }
@@ -123,7 +123,7 @@ export class LineChart {
   #tell(index: number | null): void {
     const { lines, text, legend, place, name } = this.#spec
     const said = lines.map(({ column, label, colour }) => {
-      const value = index === null ? this.#series.latest(column) : this.#series.columns[column][index]
+      const value = index === null ? this.#series.latest(column) : this.#series.column(column)[index]
       return { label, colour, value: value === null || value === undefined ? '–' : text(value) }
     })
     const keys = said.map(({ label, colour, value }) =>
@@ -131,6 +131,7 @@ export class LineChart {
     )
     const at = index === null ? undefined : this.#series.times[index]
     setChildren(legend, at === undefined ? keys : [...keys, element('span', { class: 'at' }, timeText(at))])
+    setAttribute(place, 'data-points', String(this.#series.times.length))
     setAttribute(place, 'aria-label', `${name}: ${said.map(({ label, value }) => `${label} ${value}`).join(', ')}`)
   }
 }

@@ -75,7 +75,7 @@ export class Tiles {
     for (const { spec, value, beside, spark } of this.#tiles) {
       setText(value, spec.value(view))
       setText(beside, spec.beside(view))
-      spark.draw(series.columns[spec.column])
+      spark.draw(series.column(spec.column))
     }
   }
 }

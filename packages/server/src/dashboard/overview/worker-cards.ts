@@ -68,7 +68,7 @@ function createCard(worker: number): Card {
       setText(state, word)
       setAttribute(state, 'data-tone', tone)
       setText(process, processText(status, nowMs))
-      spark.draw(series.loops.get(worker) ?? [])
+      spark.draw(series.loop(worker))
       loop.draw(view?.loop ?? 0, percentText(view?.loop ?? 0))
       heap.draw(part(status.heapUsedBytes, status.heapLimitBytes), bytesText(status.heapUsedBytes))
       buffers.draw(part(status.bufferBytes, status.bufferBytesMax), bytesText(status.bufferBytes))
