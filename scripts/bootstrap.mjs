@@ -65,6 +65,10 @@ const COMMANDS = {
     does: 'build, then pack what users install into dist-packages; an argument names another folder',
     run: (args) => buildAndRunScript('scripts/pack.ts', args),
   },
+  chromium: {
+    does: 'have a Chromium for the tests of pages, where there is none',
+    run: (args) => buildAndRunScript('scripts/chromium.ts', args),
+  },
   audit: {
     does: 'look for known vulnerabilities in what users install',
     run: (args) => pinned('scripts/audit.ts', args),

@@ -96,7 +96,10 @@ class Dashboard {
     addEventListener('pagehide', () => this.#keepScroll())
     addEventListener('scroll', () => this.#holdHeight(), { passive: true })
     addEventListener('online', () => this.#live.wake())
-    document.addEventListener('visibilitychange', () => this.#draw())
+    document.addEventListener('visibilitychange', () => {
+      this.#live.see(!document.hidden)
+      this.#draw()
+    })
     addEventListener('resize', () => this.#draw())
     const nextTheme = followTheme(() => {
       this.#overview.restyle()
@@ -172,9 +175,10 @@ class Dashboard {
     this.#sample = sample
     if (isNew && this.#before !== undefined) {
       const { now } = sample.status
-      // Seconds that were not told are remembered.
-      if (now - this.#before.status.now > TWO_SECONDS_MS) this.#hasHistory = false
-      this.#series.add(pointOf(now, viewOf(this.#before.status, sample.status)), lifeOf(sample))
+      const { status } = this.#before
+      // Seconds that were not told here the daemon remembers.
+      if (now - status.now > TWO_SECONDS_MS) this.#hasHistory = false
+      else this.#series.add(pointOf(now, viewOf(status, sample.status)), lifeOf(sample))
     }
     if (!this.#hasHistory) void this.#recall(sample)
     this.#draw()

@@ -215,6 +215,27 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     }
   })
 
+  it('holds no stream while nobody sees it', async () => {
+    await using opened = await openPage(browser, `${daemon.admin}/`, { hasClock: true })
+    const { page, faults } = opened
+    await page.locator('#state', { hasText: 'ready' }).waitFor()
+    const isStream = (request: { url: () => string }): boolean => request.url().endsWith('/api/events')
+    const seen = (isSeen: boolean): Promise<unknown> =>
+      page.evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${!isSeen}, configurable: true });` +
+          `document.dispatchEvent(new Event('visibilitychange'))`,
+      )
+    const ended = page.waitForEvent('requestfailed', isStream)
+    await seen(false)
+    await page.clock.fastForward(10_000)
+    await ended
+    const begun = page.waitForRequest(isStream)
+    await seen(true)
+    await begun
+    expect(await page.locator('.notice').count()).toBe(0)
+    expect(faults).toEqual([])
+  })
+
   it('asks for a token where reading takes one', async () => {
     await using locked = await startDaemon({
       ...ADMIN,
@@ -241,6 +262,7 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     await connect(2)
     await using opened = await open('', { width: 390, scheme })
     const { page, faults } = opened
+    await page.locator('#state', { hasText: 'ready' }).waitFor()
     await page.evaluate(AXE)
     for (const tab of TABS) {
       await page.evaluate(`location.hash = '#${tab}'`)

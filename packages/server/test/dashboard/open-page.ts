@@ -10,13 +10,15 @@ export interface Opened extends AsyncDisposable {
 export interface Look {
   readonly width?: number
   readonly scheme?: 'light' | 'dark'
+  /** Whether its time can be moved. */
+  readonly hasClock?: true
 }
 
 /** @param url of the page, with its place */
 export async function openPage(
   browser: Browser,
   url: string,
-  { width = 1280, scheme = 'light' }: Look = {},
+  { width = 1280, scheme = 'light', hasClock }: Look = {},
 ): Promise<Opened> {
   const page = await browser.newPage({
     viewport: { width, height: 800 },
@@ -34,6 +36,7 @@ export async function openPage(
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== origin) faults.push(request.url())
   })
+  if (hasClock === true) await page.clock.install()
   await page.goto(url)
   return {
     page,

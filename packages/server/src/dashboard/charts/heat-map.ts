@@ -40,7 +40,6 @@ export class HeatMap {
     this.#place = place
     this.#legend = legend
     this.#series = series
-    setAttribute(place, 'role', 'img')
   }
 
   /** Anew: in other colours, or for another width. */

@@ -50,7 +50,6 @@ export class LineChart {
   constructor(spec: LineChartSpec, series: Series) {
     this.#spec = spec
     this.#series = series
-    setAttribute(spec.place, 'role', 'img')
   }
 
   /** Anew: in other colours, or for another width. */

@@ -47,7 +47,7 @@ const TILES: readonly TileSpec[] = [
     name: 'In flight',
     column: 'inFlight',
     value: ({ requestsInFlight }) => countText(requestsInFlight),
-    beside: () => 'requests not answered yet',
+    beside: () => 'not answered yet',
   },
   {
     name: 'Failed',
