@@ -51,8 +51,8 @@ export class Details {
     return this.#shown?.id
   }
 
-  /** Of a connection that is open, or was. */
-  open(id: string): void {
+  /** Of a connection that is open, or was. @param ended what is known of its end, if that is known */
+  open(id: string, ended?: ClosedRow): void {
     if (this.#shown?.id === id) return
     this.#shown?.dialog.close()
     const shown = new Shown(id, this.#parts)
@@ -63,13 +63,8 @@ export class Details {
       this.#parts.onChange(undefined)
     })
     this.#parts.onChange(id)
-    void this.#ask(shown)
-  }
-
-  /** Of one that is known to be closed. */
-  openClosed(row: ClosedRow): void {
-    this.open(row.id)
-    this.#shown?.drawClosed(row)
+    if (ended === undefined) void this.#ask(shown)
+    else shown.drawClosed(ended)
   }
 
   close(): void {

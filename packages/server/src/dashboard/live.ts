@@ -14,7 +14,7 @@ export type LinkState = 'connecting' | 'live' | 'lost' | 'full' | 'locked'
 const AGAIN_MS = 1000
 const AGAIN_LATER_MS = 5000
 /** Not seen for so long. */
-const UNSEEN_MS = 10_000
+const UNSEEN_MS = 5000
 
 export interface LiveParts {
   readonly api: Api

@@ -71,7 +71,7 @@ class Dashboard {
     this.#overview = new Overview(this.#series, onOpen, (reason) => this.#go({ tab: 'closed', settings: { reason } }))
     this.#views = {
       connections: new Connections({ api, change, onOpen }),
-      closed: new Closed({ api, change, routes, onOpen: (row) => this.#details.openClosed(row) }),
+      closed: new Closed({ api, change, routes, onOpen: (row) => this.#details.open(row.id, row) }),
       config: new Configuration({ api, change }),
     }
     this.#live = new Live({

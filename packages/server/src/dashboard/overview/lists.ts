@@ -8,10 +8,11 @@ import type { ConnectionRow } from '../../admin/inspect/rows.ts'
 import type { Sample, Status } from '../../admin/status.ts'
 import { bytesText, countText, secondsText, spanText } from '../../admin/units.ts'
 import type { RouteView, View } from '../../admin/view.ts'
-import { find } from '../dom.ts'
+import { find, setText } from '../dom.ts'
 import { Table, type TableColumn } from '../table.ts'
 
 const MS_PER_S = 1000
+const ROUTES_SHOWN = 50
 const CLASS_TONES: Readonly<Record<string, string>> = {
   normal: 'quiet',
   transient: 'quiet',
@@ -81,6 +82,7 @@ const COUNTS: readonly TableColumn<Counted>[] = [
 ]
 
 export class Lists {
+  readonly #moreRoutes = find('more-routes', HTMLElement)
   readonly #routes: Table<RouteView>
   readonly #talkers: Table<Talker>
   readonly #slow: Table<ConnectionRow>
@@ -140,7 +142,9 @@ export class Lists {
   }
 
   draw({ status, talkers, slow }: Sample, view: View): void {
-    this.#routes.update(view.routes)
+    this.#routes.update(view.routes.slice(0, ROUTES_SHOWN))
+    const more = view.routes.length - ROUTES_SHOWN
+    setText(this.#moreRoutes, more > 0 ? `The busiest; ${more} more are in /metrics.` : '')
     this.#talkers.update(talkers)
     this.#slow.update(slow)
     this.#closes.update(countsOf(status.closes, view.closes))
