@@ -35,10 +35,13 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   async function connect(count: number, port = daemon.port): Promise<RawClient[]> {
     const made = await Promise.all(Array.from({ length: count }, () => RawClient.connect(port)))
     clients.push(...made)
-    for (const [index, client] of made.entries()) {
-      for (let id = 1; id <= index + 1; id++) await client.sendFrames(frames.request(frames.ROUTE_ECHO, id, 'x'))
-      await client.frames(index + 1)
-    }
+    await Promise.all(
+      made.map(async (client, index) => {
+        const echoes = Array.from({ length: index + 1 }, (_, id) => frames.request(frames.ROUTE_ECHO, id + 1, 'x'))
+        await client.sendFrames(...echoes)
+        await client.frames(echoes.length)
+      }),
+    )
     return made
   }
 
