@@ -6,15 +6,29 @@
 import { systemClock } from './clock.ts'
 import { helpOf } from './commands/command.ts'
 import type { Command } from './commands/command.ts'
+import { capacityCommand } from './commands/capacity-command.ts'
+import { compareCommand } from './commands/compare-command.ts'
 import { ladderCommand } from './commands/ladder-command.ts'
+import { mergeCommand } from './commands/merge-command.ts'
 import { preflightCommand } from './commands/preflight-command.ts'
+import { reportCommand } from './commands/report-command.ts'
 import { runCommand } from './commands/run-command.ts'
+import { scaleCommand } from './commands/scale-command.ts'
 import { EnvironmentError, EXIT_ENVIRONMENT, EXIT_PASS } from './exit-codes.ts'
 import type { Outputs } from './output.ts'
 import { benchVersion } from './version.ts'
 
 /** In the order in which they are listed. */
-export const COMMANDS: readonly Command[] = [runCommand, ladderCommand, preflightCommand]
+export const COMMANDS: readonly Command[] = [
+  runCommand,
+  capacityCommand,
+  scaleCommand,
+  ladderCommand,
+  preflightCommand,
+  compareCommand,
+  mergeCommand,
+  reportCommand,
+]
 
 const HELP_HEAD = 'shardwire-bench: puts a server that echoes under load, and tells the truth about it'
 const HELP_TAIL = `verdict, at the end of every report of a load:

@@ -19,7 +19,10 @@ export type DaemonSettings = Readonly<Record<string, string>>
 export interface DaemonParts {
   /** Its entry: a file that Node runs. */
   readonly entry: string
+  /** Variables of the environment outweigh these. */
   readonly settings: DaemonSettings
+  /** Nothing outweighs these. */
+  readonly fixed?: DaemonSettings
   /** Gets all that it says; a file of that name is written anew. */
   readonly logFile: string
   readonly clock: Clock
@@ -65,12 +68,12 @@ export class Daemon {
   }
 
   private constructor(parts: DaemonParts) {
-    const { entry, logFile, settings } = parts
+    const { entry, logFile, settings, fixed = {} } = parts
     if (statSync(entry, { throwIfNoEntry: false }) === undefined) {
       throw new EnvironmentError('NO_DAEMON', `There is no daemon at ${entry}: name its main file with --daemon.`)
     }
     this.#parts = parts
-    this.settings = effectiveSettings(settings, process.env)
+    this.settings = { ...effectiveSettings(settings, process.env), ...fixed }
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith(OURS))
     const flags = entry.endsWith('.ts') ? ['--conditions=source'] : []
     const log = openSync(logFile, 'w')

@@ -10,6 +10,7 @@ import {
   ADDRESS_FLAGS,
   COMMON_FLAGS,
   CONNECTIONS_MAX,
+  DAEMON_FLAG,
   JUDGE_FLAGS,
   TARGET_FLAG,
   TRAFFIC_FLAGS,
@@ -63,15 +64,7 @@ export const LADDER_FLAGS = {
   probeS: secondsAsMs(0.5, HOUR_S, '5', 'time that the probe measures at each step'),
   settleS: secondsAsMs(0, HOUR_S, '2', 'rest after connections were opened or closed'),
   holdS: secondsAsMs(0, 100 * HOUR_S, '10', 'time for which the top is held'),
-  daemon: optional(
-    {
-      value: 'FILE',
-      expected: 'auto, or the main file of a daemon',
-      example: 'auto',
-      help: 'start a shardwire daemon with room for all, and end it afterwards',
-    },
-    (text) => (text === '' ? undefined : text),
-  ),
+  ...DAEMON_FLAG,
   connectRate: flag(
     { value: 'RATE', expected: 'a whole number, or max', example: 'max', help: 'connects a second at most' },
     'max',

@@ -15,9 +15,10 @@ import type { Verdict } from '../run/verdict.ts'
 import type { HoldOutcome, LadderOutcome, StepOutcome } from './ladder.ts'
 import type { LadderOptions } from './ladder-options.ts'
 
-/** Bytes for each connection may differ so much from step to step, from the first of FLAT_FROM connections on. */
+/** Bytes for each connection may differ so much from step to step, where there are many for each process. */
 const FLAT_SHARE = 0.1
 const FLAT_FROM = 10_000
+const FLAT_FROM_EACH = 2000
 
 export interface LadderOrigin extends ReportOrigin {
   readonly server: LadderReport['server']
@@ -157,8 +158,9 @@ function overflowReasons(steps: readonly LadderStep[]): string[] {
 
 /** Memory for each connection that grows with their number is a leak, or a table that was doubled. */
 function flatReasons(steps: readonly LadderStep[]): string[] {
-  const known = steps.flatMap(({ connections, perConnection: { server } }) => {
-    return connections >= FLAT_FROM && server !== null ? [{ connections, server }] : []
+  const known = steps.flatMap(({ connections, ledger, perConnection: { server } }) => {
+    const from = Math.max(FLAT_FROM, FLAT_FROM_EACH * (ledger.server?.processes ?? 0))
+    return connections >= from && server !== null ? [{ connections, server }] : []
   })
   const least = known.toSorted((one, other) => one.server - other.server)
   const [low, high] = [least[0], least.at(-1)]

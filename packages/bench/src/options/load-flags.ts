@@ -89,6 +89,19 @@ export const BESIDE_FLAGS = {
   slowBytes: whole(1, 1_000_000, '1024', 'what each of these reads a second', 'N'),
 }
 
+/** A server of the command's own. */
+export const DAEMON_FLAG = {
+  daemon: optional(
+    {
+      value: 'FILE',
+      expected: 'auto, or the main file of a daemon',
+      example: 'auto',
+      help: 'start a shardwire daemon for it, and end it afterwards',
+    },
+    (text) => (text === '' ? undefined : text),
+  ),
+}
+
 /** Where connections come from and go to. */
 export const ADDRESS_FLAGS = {
   sourceAddresses: flag(

@@ -5,12 +5,22 @@
  */
 import { z } from 'zod'
 
+import { capacityReportSchema } from './capacity.ts'
+import { comparisonReportSchema } from './comparison.ts'
 import { ladderReportSchema } from './ladder.ts'
 import { preflightReportSchema } from './preflight.ts'
 import { runReportSchema } from './run.ts'
+import { scaleReportSchema } from './scale.ts'
 
 /** By the name of their file: run is `run.schema.json`. */
-const REPORTS = { run: runReportSchema, ladder: ladderReportSchema, preflight: preflightReportSchema }
+const REPORTS = {
+  run: runReportSchema,
+  capacity: capacityReportSchema,
+  scale: scaleReportSchema,
+  ladder: ladderReportSchema,
+  preflight: preflightReportSchema,
+  comparison: comparisonReportSchema,
+}
 
 export type ReportName = keyof typeof REPORTS
 

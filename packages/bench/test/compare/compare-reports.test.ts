@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+
+import { compareReports, isWorse } from '../../src/compare/compare-reports.ts'
+import { comparisonTable } from '../../src/report/comparison-table.ts'
+import { comparisonPage } from '../../src/report/html/comparison-page.ts'
+import { comparisonReportSchema } from '../../src/report/schema/comparison.ts'
+import type { RunReport } from '../../src/report/schema/run.ts'
+import { runReportWith } from '../fixtures/run-report.ts'
+
+const ORIGIN = { version: '0.1.0', startedAt: '2026-01-01T00:00:00.000Z', commandLine: [] }
+const VALID = { state: 'VALID', reasons: [] } as const
+
+/** A run of so many intervals, whose latencies are so many times as long as usual. */
+function runOf(seed: number, slower = 1, seconds = 20): RunReport {
+  const report = runReportWith({ seed, slower, seconds })
+  return { ...report, messagesPerSecond: Math.round(report.messagesPerSecond / slower), verdict: VALID }
+}
+
+function compared(base: RunReport, now: RunReport, limit = 0.05) {
+  return compareReports(base, now, { limit }, { ...ORIGIN, files: ['a.json', 'b.json'] })
+}
+
+describe('two runs', () => {
+  test('of the same server differ by no more than chance', () => {
+    const report = compared(runOf(1), runOf(2))
+    expect(report.rows.map(({ judgement }) => judgement)).not.toContain('worse')
+    expect(report.verdict).toEqual(VALID)
+    expect(isWorse(report)).toBe(false)
+  })
+
+  test('of which the second is slower by half differ by more, in every form', () => {
+    const report = compared(runOf(1), runOf(2, 1.5))
+    const byName = new Map(report.rows.map((row) => [row.name, row]))
+    for (const name of ['p50', 'p90', 'p99']) expect(byName.get(name)?.judgement).toBe('worse')
+    const p50 = byName.get('p50')
+    expect(p50?.change).toBeCloseTo(0.5, 1)
+    expect(p50?.low).toBeGreaterThan(0.4)
+    expect(p50?.high).toBeLessThan(0.6)
+    expect(isWorse(report)).toBe(true)
+    expect(comparisonReportSchema.safeParse(JSON.parse(JSON.stringify(report))).error).toBe(undefined)
+    expect(comparisonTable(report)).toContain('WORSE')
+    expect(comparisonPage(report)).toContain('Worse: ')
+    expect(isWorse(compared(runOf(1, 1.5), runOf(2)))).toBe(false)
+  })
+
+  test('that differ by less than the limit are the same', () => {
+    const report = compared(runOf(1), runOf(2, 1.1), 0.5)
+    expect(report.rows.filter(({ name }) => name === 'p50').map(({ judgement }) => judgement)).toEqual(['same'])
+  })
+
+  test('too short to tell chance are SUSPECT and judge nothing', () => {
+    const report = compared(runOf(1, 1, 4), runOf(2, 3))
+    expect(new Set(report.rows.map(({ judgement }) => judgement))).toEqual(new Set(['unknown']))
+    expect(report.verdict.state).toBe('SUSPECT')
+  })
+
+  test('on different machines or with different loads are SUSPECT and say in what', () => {
+    const [base, now] = [runOf(1), runOf(2)]
+    const other = { ...now, environment: { ...now.environment, kernel: '9.9' }, options: { ...now.options, depth: 99 } }
+    const { state, reasons } = compared(base, other).verdict
+    expect(state).toBe('SUSPECT')
+    expect(reasons[0]).toMatch(/kernel: 6.1 and 9\.9; depth: 2 and 99/)
+  })
+
+  test('of which one is INVALID are INVALID', () => {
+    const base = { ...runOf(1), verdict: { state: 'INVALID', reasons: ['Lost.'] } as const }
+    expect(compared(base, runOf(2)).verdict.state).toBe('INVALID')
+  })
+})
