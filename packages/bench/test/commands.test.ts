@@ -1,3 +1,4 @@
+import net from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { nextTurn, withinLimit } from '@shardwire/testkit'
 
@@ -6,6 +7,24 @@ import type { PreflightReport } from '../src/report/schema/preflight.ts'
 import { BenchProgram } from './fixtures/bench-program.ts'
 import { EchoServer } from './fixtures/echo-server.ts'
 import { validReport } from './fixtures/json-schema.ts'
+
+/** Where nobody listens. */
+async function freeUrl(): Promise<string> {
+  const server = await EchoServer.listen()
+  const { url } = server
+  await server[Symbol.asyncDispose]()
+  return url
+}
+
+async function isRefused(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url)
+  const socket = net.connect(Number(port), hostname)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  socket.once('connect', () => resolve(false)).once('error', () => resolve(true))
+  const refused = await promise
+  socket.destroy()
+  return refused
+}
 
 describe('preflight', () => {
   test('says what there is room for, of a server that it can see too, and connects to nobody', async () => {
@@ -72,6 +91,26 @@ describe('ladder', () => {
     const bench = new BenchProgram('ladder', '--target', url, '--to', '60', ...SHORT)
     expect(await bench.ended()).toBe(3)
     expect(bench.stderr).toContain('Nobody listens on')
+  })
+
+  test('with --daemon starts one with room for all, and leaves none behind', async () => {
+    const url = await freeUrl()
+    const flags = ['--target', url, '--daemon', 'auto', '--to', '80', '--steps', '40']
+    const bench = new BenchProgram('ladder', ...flags, ...SHORT)
+    const code = await bench.ended()
+    const report = validReport('ladder', bench.stdout) as LadderReport
+    expect(report).toMatchObject({ reached: 80, lost: 0, hold: { sweep: { alive: 80 } } })
+    expect(report.server?.settings).toMatchObject({ SHARDWIRE_LISTEN: url, SHARDWIRE_HEARTBEAT_MS: '30000' })
+    expect([0, 2]).toContain(code)
+    expect(bench.stderr).toMatch(/starting a daemon: SHARDWIRE_LISTEN=.*daemon up after/s)
+    expect(await isRefused(url)).toBe(true)
+  })
+
+  test('with --daemon on a port that is taken says what the daemon said', async () => {
+    await using server = await EchoServer.listen()
+    const bench = new BenchProgram('ladder', '--target', server.url, '--daemon', 'auto', '--to', '5', ...SHORT)
+    expect(await bench.ended()).toBe(3)
+    expect(bench.stderr).toMatch(/The daemon ended \(code 1\).*ends with:.*in use/s)
   })
 
   test('that is cut short reports what there was, and leaves nothing behind', async () => {

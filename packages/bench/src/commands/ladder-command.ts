@@ -21,6 +21,7 @@ import { csvOf } from '../report/files/csv.ts'
 import { ladderPage } from '../report/html/ladder-page.ts'
 import { ladderTable } from '../report/ladder-table.ts'
 import type { LadderReport } from '../report/schema/ladder.ts'
+import { targetUrl } from '../options/target.ts'
 import { statusOn } from '../report/status.ts'
 import type { Status } from '../report/status.ts'
 import { resolveTarget } from '../run/resolve-target.ts'
@@ -107,7 +108,8 @@ async function startDaemon(
   const entry = daemon === undefined || daemon === 'auto' ? ownDaemonEntry() : path.resolve(daemon)
   status.say(`starting a daemon: ${describeSettings(effectiveSettings(settings, process.env))}`)
   const startMs = clock.nowMs()
-  const started = await Daemon.start({ entry, settings, logFile, clock })
+  const fixed = { SHARDWIRE_LISTEN: targetUrl(target) }
+  const started = await Daemon.start({ entry, settings, fixed, logFile, clock })
   const seconds = ((clock.nowMs() - startMs) / 1000).toFixed(1)
   status.say(`daemon up after ${seconds} s: ${settingsInBrief(started.settings)}; its log is ${logFile}`)
   return started

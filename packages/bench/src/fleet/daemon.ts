@@ -35,11 +35,12 @@ const STOP_MS_MAX = 60_000
 const TAIL_LINES = 5
 const OURS = 'SHARDWIRE_BENCH_'
 
-/** The daemon of this very version, which stands beside the bench wherever both are installed. */
+/**
+ * The daemon that stands beside the bench wherever both are installed: the compiled one, from sources too, since its
+ * workers are.
+ */
 export function ownDaemonEntry(): string {
-  const fromSource = import.meta.url.endsWith('.ts')
-  const file = fromSource ? 'src/main.ts' : 'dist/main.js'
-  return fileURLToPath(new URL(`../../../server/${file}`, import.meta.url))
+  return fileURLToPath(new URL('../../../server/dist/main.js', import.meta.url))
 }
 
 /** What is in effect: variables that whoever called us has set outweigh ours. */
@@ -75,10 +76,9 @@ export class Daemon {
     this.#parts = parts
     this.settings = { ...effectiveSettings(settings, process.env), ...fixed }
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith(OURS))
-    const flags = entry.endsWith('.ts') ? ['--conditions=source'] : []
     const log = openSync(logFile, 'w')
     try {
-      this.#child = spawn(process.execPath, [...process.execArgv, ...flags, entry], {
+      this.#child = spawn(process.execPath, [entry], {
         env: { ...Object.fromEntries(own), ...this.settings },
         stdio: ['ignore', log, log],
         detached: true,
@@ -109,10 +109,11 @@ export class Daemon {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const endMs = clock.nowMs() + START_MS_MAX
     const cancel = clock.every(LOOK_MS, () => {
-      if (readFileSync(logFile, 'utf8').includes('"event":"listening"')) return resolve()
-      if (this.#how !== null) reject(this.#failure(`The daemon ended (${this.#how})`))
+      if (readFileSync(logFile, 'utf8').includes('"event":"listening"')) resolve()
       else if (clock.nowMs() > endMs) reject(this.#failure(`The daemon does not listen after ${START_MS_MAX / 1000} s`))
     })
+    // The clock does not keep a program alive, the daemon does: when it is gone there is no further look.
+    void this.#exited.promise.then(() => reject(this.#failure(`The daemon ended (${this.#how})`)))
     try {
       await promise
     } finally {

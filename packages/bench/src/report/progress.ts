@@ -31,6 +31,7 @@ export interface Progress {
 
 export const SILENT: Progress = { plan: () => {}, show: () => {}, end: () => {} }
 
+const COLUMNS_MIN = 20
 const CLEAR_LINE = '\r\u001b[2K'
 
 /** @param isQuiet whether nothing is to be seen but the result */
@@ -53,7 +54,9 @@ export class ProgressLine implements Progress {
   show(state: ProgressState): void {
     const text = progressText(state)
     this.#open = this.#output.terminal
-    this.#output.write(this.#output.terminal ? `${CLEAR_LINE}${text}` : `${text}\n`)
+    // A line that wraps could not be rewritten.
+    const fitting = text.slice(0, Math.max(COLUMNS_MIN, this.#output.columns - 1))
+    this.#output.write(this.#output.terminal ? `${CLEAR_LINE}${fitting}` : `${text}\n`)
   }
 
   end(): void {
@@ -65,13 +68,16 @@ export class ProgressLine implements Progress {
 export function progressText(state: ProgressState): string {
   const { phase, connections, connectionsWanted } = state
   if (phase === 'connecting') return `connecting  ${grouped(connections)} of ${grouped(connectionsWanted)} connections`
-  const latency = state.samples === 0 ? [] : [`p50 ${grouped(state.p50Us)} us`, `p99 ${grouped(state.p99Us)} us`]
+  const { p50Us, p99Us, p999Us, idle } = state
+  const latency = [`p50 ${grouped(p50Us)}`, `p99 ${grouped(p99Us)}`, `p99.9 ${grouped(p999Us)} us`]
+  const lost = idle.lost === 0 ? '' : `, ${grouped(idle.lost)} lost`
   return [
     phase.padEnd(8),
-    `${grouped(connections)} connections`,
-    `${grouped(Math.round(state.messagesPerSecond))} messages/s`,
-    ...latency,
-    `${grouped(state.errors)} errors`,
     `${Math.max(0, Math.ceil(state.secondsLeft))} s left`,
+    `${grouped(Math.round(state.messagesPerSecond))} messages/s`,
+    ...(state.samples === 0 ? [] : latency),
+    `${grouped(state.errors)} errors`,
+    `${grouped(connections)} connections`,
+    ...(idle.goal === 0 ? [] : [`${grouped(idle.up)} idle${lost}`]),
   ].join('  ')
 }

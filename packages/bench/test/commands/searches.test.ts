@@ -62,6 +62,20 @@ describe('scale', () => {
     expect(code).toBe(report.verdict.state === 'INVALID' ? 2 : 0)
   })
 
+  test('over workers starts a daemon for each number of them, and leaves none behind', async () => {
+    const server = await EchoServer.listen()
+    const { url } = server
+    await server[Symbol.asyncDispose]()
+    const sizes = ['--target', url, '--daemon', 'auto', '--sizes', '1,2']
+    const runs = ['--repeats', '1', '--duration-s', '0.2', ...QUICK]
+    const bench = new BenchProgram('scale', ...sizes, ...runs)
+    await bench.ended()
+    const report = validReport('scale', bench.stdout) as ScaleReport
+    expect(report.runs.map(({ size }) => size)).toEqual([1, 2])
+    for (const { messagesPerSecond } of report.runs) expect(messagesPerSecond).toBeGreaterThan(0)
+    expect(report.settings).toMatchObject({ SHARDWIRE_WORKERS: '2', SHARDWIRE_LISTEN: url })
+  })
+
   test('over workers wants a daemon to start', async () => {
     const bench = new BenchProgram('scale', '--sizes', '1,2')
     expect(await bench.ended()).toBe(3)

@@ -41,14 +41,23 @@ test('elsewhere every state is a line of its own, without escapes', () => {
 
 test('shows no percentile before the first sample', () => {
   expect(progressText({ ...STATE, samples: 0 })).toBe(
-    'measured  64 connections  1,234,567 messages/s  0 errors  7 s left',
+    'measured  7 s left  1,234,567 messages/s  0 errors  64 connections',
   )
+})
+
+test('fits a narrow terminal, where a line that wraps could not be rewritten', () => {
+  const written: string[] = []
+  const output = { terminal: true, columns: 40, colors: false, write: (text: string) => void written.push(text) }
+  new ProgressLine(output).show(STATE)
+  expect(written[0]?.replace('\r\u001b[2K', '')).toHaveLength(39)
 })
 
 test('says what is going on', () => {
   expect(progressText(STATE)).toBe(
-    'measured  64 connections  1,234,567 messages/s  p50 480 us  p99 1,910 us  0 errors  7 s left',
+    'measured  7 s left  1,234,567 messages/s  p50 480  p99 1,910  p99.9 9,000 us  0 errors  64 connections',
   )
+  const idle = { up: 9_990, goal: 10_000, lost: 10 }
+  expect(progressText({ ...STATE, idle })).toMatch(/64 connections {2}9,990 idle, 10 lost$/)
   expect(progressText({ ...STATE, phase: 'connecting', connections: 12 })).toBe('connecting  12 of 64 connections')
   expect(progressText({ ...STATE, phase: 'warm-up', samples: 0 })).not.toContain('p50')
   expect(progressText({ ...STATE, secondsLeft: -3 })).toContain('0 s left')

@@ -126,7 +126,9 @@ function chartsOf(report: RunReport): Chart[] {
       'Each column is an interval; the stronger the colour, the more answers.',
       intervals,
     ),
-    ...(measured.length > 1 ? [latencyOverTime(measured), throughputOverTime(measured, options.open !== null)] : []),
+    ...(measured.length > 1
+      ? [latencyOverTime(measured), throughputOverTime(measured, options.open !== null), connectionsOverTime(measured)]
+      : []),
     ...(observed.samples.length > 1 ? [sidesOverTime(observed)] : []),
   ]
 }
@@ -167,6 +169,22 @@ function throughputOverTime(points: Points, isOpen: boolean): LinesChart {
     series: [
       { label: 'answered', values: points.map(({ messagesPerSecond }) => messagesPerSecond), color: 1, style: 'area' },
       ...(isOpen ? [{ label: 'due', values: due, color: 2, style: 'dash' } as const] : []),
+    ],
+  }
+}
+
+function connectionsOverTime(points: Points): LinesChart {
+  const errors = points.map((point) => point.errors)
+  return {
+    kind: 'lines',
+    title: 'Connections and errors over time',
+    note: 'Connections of the load that are up; errors of each interval.',
+    isWide: false,
+    x: timeAxis(points),
+    y: { scale: 'linear', unit: 'count' },
+    series: [
+      { label: 'connections', values: points.map(({ connections }) => connections), color: 1, style: 'area' },
+      { label: 'errors', values: errors, color: 2, style: 'line' },
     ],
   }
 }

@@ -81,7 +81,7 @@ describe.runIf(chromiumPath !== undefined)('in Chromium', () => {
       '[...document.querySelectorAll("canvas")].map((canvas) => new Set(new Uint32Array(canvas.getContext("2d")' +
         '.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size)',
     )) as number[]
-    expect(drawn).toHaveLength(5)
+    expect(drawn).toHaveLength(6)
     for (const colours of drawn) expect(colours).toBeGreaterThan(5)
     const legends = await page.locator('.legend').allInnerTexts()
     expect(legends[0]).toContain('response')
