@@ -6,10 +6,12 @@
 import type { Wire, WireEvents } from '../socket/wire.ts'
 
 export const CONNECTING = 0
-export const UP = 1
+/** Connected as far as the kernel goes; its first question is under way. */
+export const ASKED = 1
+export const UP = 2
 /** We are closing it. */
-export const LEAVING = 2
-export const DOWN = 3
+export const LEAVING = 3
+export const DOWN = 4
 
 export interface HeldEvents {
   onHeldUp(connection: HeldConnection): void

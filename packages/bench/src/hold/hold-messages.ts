@@ -17,6 +17,11 @@ export interface HoldPlan {
   readonly connectionsMax: number
   /** Connects that may be under way at once. */
   readonly connectingMax: number
+  /**
+   * Whether a connection is up only when it has answered a first question. The kernel lets clients connect that no
+   * server has accepted: without the question a holder fills the accept queue, which then drops connects.
+   */
+  readonly asksFirst: boolean
   /** Questions of a sweep that may be unanswered at once. */
   readonly askedMax: number
 }

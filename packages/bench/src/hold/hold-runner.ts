@@ -12,7 +12,7 @@ import { nowUs } from '../clock.ts'
 import { downEarly } from '../load/dialer.ts'
 import type { ConnectFailure } from '../messages.ts'
 import type { Dial } from '../socket/wire.ts'
-import { DOWN, HeldConnection, LEAVING, UP } from './held-connection.ts'
+import { ASKED, DOWN, HeldConnection, LEAVING, UP } from './held-connection.ts'
 import type { HeldEvents } from './held-connection.ts'
 import { holdCodec } from './hold-codec.ts'
 import type { HoldCodec, HoldCodecEvents } from './hold-codec.ts'
@@ -21,8 +21,10 @@ import type { HolderMemory, HolderMessage, HolderOrder, HoldPlan, HoldReport, Sw
 const REPORT_MS = 1000
 /** How often a bounded rate of connects goes on. */
 const DIAL_MS = 10
-/** Without any connect coming through for so long, the rest is not waited for. */
-const STALL_MS = 15_000
+/** Without any connect coming through for so long, the rest is not waited for: the kernel tries again for 31 s. */
+const STALL_MS = 40_000
+/** Of the first question, in the place of a sweep's number. */
+const FIRST_QUESTION = 0xffff_ffff
 /** A sweep to which nobody has answered any more for so long is over. */
 const SWEEP_SILENT_MS = 20_000
 /** How often it is looked whether anybody has. */
@@ -101,12 +103,20 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
   }
 
   onHeldUp(connection: HeldConnection): void {
-    this.#connecting--
-    connection.state = UP
-    this.#up++
     if (this.#connectUs.length < CONNECT_TIMES_MAX) {
       this.#connectUs.push(Math.round(nowUs(this.#clock) - connection.sinceUs))
     }
+    if (!this.#plan.asksFirst) return this.#isUp(connection)
+    connection.state = ASKED
+    connection.sweep = FIRST_QUESTION
+    connection.wire?.write(this.#question(connection))
+  }
+
+  #isUp(connection: HeldConnection): void {
+    connection.state = UP
+    connection.sweep = 0
+    this.#connecting--
+    this.#up++
     this.#watch()
     this.#goOn()
   }
@@ -119,6 +129,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     const at = this.#codec.take(connection, this.#numberOf(connection), connection.sweep, memory, 0, end)
     this.#reading = null
     if (connection.brokenCode !== 0 || end - at > BEGUN_BYTES_MAX) return this.#drop(connection, 'BROKEN')
+    if (connection.state === LEAVING) return
     connection.begun = at === end ? null : Uint8Array.from(memory.subarray(at, end))
   }
 
@@ -145,6 +156,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
   onAnswer(isRight: boolean): void {
     const sweep = this.#sweep
     const connection = this.#reading
+    if (connection?.state === ASKED) return isRight ? this.#isUp(connection) : this.#drop(connection, 'WRONG_ANSWER')
     if (sweep === null || connection === null || connection.sweep !== sweep.number) return
     connection.sweep = 0
     sweep.answered++
@@ -169,13 +181,21 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     this.#ask()
   }
 
-  /** Ends a connection by our own decision, and counts it as lost. */
+  /** Ends a connection by our own decision, and counts it as lost, or as one that could not be opened. */
   #drop(connection: HeldConnection, code: string): void {
-    if (connection.state !== UP) return
-    this.#gone(connection, code)
+    const { state } = connection
+    if (state !== UP && state !== ASKED) return
+    if (state === UP) this.#gone(connection, code)
+    else this.#connecting--
     connection.state = LEAVING
     this.#leaving++
     connection.wire?.reset()
+    if (state === ASKED) this.#fail({ code, message: 'the first answer was not the bytes sent', connected: this.#up })
+  }
+
+  /** What a connection is asked, in bytes of its own: what the kernel does not take at once must stand still. */
+  #question(connection: HeldConnection): Uint8Array {
+    return Uint8Array.from(this.#codec.ask(this.#numberOf(connection), connection.sweep))
   }
 
   #resize(connections: number, perSecond: number | null): void {
@@ -285,8 +305,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
       connection.sweep = sweep.number
       connection.sinceUs = nowUs(this.#clock)
       sweep.asked++
-      // The question is written anew for the next one; what the kernel did not take at once needs bytes of its own.
-      connection.wire?.write(Uint8Array.from(this.#codec.ask(this.#numberOf(connection), sweep.number)))
+      connection.wire?.write(this.#question(connection))
     }
     if (sweep.next >= this.#connections.length && sweep.answered >= sweep.asked) this.#endSweep()
   }
@@ -296,7 +315,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     if (sweep === null) return
     this.#sweep = null
     sweep.cancel()
-    for (const connection of this.#connections) connection.sweep = 0
+    for (const connection of this.#connections) if (connection.state === UP) connection.sweep = 0
     const { asked, alive, wrong, answerUs } = sweep
     const report: SweepReport = { asked, alive, wrong, answerUs }
     this.#emit({ type: 'swept', sweep: report })

@@ -71,6 +71,7 @@ export const LADDER_FLAGS = {
     (text) => (text === 'max' ? { perSecond: null } : perSecondOf(text)),
   ),
   ...ADDRESS_FLAGS,
+  connecting: whole(1, 65_536, '1024', 'connections that may be opened at once and not have answered'),
   ...JUDGE_FLAGS,
   ...COMMON_FLAGS,
 }

@@ -289,7 +289,7 @@ function holdPlans(
   const connectingMax = partOf(addresses.connectingMax, shares.length)
   const askedMax = askedPart(shares.length)
   return shares.map(({ route, connectionFirst, connections: connectionsMax }) => {
-    return { route, codec, echoRoute, connectionFirst, connectionsMax, connectingMax, askedMax }
+    return { route, codec, echoRoute, connectionFirst, connectionsMax, connectingMax, asksFirst: true, askedMax }
   })
 }
 

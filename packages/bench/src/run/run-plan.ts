@@ -58,6 +58,7 @@ export function planRun(options: RunOptions, hosts: readonly string[], limits: A
       connectionFirst: connections + share.connectionFirst,
       connectionsMax,
       connectingMax,
+      asksFirst: true,
       askedMax: askedPart(shares.length),
     }
   })

@@ -71,8 +71,46 @@ describe('connections', () => {
     const hold = new RunningHold(holdPlanFor(server))
     hold.runner.obey({ type: 'resize', connections: 5, perSecond: null })
     // No turn of the event loop passes: not one connect can come through.
-    hold.clock.advance(15_000)
+    hold.clock.advance(40_000)
     expect((await hold.seen('resized')).failure?.code).toBe('CONNECT_STALLED')
+  })
+})
+
+describe('connections that are asked first', () => {
+  test('are up when they have answered, and no more than may be under way wait for the server', async () => {
+    const held: (() => void)[] = []
+    await using server = await EchoServer.listen(({ bytes, socket }) => {
+      held.push(() => socket.write(echoOf(bytes)))
+      return []
+    })
+    const hold = new RunningHold(holdPlanFor(server, { asksFirst: true, connectingMax: 3 }))
+    hold.runner.obey({ type: 'resize', connections: 8, perSecond: null })
+    await server.until('three questions', () => server.frames === 3)
+    expect(await hold.report()).toMatchObject({ up: 0, connecting: 3 })
+    expect(server.connectionsSeen).toBe(3)
+    held.splice(0, 1)[0]?.()
+    await server.until('a fourth question', () => server.frames === 4)
+    expect(await hold.report(2)).toMatchObject({ up: 1, connecting: 3 })
+    for (let asked = 4; asked <= 8; asked++) {
+      for (const answer of held.splice(0)) answer()
+      await server.until('the next', () => server.frames >= Math.min(8, asked + 1))
+    }
+    for (const answer of held.splice(0)) answer()
+    const { failure, report } = await hold.seen('resized')
+    expect([failure, report.up]).toEqual([null, 8])
+  })
+
+  test('that the server ends, or answers wrongly, end the order', async () => {
+    await using closing = await EchoServer.listen(({ socket }) => {
+      socket.end()
+      return []
+    })
+    const ended = await new RunningHold(holdPlanFor(closing, { asksFirst: true })).resized(2)
+    expect(ended.failure).toMatchObject({ code: 'CLOSED_EARLY', connected: 0 })
+    await using wrong = await EchoServer.listen(({ bytes }) => [withWrongByte(echoOf(bytes), 12)])
+    const answered = await new RunningHold(holdPlanFor(wrong, { asksFirst: true })).resized(2)
+    expect(answered.failure).toMatchObject({ code: 'WRONG_ANSWER', connected: 0 })
+    expect(answered.report.lost).toBe(0)
   })
 })
 
