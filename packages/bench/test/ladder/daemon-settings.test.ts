@@ -5,12 +5,12 @@ import { daemonSettings, describeSettings } from '../../src/ladder/daemon-settin
 
 const DEMAND = { target: { host: '127.0.0.1', port: 7400 }, connections: 1_000_016, descriptorsMax: 20_000, cores: 2 }
 
-test('a million connections take as many workers as their open files want, and a PING a minute', () => {
+test('a million connections take as many workers as their open files want, and a PING every two minutes', () => {
   const settings = daemonSettings(DEMAND)
   expect(settings).toMatchObject({
     SHARDWIRE_LISTEN: 'tcp://127.0.0.1:7400',
     SHARDWIRE_WORKERS: '51',
-    SHARDWIRE_HEARTBEAT_MS: '63000',
+    SHARDWIRE_HEARTBEAT_MS: '126000',
   })
   expect(describeSettings(settings)).toMatch(/^SHARDWIRE_LISTEN=tcp:\/\/127.0.0.1:7400 SHARDWIRE_ADMIN=off /)
 })
