@@ -1,11 +1,12 @@
 /**
  * Owns how processes of the daemon write their log: one JSON object a line, or text for a person at a terminal.
- * Must not know: what is logged.
- * Invariant: lines go to standard output synchronously, so that the last words of a process that dies are not lost;
- * that they cannot be written ends nothing, and what waits for it is bounded.
+ * Must not know: what is logged, what becomes of lines that cannot be written.
+ * Invariant: lines go to standard output synchronously, so that the last words of a process that dies are not lost.
  */
+import type { Clock } from '@shardwire/protocol'
 import { pino, type BaseLogger, type Bindings, type Logger } from 'pino'
 import { PinoPretty as pretty } from 'pino-pretty'
+import { logOutput } from './log-output.ts'
 
 export type { Logger } from 'pino'
 
@@ -15,11 +16,8 @@ export type ServiceLog = Pick<BaseLogger, 'trace' | 'debug' | 'info' | 'warn' | 
   child(bindings: Bindings): ServiceLog
 }
 
-const STDOUT = 1
-/** Characters that wait while they cannot be written; more are lost. */
-const UNWRITTEN_LENGTH_MAX = 1024 * 1024
-
 export interface LogOptions {
+  readonly clock: Clock
   readonly level: string
   /** 'auto' is pretty where standard output is a terminal. */
   readonly format: 'json' | 'pretty' | 'auto'
@@ -34,11 +32,16 @@ export function createLogger(options: LogOptions): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   }
-  const destination = pino.destination({ dest: STDOUT, sync: true, maxLength: UNWRITTEN_LENGTH_MAX })
-  // A disk that is full costs lines, never the daemon; those that still fit into the bound come when there is room.
-  destination.on('error', () => undefined)
-  if (!isPretty(options.format)) return pino(settings, destination)
-  return pino(settings, pretty({ destination, ignore: 'pid,event,role', translateTime: 'HH:MM:ss.l' }))
+  const output = logOutput(options.clock)
+  const { destination } = output
+  const log = isPretty(options.format)
+    ? pino(settings, pretty({ destination, ignore: 'pid,event,role', translateTime: 'HH:MM:ss.l' }))
+    : pino(settings, destination)
+  output.onLost((lines) => {
+    const text = `${lines} lines of the log were lost: standard output took none for a while; look at what reads it`
+    log.warn({ event: 'log-lost', class: 'system', lines }, text)
+  })
+  return log
 }
 
 /** Whether the log is for a person. */

@@ -53,7 +53,7 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   // Like lines of the log: what cannot be written is lost, and the daemon goes on.
   process.stdout.on('error', () => undefined)
   const { logLevel, logFormat } = loaded.config
-  const log = createLogger({ level: logLevel, format: logFormat, base: { role: 'primary' } })
+  const log = createLogger({ clock: systemClock, level: logLevel, format: logFormat, base: { role: 'primary' } })
   const possible = (wanted: Config): Config => withPossibleAccept(wanted, log)
   const config = possible(loaded.config)
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))

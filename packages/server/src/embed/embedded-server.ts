@@ -48,7 +48,7 @@ export class EmbeddedServer {
     this.#config = config
     this.#service = service
     const { logLevel: level, logFormat: format } = config
-    this.#log = createLogger({ level, format, base: { role: 'embedded' } })
+    this.#log = createLogger({ clock: this.#clock, level, format, base: { role: 'embedded' } })
     this.#clients = new LocalClients(config)
     this.#isRaw = config.transport === 'auto' && loadRawBinding() !== undefined
     this.#entrance = new HandoffEntrance({

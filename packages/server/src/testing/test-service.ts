@@ -163,7 +163,7 @@ export async function testService<const Definitions extends Readonly<Record<stri
     identity: { slot: 0, epoch: 'test' },
     config,
     service,
-    log: createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'test' } }),
+    log: createLogger({ clock, level: config.logLevel, format: config.logFormat, base: { role: 'test' } }),
     clock,
     random: systemRandom,
     configured: true,

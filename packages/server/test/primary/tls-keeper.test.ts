@@ -10,7 +10,7 @@ import type { TlsMaterial } from '../../src/transport/tls-context.ts'
 import { configOf } from '../config/machines.ts'
 
 const HOUR_MS = 3_600_000
-const log = createLogger({ level: 'silent', format: 'json', base: {} })
+const log = createLogger({ clock: new FakeClock(), level: 'silent', format: 'json', base: {} })
 
 let directory: string
 let authority: TestAuthority
