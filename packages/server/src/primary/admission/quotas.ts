@@ -130,11 +130,16 @@ export class Quotas {
     return false
   }
 
-  /** What no worker may have. */
-  get #free(): number {
+  /** What all workers may have together: more than the total for a while after that became less. */
+  get #given(): number {
     let given = 0
     for (const [holder, share] of this.#shares) given += mostOf(holder, share)
-    return Math.max(0, this.#total - given)
+    return given
+  }
+
+  /** What no worker may have. */
+  get #free(): number {
+    return Math.max(0, this.#total - this.#given)
   }
 
   /** Connections that there are, as far as is known. */
@@ -197,7 +202,8 @@ export class Quotas {
   /** Each may have what it has, and a part of what is left when all who wait are in. @returns whether that is new */
   #deal(): boolean {
     this.#dealtAtMs = this.#options.clock.nowMs()
-    this.#isOwing = false
+    // Of those who wait nothing is taken below: it is once they have what they wait for.
+    this.#isOwing = this.#given > this.#total
     const holders = [...this.#shares].toSorted(([a], [b]) => a.slot - b.slot)
     const staying = holders.filter(([, { isLeaving }]) => !isLeaving).length
     const wanted = holders.reduce((sum, [, share]) => sum + share.wanted, 0)
