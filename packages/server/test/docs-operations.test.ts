@@ -16,10 +16,20 @@ function rowsBelow(heading: string): readonly (readonly string[])[] {
   return lines.map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
 }
 
-function events(): ReadonlySet<string> {
+function sources(): readonly string[] {
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
-  const texts = files.map((name) => readFileSync(new URL(name, SOURCES), 'utf8'))
-  return new Set(texts.flatMap((text) => [...text.matchAll(/'([a-z]+(?:-[a-z]+)*)'/g)].map(([, name]) => name ?? '')))
+  return files.map((name) => readFileSync(new URL(name, SOURCES), 'utf8'))
+}
+
+/** Of records of the log. */
+function written(): readonly string[] {
+  return sources().flatMap((text) => [...text.matchAll(/\bevent(?::| =) '([a-z-]+)'/g)].map(([, name]) => name ?? ''))
+}
+
+function events(): ReadonlySet<string> {
+  return new Set(
+    sources().flatMap((text) => [...text.matchAll(/'([a-z]+(?:-[a-z]+)*)'/g)].map(([, name]) => name ?? '')),
+  )
 }
 
 describe('docs/operations.md', () => {
@@ -38,6 +48,13 @@ describe('docs/operations.md', () => {
     const names = new Set<string>(rows.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name])))
     const unknown = [...page.matchAll(/SHARDWIRE_[A-Z_]+/g)].map(([name]) => name).filter((name) => !names.has(name))
     expect(unknown).toEqual([])
+  })
+
+  it('tells of every event that is written', () => {
+    const [, section = ''] = page.split('\n## Every line of the log\n')
+    const told = new Set([...section.matchAll(/`([a-z]+(?:-[a-z]+)*)`/g)].map(([, name]) => name))
+    expect(written().length).toBeGreaterThan(40)
+    expect(written().filter((name) => !told.has(name))).toEqual([])
   })
 
   it('names no event that nothing writes', () => {

@@ -13,7 +13,8 @@ export interface SlotListenersParts {
   /** By listener. */
   readonly backlogs: readonly number[]
   readonly onSocket: (accepted: Accepted, listener: number) => void
-  readonly onFault: (status: number) => void
+  /** @param status libuv's negative error number */
+  readonly onFault: (status: number, listener: number) => void
 }
 
 export class SlotListeners {
@@ -31,7 +32,12 @@ export class SlotListeners {
     this.#servers.set(slot, servers)
     if (servers.has(listener)) return handle.close()
     const { raw, backlogs, onSocket, onFault } = this.#parts
-    const options = { raw, reads: true, onSocket: (accepted: Accepted) => onSocket(accepted, listener), onFault }
+    const options = {
+      raw,
+      reads: true,
+      onSocket: (accepted: Accepted) => onSocket(accepted, listener),
+      onFault: (status: number) => onFault(status, listener),
+    }
     const server = createAcceptor(options)
     servers.set(listener, server)
     server.listen(handle, backlogs[listener])

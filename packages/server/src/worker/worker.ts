@@ -5,6 +5,7 @@
  */
 import { Socket } from 'node:net'
 import type { Clock } from '@shardwire/protocol'
+import { createAcceptReport } from '../admission/accept-report.ts'
 import type { Inspector } from '../admin/inspect/inspector.ts'
 import { closeReasonName } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
@@ -123,11 +124,12 @@ export class Worker {
       tell,
       later: setImmediate,
     })
+    const acceptFailed = createAcceptReport(clock, log)
     this.#slots = new SlotListeners({
       raw: transport === 'auto' && loadRawBinding() !== undefined,
       backlogs: listen.map(({ backlog }) => backlog),
       onSocket: (accepted, listener) => this.#accepted(accepted, listener),
-      onFault: (status) => log.error({ event: 'accept-failed', status }, 'an accept failed'),
+      onFault: (status, listener) => acceptFailed(listen[listener]?.address ?? '', status),
     })
     const { counters, pool } = shard
     this.health = new Health({
