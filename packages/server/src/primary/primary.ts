@@ -4,6 +4,7 @@
  * Invariant: no byte of a client is read here. What a worker says goes to every part that it concerns, in one order.
  */
 import type { Clock } from '@shardwire/protocol'
+import { createAcceptReport } from '../admission/accept-report.ts'
 import { Inquiries } from '../admin/inquiries.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Environment } from '../config/read-options.ts'
@@ -14,7 +15,6 @@ import { systemRandom } from '../random.ts'
 import { addRefusals } from '../refusal.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { loadRawBinding } from '../transport/raw-handle.ts'
-import { createAcceptReport } from './accept-report.ts'
 import { type BoundAddress, boundAddresses } from './bound-address.ts'
 import { type Entrance, StartError } from './entrance.ts'
 import { createEntrance } from './create-entrance.ts'
@@ -174,7 +174,7 @@ export class Primary {
    */
   async start(): Promise<Started | undefined> {
     this.#tls.open(this.#config)
-    await this.#entrance.open()
+    await Promise.race([this.#entrance.open(), this.stopped])
     if (this.isStopping) return undefined
     this.#supervisor.start(this.#entrance.configuresSockets)
     // The sweep runs behind the poll of its turn: an answer that is in a channel is read before it is missed.

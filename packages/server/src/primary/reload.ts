@@ -25,7 +25,9 @@ export async function reload(parts: ReloadParts, generation: Generation, changed
   for (let slot = 0; slot < slots; slot++) {
     const outcome = await supervisor.replace(slot, 'reload', generation)
     if (!outcome.ok) {
-      tellFailure(log, slot, slots, outcome.why)
+      if (outcome.isEnd === true)
+        log.info({ event: 'reload-abandoned', replaced: slot }, 'reload: the daemon stops first')
+      else tellFailure(log, slot, slots, outcome.why)
       return false
     }
     if (slot === 0) onProven(generation)

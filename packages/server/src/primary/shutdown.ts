@@ -32,6 +32,8 @@ export class Shutdown {
   readonly #stopped = Promise.withResolvers<void>()
   readonly stopped: Promise<void> = this.#stopped.promise
   #hasBegun = false
+  /** Nobody accepts any more, and workers have been told. */
+  #isDraining = false
   #beganMs = 0
 
   constructor(parts: ShutdownParts) {
@@ -54,17 +56,17 @@ export class Shutdown {
     await entrance.close()
     // A worker that was told to drain might be gone before a socket on its way to it is served.
     await Promise.race([handoff.idle(), new Promise<void>((resolve) => clock.after(HANDOFF_GRACE_MS, resolve))])
-    const { workers } = supervisor
-    for (const worker of workers) worker.tell({ type: 'drain', deadlineMs, rolling: false })
+    for (const worker of supervisor.workers) worker.tell({ type: 'drain', deadlineMs, rolling: false })
     const cancel = clock.after(deadlineMs + KILL_GRACE_MS, () => this.#killAll())
-    if (workers.length === 0) this.#finish()
+    this.#isDraining = true
+    this.workerGone()
     await this.stopped
     cancel()
   }
 
-  /** To be called when a worker is gone. */
+  /** To be called when a worker is gone. The last may go before anybody was told to: then sockets may still come. */
   workerGone(): void {
-    if (this.#hasBegun && this.#parts.supervisor().workers.length === 0) this.#finish()
+    if (this.#isDraining && this.#parts.supervisor().workers.length === 0) this.#finish()
   }
 
   #finish(): void {

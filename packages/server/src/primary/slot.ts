@@ -2,7 +2,8 @@
  * Owns the workers of one slot: the one that serves, its successor while one starts, and those on their way out.
  * Must not know: sockets, signals, how a process is started.
  * Invariant: at most one serves and at most one is its successor; a worker that was retired takes nothing new and ends
- * by its deadline, killed if need be; once stopped, none is started again.
+ * by its deadline, killed if need be; once stopped, none is started again. A worker that asks to be replaced asks once:
+ * until it is, or is gone, that is not forgotten.
  */
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 import type { Logger } from '../log.ts'
@@ -14,11 +15,16 @@ import type { WorkerProcess } from './worker-process.ts'
 
 /** What a worker gets beyond its deadline before it is killed. */
 export const KILL_GRACE_MS = 2000
-/** What a successor gets to load its service: a module may wait for something at its top level. */
-const START_MS_MAX = 60_000
+/** What a worker gets to load its service: a module may wait for something at its top level. */
+export const START_MS_MAX = 60_000
 
 /** How a replacement went: with the end of the worker that was replaced, or why that one serves on. */
-export type Replacement = { readonly ok: true; readonly left: Promise<void> } | { readonly ok: false; why: string }
+export type Replacement =
+  | { readonly ok: true; readonly left: Promise<void> }
+  | { readonly ok: false; readonly why: string; readonly isEnd?: true }
+
+/** Nothing is wrong with who was to come: nobody is needed any more. */
+const STOPS: Replacement = { ok: false, why: 'the daemon stops', isEnd: true }
 
 export interface SlotParts {
   readonly slot: number
@@ -56,7 +62,11 @@ export class Slot {
   #current: WorkerProcess | undefined
   #successor: Successor | undefined
   #cancelRestart: CancelTimer | undefined
+  #cancelStart: CancelTimer | undefined
+  #hasServed = false
   #cancelRequest: CancelTimer | undefined
+  /** Who asked to be replaced. */
+  #request: { readonly worker: WorkerProcess; readonly why: string } | undefined
   #cancelLasted: CancelTimer | undefined
   #stopped = false
 
@@ -77,27 +87,41 @@ export class Slot {
   }
 
   start(): void {
-    this.#current = this.#parts.spawn(this.#parts.slot, this.#parts.generation())
+    const { slot, spawn, generation, clock } = this.#parts
+    const worker = spawn(slot, generation())
+    this.#current = worker
+    this.#cancelStart = clock.after(START_MS_MAX, () => this.#startIsLong(worker))
   }
 
   /** Nothing is started or replaced any more. */
   stop(): void {
     this.#stopped = true
     this.#cancelRestart?.()
+    this.#cancelStart?.()
     this.#cancelRequest?.()
     this.#cancelLasted?.()
     this.#successor?.cancelTimeout()
-    this.#successor?.done.resolve({ ok: false, why: 'the daemon stops' })
+    this.#successor?.done.resolve(STOPS)
   }
 
   /** Starts a successor; when it serves, the worker that does now is retired. */
   async replace(why: string, generation: Generation): Promise<Replacement> {
-    // Two processes of a slot at a time, or a slot that is replaced again and again would fill the memory.
-    while (!this.#stopped && (this.#successor !== undefined || this.#leaving.size > 0)) {
-      await this.#successor?.done.promise
-      await Promise.all([...this.#leaving.values()].map(({ left }) => left.promise))
-    }
-    if (this.#stopped) return { ok: false, why: 'the daemon stops' }
+    while (this.#isFull) await this.#room()
+    return this.#stopped ? STOPS : this.#succeed(why, generation)
+  }
+
+  /** Two processes of a slot at a time, or a slot that is replaced again and again would fill the memory. */
+  get #isFull(): boolean {
+    return !this.#stopped && (this.#successor !== undefined || this.#leaving.size > 0)
+  }
+
+  /** There may be room: others may wait for it too, so it has to be asked again. */
+  async #room(): Promise<void> {
+    await this.#successor?.done.promise
+    await Promise.all([...this.#leaving.values()].map(({ left }) => left.promise))
+  }
+
+  #succeed(why: string, generation: Generation): Promise<Replacement> {
     const { slot, spawn, clock, log } = this.#parts
     this.#cancelRestart?.()
     this.#cancelRequest?.()
@@ -112,13 +136,27 @@ export class Slot {
 
   /** A worker that serves on has asked for a successor. */
   outworn(worker: WorkerProcess, why: string): void {
-    if (worker !== this.#current || this.#successor !== undefined || this.#stopped) return
+    if (worker !== this.#current) return
+    this.#request = { worker, why }
+    // One is on its way for another reason: it is waited for whether that comes.
+    if (this.#successor === undefined) this.#obeyRequest()
+  }
+
+  #obeyRequest(): void {
+    if (this.#stopped || this.#request === undefined || this.#request.worker !== this.#current) return
+    const { worker, why } = this.#request
     const { clock, log, slot } = this.#parts
     const waitMs = this.#requests.next(clock.nowMs() - worker.startedAtMs)
     const text = `a worker asks to be replaced: ${why}`
     log.warn({ event: 'worker-outworn', class: 'system', slot, worker: worker.pid, why, waitMs }, text)
     this.#cancelRequest?.()
     this.#cancelRequest = clock.after(waitMs, () => void this.#replaceOutworn(worker, why))
+  }
+
+  async #replaceOutworn(worker: WorkerProcess, why: string): Promise<void> {
+    while (this.#isFull) await this.#room()
+    // Somebody else may have seen to it, or death.
+    if (worker === this.#current && !this.#stopped) void this.#succeed(why, this.#parts.generation())
   }
 
   /** A worker takes nothing new any more by its own decision, and ends. */
@@ -142,7 +180,10 @@ export class Slot {
       if (replaced !== undefined) replaced.tell({ type: 'drain', deadlineMs: drainTimeoutMs, rolling: true })
       successor.done.resolve({ ok: true, left: left ?? Promise.resolve() })
     }
-    if (worker === this.#current) this.#watchLasting(worker)
+    if (worker !== this.#current) return
+    this.#hasServed = true
+    this.#cancelStart?.()
+    this.#watchLasting(worker)
   }
 
   ended(worker: WorkerProcess, code: number | null, signal: string | null): void {
@@ -150,15 +191,6 @@ export class Slot {
     if (leaving !== undefined) this.#left(worker, leaving)
     else if (worker === this.#successor?.worker) this.#successorEnded(worker, this.#successor, code, signal)
     else if (worker === this.#current) this.#currentEnded(worker, code, signal)
-  }
-
-  async #replaceOutworn(worker: WorkerProcess, why: string): Promise<void> {
-    // Somebody else may have seen to it, or death.
-    if (worker !== this.#current) return
-    const outcome = await this.replace(why, this.#parts.generation())
-    if (outcome.ok || worker !== this.#current || this.#stopped) return
-    // It asked once, and goes on till it can be replaced.
-    this.outworn(worker, why)
   }
 
   #retire(worker: WorkerProcess, why: string, deadlineMs: number): Promise<void> {
@@ -193,6 +225,7 @@ export class Slot {
     log.error({ event: 'successor-failed', class: 'system', ...fields }, `a new worker did not come up: ${why}`)
     successor.done.resolve({ ok: false, why })
     if (this.#current === undefined) this.#startAgain(worker)
+    else this.#obeyRequest()
   }
 
   #currentEnded(worker: WorkerProcess, code: number | null, signal: string | null): void {
@@ -200,7 +233,7 @@ export class Slot {
     if (this.#stopped) return
     const { log, slot, lost } = this.#parts
     const restartMs = this.#startAgain(worker)
-    const why = explainEnd(code, signal)
+    const why = worker.failure ?? explainEnd(code, signal)
     const fields = { slot, worker: worker.pid, code, signal, why, ...lost(worker), restartMs }
     log.error(
       { event: 'worker-exited', class: 'system', ...fields },
@@ -211,14 +244,14 @@ export class Slot {
   /** @returns how long that takes */
   #startAgain(worker: WorkerProcess): number {
     if (this.#stopped || this.#successor !== undefined) return 0
-    const { clock, slot } = this.#parts
+    const { clock } = this.#parts
     this.#cancelLasted?.()
-    const waitMs = this.#deaths.next(clock.nowMs() - worker.startedAtMs)
+    // However long it took to fail, one that never came up has not lived.
+    const waitMs = this.#deaths.next(worker.ready ? clock.nowMs() - worker.startedAtMs : 0)
     if (this.#deaths.isLooping) this.#tellLoop(waitMs)
     this.#cancelRestart?.()
-    this.#cancelRestart = clock.after(waitMs, () => {
-      this.#current = this.#parts.spawn(slot, this.#parts.generation())
-    })
+    this.#cancelStart?.()
+    this.#cancelRestart = clock.after(waitMs, () => this.start())
     return waitMs
   }
 
@@ -240,6 +273,15 @@ export class Slot {
       this.#deaths.lasted()
       readiness.set(`crash-loop-${slot}`, undefined)
     })
+  }
+
+  /** Of the daemon's own start somebody waits for the outcome, and decides; of a worker's at night nobody does. */
+  #startIsLong(worker: WorkerProcess): void {
+    if (worker !== this.#current) return
+    if (this.#hasServed) return this.#startTimedOut(worker)
+    const { log, slot } = this.#parts
+    const text = `a worker still loads its service after ${START_MS_MAX} ms: the module may wait for something`
+    log.warn({ event: 'worker-starting', class: 'system', slot, worker: worker.pid }, text)
   }
 
   #startTimedOut(worker: WorkerProcess): void {

@@ -1,11 +1,14 @@
 /**
  * Owns how a worker's process is started: its environment and V8's limits.
  * Must not know: slots, messages.
+ * Invariant: it never throws. A process that the system would not start ends like any other, with the system's negative
+ * error number as its code: whoever starts workers again is to try later, and the daemon to go on with those it has.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { ChildProcess, fork } from 'node:child_process'
 import type { Config } from '../config/load-config.ts'
 import { withoutSecretNames } from '../config/secrets.ts'
 import type { Environment } from '../config/read-options.ts'
+import { keepLogFromBlocking } from '../log-output.ts'
 
 /**
  * For glibc; elsewhere they mean nothing. Without a fixed threshold malloc stops mapping large blocks once one was
@@ -23,7 +26,22 @@ export interface Generation {
 
 export function spawnWorker(module: string, { config, env }: Generation): ChildProcess {
   const workerEnv = { ...MALLOC_SETTINGS, ...withoutSecretNames(env) }
-  return fork(module, { env: workerEnv, execArgv: [...process.execArgv, ...heapFlags(config)] })
+  try {
+    const child = fork(module, { env: workerEnv, execArgv: [...process.execArgv, ...heapFlags(config)] })
+    keepLogFromBlocking()
+    return child
+  } catch (error) {
+    // Some errors of the system (EAGAIN, EMFILE) Node tells by events, others (ENOMEM) it throws.
+    if (!(error instanceof Error && 'errno' in error && typeof error.errno === 'number')) throw error
+    return stillborn(error.errno)
+  }
+}
+
+/** A process that never was: it says so like one that ended. */
+function stillborn(errno: number): ChildProcess {
+  const child = new ChildProcess()
+  setImmediate(() => child.emit('close', errno, null))
+  return child
 }
 
 function heapFlags({ heapMb, semiSpaceMb }: Config): string[] {

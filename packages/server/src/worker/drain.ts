@@ -1,15 +1,16 @@
 /**
  * Owns the end of a worker: GOAWAY to everyone, each connection its moment, a deadline for those that are left.
  * Must not know: why the worker stops.
- * Invariant: `onDrained` is called once, when no connection is left, and nobody who may become one.
+ * Invariant: `onDrained` is called once, when no connection is left, and nobody who may become one. It may be ordered
+ * again: then the earlier of the deadlines counts.
  */
-import { type Clock, encodeGoaway } from '@shardwire/protocol'
+import { type CancelTimer, type Clock, DRAINING, encodeGoaway, ShardwireError } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
 import type { Closing } from './closing.ts'
-import { type Connection, STATE_OPEN } from './connection.ts'
+import { type Connection, STATE_HANDSHAKE, STATE_OPEN } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { DrainReport } from './drain-report.ts'
-import { GRACE_MS, graceMs } from './grace.ts'
+import { ACTIVE_GRACE_MS, GRACE_MS, graceMs } from './grace.ts'
 import type { Outbound } from './outbound.ts'
 
 /** Least time over which the ends are spread. */
@@ -52,7 +53,9 @@ export interface DrainOrder {
 
 export class Drain {
   readonly #parts: DrainParts
+  #hasBegun = false
   #beganMs = 0
+  #endByMs = Infinity
   /** Nobody is waited for any longer who may be about to send. */
   #graceByMs = 0
   #calls = 0
@@ -62,23 +65,22 @@ export class Drain {
   #lost = 0
   #goaway: Uint8Array = new Uint8Array(0)
   #done = false
-  #cancelDeadline: (() => void) | undefined
+  #cancelDeadline: CancelTimer | undefined
+  #cancelNewcomers: CancelTimer | undefined
 
   constructor(parts: DrainParts) {
     this.#parts = parts
   }
 
-  begin({ deadlineMs, rolling, isLocal = false }: DrainOrder): void {
-    const { connections, clock, callsInFlight } = this.#parts
-    const spreadMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
-    const windowMs = isLocal ? 0 : spreadMs
-    this.#goaway = goawayFrame(deadlineMs, rolling)
-    this.#beganMs = clock.nowMs()
-    this.#graceByMs = this.#beganMs + (isLocal ? 0 : deadlineMs * WINDOW_PART)
-    this.#calls = callsInFlight()
-    this.#cancelDeadline = clock.after(deadlineMs, () => this.#force())
-    for (const connection of connections) this.#tell(connection, windowMs)
-    this.#check()
+  /** Begins it, or brings the deadline of one that is under way forward. */
+  order(order: DrainOrder): void {
+    const { clock } = this.#parts
+    const endByMs = clock.nowMs() + order.deadlineMs
+    if (this.#done || endByMs >= this.#endByMs) return
+    this.#endByMs = endByMs
+    this.#cancelDeadline?.()
+    this.#cancelDeadline = clock.after(order.deadlineMs, () => this.#force())
+    if (!this.#hasBegun) this.#begin(order)
   }
 
   /** A socket that was on its way when the drain began is served like the others. */
@@ -97,10 +99,28 @@ export class Drain {
     this.#check()
   }
 
+  #begin({ deadlineMs, rolling, isLocal = false }: DrainOrder): void {
+    const { connections, clock, callsInFlight } = this.#parts
+    const spreadMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
+    const windowMs = isLocal ? 0 : spreadMs
+    const graceMsMax = isLocal ? 0 : deadlineMs * WINDOW_PART
+    this.#hasBegun = true
+    this.#goaway = goawayFrame(deadlineMs, rolling)
+    this.#beganMs = clock.nowMs()
+    this.#graceByMs = this.#beganMs + graceMsMax
+    this.#calls = callsInFlight()
+    if (!rolling) {
+      this.#cancelNewcomers = clock.after(Math.min(ACTIVE_GRACE_MS, graceMsMax), () => this.#dismissNewcomers())
+    }
+    for (const connection of connections) this.#tell(connection, windowMs)
+    this.#check()
+  }
+
   #check(): void {
     if (this.#done || this.#parts.connections.size > 0 || this.#parts.guests() > 0) return
     this.#done = true
     this.#cancelDeadline?.()
+    this.#cancelNewcomers?.()
     const longestMs = this.#closed === 0 ? 0 : Math.round(this.#parts.clock.nowMs() - this.#beganMs)
     this.#parts.onDrained({
       answered: Math.max(0, this.#calls - this.#lost),
@@ -123,6 +143,21 @@ export class Drain {
     const spreadMs = random() * Math.max(0, windowMs - GRACE_MS)
     const soonestMs = Math.min(nowMs + graceMs(connection, nowMs), Math.max(this.#graceByMs, nowMs))
     deadlines.endBy(connection, Math.max(soonestMs, nowMs + Math.min(windowMs, GRACE_MS) + spreadMs))
+  }
+
+  /**
+   * Where nobody serves on, who is being let in has as long as who has just connected, and not the handshake timeout:
+   * a client that connects and says nothing must not hold up the end.
+   */
+  #dismissNewcomers(): void {
+    const { connections, closing } = this.#parts
+    const text = 'the server stops, and has not let this client in yet'
+    for (const connection of connections) {
+      if (connection.state === STATE_HANDSHAKE) closing.letGo(connection, CloseReason.DRAINED, text)
+      else if (connection.greeting !== null) {
+        closing.failWith(connection, CloseReason.DRAINED, new ShardwireError(DRAINING, text))
+      }
+    }
   }
 
   #force(): void {

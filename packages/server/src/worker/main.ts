@@ -29,7 +29,7 @@ process.on('unhandledRejection', (reason) => {
   else worker.health.faults.rejection(reason)
 })
 
-/** The worker once it has started; messages before that are `start` only. */
+/** The worker once it has started. */
 let worker: Worker | undefined
 /** Undefined until it is known how to write. */
 let workerLog: Logger | undefined
@@ -50,10 +50,17 @@ function receive(message: ToWorker, handle: ArrivedHandle | undefined): void {
   if (message.type === 'start') void start(message)
   else if (worker !== undefined) worker.receive(message, handle)
   else if (message.type === 'tls') newerTls = message.tls
+  // Nobody was ever served here, and what a service waits for at its start may never come.
+  else if (message.type === 'drain') process.exit(0)
 }
 
 async function start({ slot, epoch, config, configured, tls }: StartMessage): Promise<void> {
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, base: { role: 'worker', slot } })
+  const log = createLogger({
+    clock: systemClock,
+    level: config.logLevel,
+    format: config.logFormat,
+    base: { role: 'worker', slot },
+  })
   workerLog = log
   try {
     const vitals = new VitalSigns()

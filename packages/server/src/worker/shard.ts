@@ -241,11 +241,10 @@ export class Shard {
     this.#closing.letGo(connection, CloseReason.DISOWNED)
   }
 
-  /** Tells everyone to leave; `onDrained` is told what it came to. */
+  /** Tells everyone to leave; `onDrained` is told what it came to. Again: the earlier deadline counts. */
   drain(order: DrainOrder, onDrained: (report: DrainReport) => void, guests: Guests = NO_GUESTS): void {
-    if (this.#drain !== undefined) return
     const { clock, random } = this.#options
-    this.#drain = new Drain({
+    this.#drain ??= new Drain({
       connections: this.connections,
       outbound: this.#outbound,
       closing: this.#closing,
@@ -257,7 +256,7 @@ export class Shard {
       dismissGuests: guests.dismiss,
       onDrained,
     })
-    this.#drain.begin(order)
+    this.#drain.order(order)
   }
 
   /** Somebody left who might have become a connection. */

@@ -12,6 +12,7 @@ import * as frames from './frames.ts'
 
 const SERVICE = fileURLToPath(new URL('../fixtures/faulty.ts', import.meta.url))
 const ROUTE_ECHO = 1
+const ROUTE_THROWS = 2
 const ROUTE_REJECTS = 3
 const ROUTE_HOLDS = 5
 const ROUTE_RELEASE = 6
@@ -111,7 +112,7 @@ describe.each(MODES)('SIGHUP under load, by %s', (accept) => {
     async () => {
       await using daemon = await start('', { SHARDWIRE_ACCEPT: accept })
       const askers = Array.from({ length: 10 }, () => new Asker(daemon.port))
-      for (let round = 1; round <= 3; round++) {
+      for (let round = 1; round <= 2; round++) {
         const before = pids(daemon)
         const reloaded = hangUp(daemon, 'reloaded', round)
         const bursts = await burst(daemon.port, 300)
@@ -135,7 +136,7 @@ describe('SIGHUP where workers have parts of SHARDWIRE_MAX_CONNECTIONS', () => {
     // Well above what may be known at a time: the burst that is leaving, and the one that comes.
     const limits = { SHARDWIRE_ACCEPT: 'reuseport', SHARDWIRE_MAX_CONNECTIONS: '700', SHARDWIRE_WORKERS: '3' }
     await using daemon = await start('', limits)
-    for (let round = 1; round <= 3; round++) {
+    for (let round = 1; round <= 2; round++) {
       const reloaded = hangUp(daemon, 'reloaded', round)
       let isOver = false
       void reloaded.then(() => (isOver = true))
@@ -301,6 +302,22 @@ describe('in the middle of a reload', () => {
     await stopsCleanly(daemon)
   })
 
+  it('an exception in a worker that drains ends it within a second, not when the drain is over', async () => {
+    await using daemon = await start('', { SHARDWIRE_WORKERS: '1', SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' })
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.request(ROUTE_HOLDS, 1, ''))
+    await frames.settle(client)
+    await hangUp(daemon, 'worker-replacing')
+    // GOAWAY.
+    await client.nextFrame()
+    await client.sendFrames(frames.message(ROUTE_THROWS, ''))
+    expect((await client.closed()).how).toBe('reset')
+    const left = await daemon.waitFor(named('worker-replaced'))
+    expect(left).toMatchObject({ why: 'reload', forced: 1 })
+    await daemon.waitFor(named('reloaded'))
+    await stopsCleanly(daemon)
+  })
+
   it('SIGTERM ends it also while it waits for a worker that is replaced for another reason', async () => {
     await using daemon = await start('', { SHARDWIRE_WORKERS: '1' })
     await using client = await RawClient.connect(daemon.port)
@@ -318,6 +335,9 @@ describe('in the middle of a reload', () => {
     await hangUp(daemon, 'worker-replacing')
     expect(await daemon.stop()).toBe(0)
     expect(daemon.records.filter(named('reloaded'))).toEqual([])
+    // Nothing has failed, and nothing is to be mended.
+    expect(daemon.records.filter(named('reload-failed'))).toEqual([])
+    expect(daemon.records.filter(named('reload-abandoned'))).toHaveLength(1)
   })
 })
 

@@ -1,7 +1,32 @@
-import { encodeFrame, KIND_CONTROL, KIND_RESPONSE, OPCODE_GOAWAY, parseGoaway } from '@shardwire/protocol'
-import { Daemon, FaultProxy, NO_FAULTS, Random, RawClient, type ReceivedFrame, startDaemon } from '@shardwire/testkit'
+import { fileURLToPath } from 'node:url'
+import {
+  encodeFrame,
+  encodeHello,
+  KIND_CONTROL,
+  KIND_RESPONSE,
+  OPCODE_GOAWAY,
+  OPCODE_PING,
+  OPCODE_PONG,
+  parseGoaway,
+} from '@shardwire/protocol'
+import {
+  childrenOf,
+  Daemon,
+  eventually,
+  FaultProxy,
+  NO_FAULTS,
+  Random,
+  RawClient,
+  type ReceivedFrame,
+  startDaemon,
+} from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
+import { TlsFiles } from './tls-files.ts'
+
+const HOOKED = fileURLToPath(new URL('../fixtures/hooked.ts', import.meta.url))
+const SLOW_START = fileURLToPath(new URL('../fixtures/slow-start.ts', import.meta.url))
+const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 /** A quarter of a second each way. */
 const FAR_AWAY = { ...NO_FAULTS, delayMs: 250 }
@@ -147,6 +172,69 @@ describe('stopping', () => {
     daemon.signal(signal, { group: signal === 'SIGINT' })
     expect(await daemon.exited).toEqual({ code: 0, signal: null })
     expect(daemon.stderr).toBe('')
+  })
+
+  it('SIGTERM while the service is being loaded: that is not waited for', async () => {
+    const settings = { SHARDWIRE_SERVICE: SLOW_START, START_FILE: `${HERE}never` }
+    await using daemon = new Daemon(
+      { ...settings, SHARDWIRE_LOG_LEVEL: 'debug', SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' },
+      {},
+    )
+    await eventually(
+      () => childrenOf(daemon.pid).length === 2,
+      () => daemon.describe(),
+    )
+    expect(await daemon.stop()).toBe(0)
+    expect(daemon.records.find(({ event }) => event === 'stopped')).toMatchObject({ forced: 0, refused: 0 })
+  })
+
+  it('a second signal, a second or more after the first, ends at once: 128 and its number', async () => {
+    await using daemon = await startDaemon({ SHARDWIRE_HEARTBEAT_MS: '200', SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' })
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.sleep(1, 3_600_000))
+    await frames.settle(client)
+    daemon.signal('SIGTERM')
+    expect(isGoaway(await client.nextFrame())).toBe(true)
+    // The same key press, as it comes through npm and the terminal.
+    daemon.signal('SIGINT')
+    // Six PINGs are more than a second.
+    for (let beat = 0; beat < 6; beat++) {
+      expect(await client.nextFrame()).toMatchObject({ kind: KIND_CONTROL, route: OPCODE_PING })
+      await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PONG })
+    }
+    daemon.signal('SIGINT')
+    expect(await daemon.exited).toEqual({ code: 130, signal: null })
+    await client.closed()
+  })
+
+  it('waits a second for who is being let in, and not as long as that may take', async () => {
+    await using files = await TlsFiles.create()
+    const settings = { ...files.environment, SHARDWIRE_SERVICE: HOOKED, SHARDWIRE_WORKERS: '1' }
+    const listen = { SHARDWIRE_LISTEN: 'tls://127.0.0.1:0,tcp://127.0.0.1:0', SHARDWIRE_LOG_LEVEL: 'debug' }
+    const limits = { SHARDWIRE_HANDSHAKE_TIMEOUT_MS: '60000', SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' }
+    await using daemon = await startDaemon({ ...settings, ...listen, ...limits })
+    const [secure, plain] = daemon.addresses.map(({ port }) => port)
+    await using silent = await RawClient.connect(secure ?? 0)
+    // The beginning of a ClientHello of 512 bytes.
+    await using begun = await RawClient.connect(secure ?? 0)
+    await begun.write(Buffer.from('1603010200', 'hex'))
+    // Its authentication lasts as long as its connection.
+    await using waits = await RawClient.connect(plain ?? 0)
+    await waits.write(encodeHello({ protocol: 1, token: 'slow' }))
+    // Its own is over: by then those who came before are known to the worker.
+    await using served = await RawClient.connect(plain ?? 0)
+    await served.write(encodeHello({ protocol: 1, token: 'ali' }))
+    await served.frames(2)
+    const code = daemon.stop()
+    const [goaway, error] = await waits.frames(2)
+    expect([goaway !== undefined && isGoaway(goaway), error && frames.errorOf(error)]).toMatchObject([
+      true,
+      { name: 'DRAINING', retryable: true },
+    ])
+    for (const client of [silent, begun, waits, served]) await client.closed()
+    expect(await code).toBe(0)
+    const stopped = daemon.records.find(({ event }) => event === 'stopped')
+    expect(stopped).toMatchObject({ forced: 0, closes: { DRAINED: 4 } })
   })
 
   it('a primary that is killed takes its workers with it', async () => {

@@ -15,6 +15,7 @@ import * as frames from './frames.ts'
 
 const SERVICE = fileURLToPath(new URL('../fixtures/faulty.ts', import.meta.url))
 const FAULTY_PRIMARY = fileURLToPath(new URL('../fixtures/faulty-primary.mjs', import.meta.url))
+const NO_PROCESSES = fileURLToPath(new URL('../fixtures/no-processes.mjs', import.meta.url))
 const FAST_SECONDS = fileURLToPath(new URL('../fixtures/fast-seconds.mjs', import.meta.url))
 const ROUTE_ECHO = 1
 const ROUTE_THROWS = 2
@@ -118,6 +119,26 @@ describe('a worker that is killed', () => {
   })
 })
 
+describe('a system that starts no more processes', () => {
+  it('costs the worker that died until it does again: the daemon goes on, and says what is missing', async () => {
+    const options = { execArgv: ['--import', NO_PROCESSES] }
+    await using daemon = await start({ SHARDWIRE_WORKERS: '2', TEST_FAILED_STARTS: '2' }, options)
+    const { client, pid } = await clientOf(daemon)
+    const [other = 0] = daemon.workers.map((worker) => worker.pid).filter((known) => known !== pid)
+    daemon.signal('SIGUSR2')
+    process.kill(other, 'SIGKILL')
+    const failed = await daemon.waitFor(({ why }) => String(why).startsWith('the system would not start it: ENOMEM'))
+    expect(failed).toMatchObject({ event: 'worker-exited', class: 'system', lostAtMost: 0 })
+    const isNew = ({ event, worker }: LogRecord): boolean => {
+      return event === 'worker-ready' && !daemon.workers.some((known) => known.pid === worker)
+    }
+    await daemon.waitFor(isNew)
+    expect(await ask(client, ROUTE_PID)).toBe(pid)
+    client.destroy()
+    await stopsCleanly(daemon)
+  })
+})
+
 describe('an exception that nobody catches', () => {
   it('ends its worker within a second: what is in flight is answered, what comes goes to another', async () => {
     await using daemon = await start({ SHARDWIRE_WORKERS: '1' })
@@ -195,8 +216,9 @@ describe('a worker whose event loop stands still', () => {
 
 describe('a heap that fills up', () => {
   it('is noticed at 85 %, and its worker replaced before it dies', async () => {
-    await using daemon = await start({ SHARDWIRE_WORKERS: '1', SHARDWIRE_HEAP_MB: '96', SHARDWIRE_HEARTBEAT_MS: '50' })
+    await using daemon = await start({ SHARDWIRE_WORKERS: '1', SHARDWIRE_HEAP_MB: '192', SHARDWIRE_HEARTBEAT_MS: '50' })
     const { client, pid } = await clientOf(daemon)
+    await client.sendFrames(frames.message(ROUTE_GROWS, encodeBody(130)))
     // A little with each PING: what a second brings must not outrun the look that each second has.
     while (!daemon.records.some(of('heap-full'))) {
       const { kind, route } = await client.nextFrame()
@@ -205,7 +227,7 @@ describe('a heap that fills up', () => {
     }
     client.halfClose()
     expect((await client.closed()).how).toBe('end')
-    expect(await daemon.waitFor(of('heap-full'))).toMatchObject({ class: 'system', limitMb: 96 })
+    expect(await daemon.waitFor(of('heap-full'))).toMatchObject({ class: 'system', limitMb: 192 })
     expect(await daemon.waitFor(of('worker-replaced', pid))).toMatchObject({ forced: 0 })
     expect(daemon.records.filter(of('worker-exited'))).toEqual([])
     await stopsCleanly(daemon)
