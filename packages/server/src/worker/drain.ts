@@ -75,8 +75,10 @@ export class Drain {
   /** Begins it, or brings the deadline of one that is under way forward. */
   order(order: DrainOrder): void {
     const { clock } = this.#parts
+    if (this.#done) return
+    if (!order.rolling) this.#boundNewcomers(order)
     const endByMs = clock.nowMs() + order.deadlineMs
-    if (this.#done || endByMs >= this.#endByMs) return
+    if (endByMs >= this.#endByMs) return
     this.#endByMs = endByMs
     this.#cancelDeadline?.()
     this.#cancelDeadline = clock.after(order.deadlineMs, () => this.#force())
@@ -109,9 +111,6 @@ export class Drain {
     this.#beganMs = clock.nowMs()
     this.#graceByMs = this.#beganMs + graceMsMax
     this.#calls = callsInFlight()
-    if (!rolling) {
-      this.#cancelNewcomers = clock.after(Math.min(ACTIVE_GRACE_MS, graceMsMax), () => this.#dismissNewcomers())
-    }
     for (const connection of connections) this.#tell(connection, windowMs)
     this.#check()
   }
@@ -149,6 +148,11 @@ export class Drain {
    * Where nobody serves on, who is being let in has as long as who has just connected, and not the handshake timeout:
    * a client that connects and says nothing must not hold up the end.
    */
+  #boundNewcomers({ deadlineMs, isLocal = false }: DrainOrder): void {
+    const ms = isLocal ? 0 : Math.min(ACTIVE_GRACE_MS, deadlineMs * WINDOW_PART)
+    this.#cancelNewcomers ??= this.#parts.clock.after(ms, () => this.#dismissNewcomers())
+  }
+
   #dismissNewcomers(): void {
     const { connections, closing } = this.#parts
     const text = 'the server stops, and has not let this client in yet'

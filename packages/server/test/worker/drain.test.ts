@@ -1,4 +1,4 @@
-import { encodeFrame, KIND_CONTROL, OPCODE_GOAWAY } from '@shardwire/protocol'
+import { encodeFrame, encodeHello, KIND_CONTROL, KIND_ERROR, OPCODE_GOAWAY } from '@shardwire/protocol'
 import { MustCall, nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { route } from '../../src/service/route.ts'
@@ -220,6 +220,42 @@ describe('a drain and a connection that is held', () => {
     expect(peer.ended).toBe('reset')
     peer.handle.closes()
     expect([setup.drained.calls, setup.closes()]).toEqual([[[1]], { DRAIN_DEADLINE: 1 }])
+  })
+})
+
+describe('a drain that is ordered again', () => {
+  it('goes by the earlier of the deadlines', () => {
+    const setup = setUp()
+    const peer = setup.connect()
+    peer.send(request(SLOW, 1))
+    setup.shard.drain({ deadlineMs: DEADLINE_MS, rolling: true }, ({ forced }) => setup.drained.call(forced))
+    // An exception that nobody caught.
+    setup.shard.drain({ deadlineMs: 1000, rolling: true }, () => undefined)
+    // The daemon stops.
+    setup.shard.drain({ deadlineMs: DEADLINE_MS, rolling: false }, () => undefined)
+    setup.clock.advance(999)
+    expect(peer.ended).toBeUndefined()
+    setup.clock.advance(1)
+    expect(peer.ended).toBe('reset')
+    peer.handle.closes()
+    setup.clock.advance(2 * TICK_MS)
+    expect([setup.drained.calls, setup.clock.pendingTimers]).toEqual([[[1]], 0])
+  })
+
+  it('since the daemon stops waits a second for who is being let in, though others served on before', () => {
+    const hooks = { authenticate: () => new Promise<never>(() => undefined) }
+    const { shard, clock, connect, closes } = fakeShard({}, {}, undefined, undefined, hooks)
+    const peer = connect()
+    peer.handle.arrive(encodeHello({ protocol: 1, token: 'x' }))
+    using drained = new MustCall<[number]>('drained')
+    shard.drain({ deadlineMs: DEADLINE_MS, rolling: true }, ({ forced }) => drained.call(forced))
+    clock.advance(2000)
+    expect(peer.answers()).toEqual([GOAWAY])
+    shard.drain({ deadlineMs: DEADLINE_MS, rolling: false }, () => undefined)
+    clock.advance(1000)
+    expect(peer.answers()).toEqual([`${KIND_ERROR} 0 0 DRAINING`])
+    goodbye(peer)
+    expect([drained.calls, closes()]).toEqual([[[0]], { DRAINED: 1 }])
   })
 })
 
