@@ -3,7 +3,7 @@
  * Must not know: threads, connections, how a task gets to one.
  * Invariant: each task was found where threads will look for it.
  */
-import type { Request } from '../service/request.ts'
+import type { Request, ServedRequest } from '../service/request.ts'
 import type { Handler } from '../service/route.ts'
 import type { Route, Service } from '../service/service.ts'
 import { locate, type TaskPlace } from './task.ts'
@@ -28,5 +28,6 @@ export async function offloadRoutes(service: Service, caller: TaskCaller): Promi
 
 function createHandler(route: Route, place: TaskPlace, caller: TaskCaller): Handler {
   const { answer } = route
-  return (request: Request): Promise<unknown> => caller.run(request, place, request.body, answer)
+  // What runs routes gives them what stands between a frame and its handler.
+  return (request: Request): Promise<unknown> => caller.run(request as ServedRequest, place, request.body, answer)
 }

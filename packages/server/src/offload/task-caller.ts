@@ -5,7 +5,7 @@
  * what a handler gives as it is at that moment, for a view in it shows other bytes once a thread is free.
  */
 import { type Clock, ShardwireError } from '@shardwire/protocol'
-import type { Request } from '../service/request.ts'
+import type { ServedRequest } from '../service/request.ts'
 import type { Assignment, Outcome } from './messages.ts'
 import type { OffloadPool, Order } from './offload-pool.ts'
 import { endFailed, endWith } from '../trace/end-with.ts'
@@ -13,7 +13,7 @@ import type { Tracer } from '../trace/tracer.ts'
 import { locate, type Task, type TaskPlace } from './task.ts'
 
 /** What of a request goes with a task. */
-type Caller = Pick<Request, 'route' | 'metadata' | 'signal' | 'deadlineMs'>
+type Caller = Pick<ServedRequest, 'route' | 'metadata' | 'signal' | 'deadlineMs' | 'frameBytes'>
 
 export interface TaskCallerParts {
   readonly pool: OffloadPool
@@ -41,14 +41,14 @@ export class TaskCaller {
 
   /** Runs a task for a handler. Rejects with what it throws, with OVERLOADED, or where no thread can find it. */
   async call(caller: Caller, task: Task, body: unknown): Promise<unknown> {
-    const { route, metadata, signal, deadlineMs } = caller
+    const { route, metadata, signal, deadlineMs, frameBytes } = caller
     const own = body instanceof Uint8Array ? ownCopy(body) : structuredClone(body)
     const place = await this.#placeOf(task)
-    return await this.#run({ route, metadata, signal, deadlineMs }, place, 'either', own, () => own)
+    return await this.#run({ route, metadata, signal, deadlineMs, frameBytes }, place, 'either', own, () => own)
   }
 
   #run(
-    { route, metadata, signal, deadlineMs }: Caller,
+    { route, metadata, signal, deadlineMs, frameBytes }: Caller,
     place: TaskPlace,
     answer: Assignment['answer'],
     body: unknown,
@@ -61,8 +61,9 @@ export class TaskCaller {
     const own = span === undefined ? metadata : { rest: {}, ...metadata, traceparent: span.traceparent }
     const deadlineAtMs = this.#clock.nowMs() + deadlineMs
     const common = { ...place, route, metadata: own, answer, deadlineAtMs }
-    // Whoever waits has another copy besides, as any asynchronous handler does.
-    const bytes = body instanceof Uint8Array ? 2 * body.length : 0
+    // Whoever waits has another copy besides, as any asynchronous handler does. How much a value takes nobody can say:
+    // hardly less than what it came in.
+    const bytes = 2 * (body instanceof Uint8Array ? body.length : frameBytes)
     try {
       const running = answerOf(route, this.#pool.run({ order: () => orderOf(common, copy()), bytes, signal }))
       if (span !== undefined) endWith(span, running)

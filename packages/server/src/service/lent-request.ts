@@ -87,6 +87,10 @@ export class LentRequest implements ServedRequest {
     return this.#request.forward()
   }
 
+  get frameBytes(): number {
+    return this.#request.frameBytes
+  }
+
   get endedBy(): Error | undefined {
     return this.#request.endedBy
   }

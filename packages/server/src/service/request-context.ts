@@ -46,6 +46,7 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   #memory = NO_BYTES
   #start = 0
   #end = 0
+  #frameBytes = 0
   readonly #scope: RequestScope<Internal>
   #peer: Internal | undefined = undefined
   #served = NO_ROUTE
@@ -78,8 +79,9 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
     this.metadata = metadata
   }
 
-  /** Its body stands at memory[start, end). */
-  place(memory: Uint8Array, start: number, end: number, isBytes: boolean): void {
+  /** Its body stands at memory[start, end). @param frameBytes of all that came */
+  place(memory: Uint8Array, start: number, end: number, isBytes: boolean, frameBytes = end - start): void {
+    this.#frameBytes = frameBytes
     this.#memory = memory
     this.#start = start
     this.#end = end
@@ -202,6 +204,10 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   isStale(answer: unknown): boolean {
     if (this.#left === undefined || !(answer instanceof Uint8Array)) return false
     return answer.byteOffset > 0 && answer.buffer === this.#left
+  }
+
+  get frameBytes(): number {
+    return this.#frameBytes
   }
 
   get endedBy(): Error | undefined {

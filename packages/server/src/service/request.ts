@@ -62,6 +62,8 @@ export interface Request<Body = unknown> {
 export interface ServedRequest extends Request {
   /** Why nobody waits for it any more: cancelled, too late, disconnected; undefined while somebody does. */
   readonly endedBy: Error | undefined
+  /** What it took on the wire: whatever became of its body, that holds as much at least. */
+  readonly frameBytes: number
   /** From now on `body` is this. */
   replaceBody(value: unknown): void
   /** From now on `trace`, and what is handed on to others, is this. */

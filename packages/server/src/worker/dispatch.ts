@@ -121,7 +121,8 @@ export class Dispatch {
     this.#parts.mirror?.frame(connection, decoder, memory)
     const context = this.#context
     context.begin(connection, route, route.name, kind === KIND_REQUEST, metadata)
-    context.place(memory, decoder.bodyStart, decoder.bodyEnd, route.body === 'bytes')
+    const { bodyStart, bodyEnd, frameStart, frameEnd } = decoder
+    context.place(memory, bodyStart, bodyEnd, route.body === 'bytes', frameEnd - frameStart)
     if (metadata?.deadlineMs === 0) return this.#tooLate(connection, decoder)
     if (this.#readBody(connection, decoder, memory, route, context))
       this.#run(connection, decoder, memory, route, context)

@@ -1,8 +1,9 @@
-import { createServer, defineService, type Middleware, route } from '@shardwire/server'
+import { createServer, defineService, type Middleware, route, typed } from '@shardwire/server'
+import { encodeBody, KIND_ERROR } from '@shardwire/protocol'
 import { RawClient } from '@shardwire/testkit'
 import { expect, it } from 'vitest'
 import * as frames from '../e2e/frames.ts'
-import { act, bytes } from '../fixtures/tasks.ts'
+import { act, bytes, type Order } from '../fixtures/tasks.ts'
 
 const text = (value: unknown): string => Buffer.from(value as Uint8Array).toString()
 
@@ -49,4 +50,32 @@ it('a task that a handler asks for has what it was given then, whatever comes be
   expect(bodies.map((_, index) => sums.get(index + 1))).toEqual(
     [1000, 2000, 3000].map((sum) => ({ sum, when: new Date(0) })),
   )
+})
+
+it('bodies that wait are bounded in bytes, whether they are bytes or values', async () => {
+  const service = defineService({
+    name: 'large',
+    routes: {
+      bytes: route(1, { body: 'bytes', offload: bytes }),
+      values: route(2, { body: typed<Order>(), offload: act }),
+    },
+  })
+  // A quarter of it for those that wait: two of these, with the copies that they have besides.
+  await using server = await createServer({
+    service,
+    offloadThreads: 1,
+    maxBufferBytes: 4_194_304,
+    drainTimeoutMs: 100,
+  })
+  const text = 'x'.repeat(250_000)
+  for (const [number, body] of [
+    [1, Buffer.from(text)],
+    [2, encodeBody({ what: 'add', n: 0, text })],
+  ] as const) {
+    await using client = await RawClient.connect(server.port)
+    for (let id = 1; id <= 5; id++) await client.sendFrames(frames.request(number, id, body))
+    const refused = (await client.frames(5)).filter(({ kind }) => kind === KIND_ERROR)
+    expect(refused.map((frame) => frames.errorOf(frame).name)).toEqual(['OVERLOADED', 'OVERLOADED', 'OVERLOADED'])
+    client.destroy()
+  }
 })
