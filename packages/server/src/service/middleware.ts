@@ -28,7 +28,8 @@ export function around<Served extends ServedRequest>(middleware: Middleware, inn
   return (request) => {
     let isOpen = true
     let rest: unknown
-    const result = middleware(request, () => {
+    let result: unknown
+    const next = (): unknown => {
       if (!isOpen)
         throw new Error(`route ${request.route}: next() was called twice, or after its middleware had returned`)
       isOpen = false
@@ -36,7 +37,13 @@ export function around<Served extends ServedRequest>(middleware: Middleware, inn
       if (request.endedBy !== undefined) throw request.endedBy
       rest = inner(request)
       return rest
-    })
+    }
+    try {
+      result = middleware(request, next)
+    } catch (error) {
+      isOpen = false
+      return failAtEnd(error, rest)
+    }
     if (result === rest) {
       isOpen = false
       return result
@@ -56,6 +63,15 @@ export function around<Served extends ServedRequest>(middleware: Middleware, inn
 function untilEnd(result: unknown, rest: unknown): unknown {
   if (isPromise(rest)) return Promise.resolve(rest).then((answer) => (result === undefined ? answer : result))
   return result === undefined ? rest : result
+}
+
+/** The same for one that threw: at once, unless it had begun what goes on. */
+function failAtEnd(error: unknown, rest: unknown): Promise<never> {
+  if (!isPromise(rest)) throw error
+  const fail = (): never => {
+    throw error
+  }
+  return Promise.resolve(rest).then(fail, fail)
 }
 
 const NOT_YET = Symbol()

@@ -133,9 +133,18 @@ describe('middleware', () => {
     }
   })
 
-  it('that returns while an async handler goes on leaves it its request: no other frame’s', async () => {
+  it.each<[string, Middleware, string]>([
+    ['returns', (_, next) => (next(), 'early'), '2 1 1'],
+    [
+      'throws',
+      (_, next) => {
+        void next()
+        throw new ShardwireError(PERMISSION_DENIED, 'too late')
+      },
+      '3 1 1 PERMISSION_DENIED',
+    ],
+  ])('that %s while an async handler goes on leaves it its request: no other frame’s', async (_, early, answer) => {
     const seen: string[] = []
-    const early: Middleware = (_, next) => (next(), 'early')
     const goesOn = async (asked: Request): Promise<void> => {
       await nextTurn()
       seen.push(`${asked.route} ${Buffer.from(asked.bytes).toString()}`)
@@ -152,7 +161,7 @@ describe('middleware', () => {
     expect(shard.counters.handlersRunning).toBe(1)
     others.send({ kind: KIND_REQUEST, route: 2, id: 1, body: Buffer.from('of others') })
     await nextTurn()
-    expect([seen, mine.answers(), others.answers()]).toEqual([['slow mine'], ['2 1 1'], ['2 2 1']])
+    expect([seen, mine.answers(), others.answers()]).toEqual([['slow mine'], [answer], ['2 2 1']])
   })
 
   it('that lets an async handler go on fails with it', async () => {
