@@ -23,6 +23,12 @@ export function readEnvironment(env: Environment, read?: ReadFile): EnvironmentR
   if (!isSet(path)) return { env, fromFile: new Set(), problems: [] }
   const text = textOf(path, read)
   if (typeof text !== 'string') return { env, fromFile: new Set(), problems: [text] }
+  // No process can be started with one in its environment: a machine that lost power leaves such files.
+  const damagedAt = text.indexOf('\0')
+  if (damagedAt >= 0) {
+    const line = text.slice(0, damagedAt).split('\n').length
+    return { env, fromFile: new Set(), problems: [fileProblem(path, `has a null byte in line ${line}: it is damaged`)] }
+  }
   const file = parseEnv(text)
   const names = Object.keys(file).filter((name) => !isSet(env[name]))
   const merged = { ...env, ...Object.fromEntries(names.map((name) => [name, file[name]])) }

@@ -48,6 +48,12 @@ describe('the file of SHARDWIRE_ENV_FILE', () => {
     ])
   })
 
+  it('that has null bytes is damaged, and none of it is taken', () => {
+    expect(messagesOf(load({}, 'SHARDWIRE_BACKLOG=100\nGREETING=\0\0\n'))).toEqual([
+      'SHARDWIRE_ENV_FILE is "/etc/shardwire.env", which has a null byte in line 2: it is damaged',
+    ])
+  })
+
   it('has no line that means to set an option and does not, and does not name itself', () => {
     const text = 'SHARDWIRE_BACKLOG 100\nSHARDWIRE_ENV_FILE=/other'
     expect(messagesOf(load({}, text))).toEqual([

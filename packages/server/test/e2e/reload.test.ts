@@ -222,6 +222,12 @@ describe('SIGHUP', () => {
       expect.stringContaining('SHARDWIRE_BACKLOG is "x"'),
       expect.stringContaining('SHARDWIRE_IDLE_TIMEOUT is not an option'),
     ])
+    // As the file system leaves it behind where the power failed.
+    await writeSettings('GREETING=new\n\0\0\0\0')
+    expect(await hangUp(daemon, 'reload-refused', 2)).toBeDefined()
+    expect(daemon.records.findLast(named('reload-refused'))?.['problems']).toEqual([
+      expect.stringContaining('null byte in line 2'),
+    ])
     expect(pids(daemon)).toEqual(before)
     expect(await variable(daemon, 'GREETING')).toBe('old')
     await stopsCleanly(daemon)
