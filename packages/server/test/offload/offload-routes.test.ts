@@ -1,5 +1,5 @@
 import { createServer, defineService, type Middleware, route, typed } from '@shardwire/server'
-import { encodeBody, KIND_ERROR } from '@shardwire/protocol'
+import { encodeBody, KIND_CANCEL, KIND_ERROR, KIND_RESPONSE } from '@shardwire/protocol'
 import { RawClient } from '@shardwire/testkit'
 import { expect, it } from 'vitest'
 import * as frames from '../e2e/frames.ts'
@@ -52,7 +52,10 @@ it('a task that a handler asks for has what it was given then, whatever comes be
   )
 })
 
-it('bodies that wait are bounded in bytes, whether they are bytes or values', async () => {
+it.each<[string, number, (text: string) => Uint8Array]>([
+  ['bytes', 1, (body) => Buffer.from(body)],
+  ['values', 2, (body) => encodeBody({ what: 'add', n: 0, body })],
+])('bodies that wait are bounded in bytes, also where they are %s', async (_, number, bodyOf) => {
   const service = defineService({
     name: 'large',
     routes: {
@@ -67,15 +70,18 @@ it('bodies that wait are bounded in bytes, whether they are bytes or values', as
     maxBufferBytes: 4_194_304,
     drainTimeoutMs: 100,
   })
-  const text = 'x'.repeat(250_000)
-  for (const [number, body] of [
-    [1, Buffer.from(text)],
-    [2, encodeBody({ what: 'add', n: 0, text })],
-  ] as const) {
-    await using client = await RawClient.connect(server.port)
-    for (let id = 1; id <= 5; id++) await client.sendFrames(frames.request(number, id, body))
-    const refused = (await client.frames(5)).filter(({ kind }) => kind === KIND_ERROR)
-    expect(refused.map((frame) => frames.errorOf(frame).name)).toEqual(['OVERLOADED', 'OVERLOADED', 'OVERLOADED'])
-    client.destroy()
-  }
+  await using client = await RawClient.connect(server.port)
+  // It has the only thread until it is cancelled.
+  await client.sendFrames(frames.request(2, 1, encodeBody({ what: 'await' })))
+  const body = bodyOf('x'.repeat(250_000))
+  for (let id = 2; id <= 6; id++) await client.sendFrames(frames.request(number, id, body))
+  await client.sendFrames({ kind: KIND_CANCEL, route: 2, id: 1 })
+  const answers = new Map((await client.frames(6)).map((frame) => [frame.id, frame]))
+  const errors = [1, 2, 3, 4, 5, 6].map((id) => {
+    const frame = answers.get(id)
+    return frame?.kind === KIND_ERROR ? frames.errorOf(frame).name : frame?.kind
+  })
+  const [late, done] = ['OVERLOADED', KIND_RESPONSE]
+  expect(errors).toEqual(['CANCELLED', done, done, late, late, late])
+  client.destroy()
 })
