@@ -1,7 +1,8 @@
 /**
- * Owns the cases of clients: requests a second of one process, ours against the one that one writes in an afternoon.
+ * Owns the cases of clients: requests a second of one process, our connections and our client with its pool against the
+ * client that one writes in an afternoon.
  * Must not know: how servers are started, how results are printed.
- * Invariant: both ask the same daemon, one worker on a core of its own, in the same round, each as a new process.
+ * Invariant: all ask the same daemon, one worker on a core of its own, in the same round, each as a new process.
  */
 import { join } from 'node:path'
 import process from 'node:process'
@@ -42,7 +43,7 @@ export const clientCases: readonly Case[] = SHAPES.map((shape) => {
 async function runRequests(context: Context, name: string, shape: Shape): Promise<CaseResult> {
   const { children, toolchain, options, progress } = context
   const daemon = new Servers(children, toolchain, { isPinned: true }).daemon('shardwire', 1)
-  const contestants = [{ name: 'shardwire' }, { name: 'naive' }]
+  const contestants = [{ name: 'shardwire' }, { name: 'createClient' }, { name: 'naive' }]
   const cpu = new Map<string, number[]>(contestants.map((one) => [one.name, []]))
   const measure = async (contestant: { readonly name: string }): Promise<number> => {
     const running = await daemon.start()
@@ -66,7 +67,7 @@ async function runRequests(context: Context, name: string, shape: Shape): Promis
       name,
       unit: 'requests/s',
       better: 'higher',
-      ratios: [goal === undefined ? ['shardwire', 'naive'] : ['shardwire', 'naive', goal]],
+      ratios: [goal === undefined ? ['shardwire', 'naive'] : ['shardwire', 'naive', goal], ['createClient', 'naive']],
       notes: [...cpu].map(([of, each]) => `${of}: ${each.map((us) => us.toFixed(2)).join(', ')} us of CPU a request`),
     },
     rounds,

@@ -3,7 +3,7 @@
  * Must not know: what it is compared with, how results are summed up.
  * Invariant: every answer is compared with what was sent.
  *
- *     main.ts shardwire|naive PORT CONNECTIONS DEPTH BODY_BYTES WARM_UP_SECONDS SECONDS
+ *     main.ts shardwire|createClient|naive PORT CONNECTIONS DEPTH BODY_BYTES WARM_UP_SECONDS SECONDS
  */
 import process from 'node:process'
 import { NaiveClient } from './naive-client.ts'
@@ -21,10 +21,18 @@ const US_PER_S = 1_000_000
 const [name, ...numbers] = process.argv.slice(2)
 const [port = 0, connections = 0, depth = 0, bodyBytes = 0, warmUpSeconds = 0, seconds = 0] = numbers.map(Number)
 
-async function connectAs(): Promise<Requester> {
-  if (name === 'naive') return await NaiveClient.connect(port)
-  const { connect } = await import('@shardwire/client')
-  return await connect({ host: '127.0.0.1', port })
+/** Who is asked on each connection: of a client with a pool, the same for all. */
+async function requesters(): Promise<Requester[]> {
+  const each = Array.from({ length: connections })
+  if (name === 'naive') return await Promise.all(each.map(() => NaiveClient.connect(port)))
+  const { connect, createClient } = await import('@shardwire/client')
+  if (name === 'shardwire') return await Promise.all(each.map(() => connect({ host: '127.0.0.1', port })))
+  const client = createClient({
+    addresses: [`127.0.0.1:${port}`],
+    pool: { min: connections, max: connections },
+  })
+  await client.connect()
+  return each.map(() => client)
 }
 
 let [answers, isOver] = [0, false]
@@ -45,7 +53,7 @@ async function pass(forSeconds: number): Promise<void> {
   await promise
 }
 
-const clients = await Promise.all(Array.from({ length: connections }, connectAs))
+const clients = await requesters()
 const loops = clients.flatMap((client, number) =>
   Array.from({ length: depth }, async (_, lane) => {
     await askOn(client, new Uint8Array(bodyBytes).fill(number * depth + lane))

@@ -131,6 +131,7 @@ export function completeClientOptions(options: ClientOptions): CompleteClientOpt
   if (!BALANCE_NAMES.includes(balance)) throw invalid('balance', balance, `one of ${BALANCE_NAMES.join(', ')}`)
   const { breaker = {} } = options
   const addresses = completeAddresses(options, clock)
+  const codec = options.connect?.codec ?? 'frame'
   return {
     onMessage: options.onMessage,
     onError: options.onError,
@@ -142,8 +143,8 @@ export function completeClientOptions(options: ClientOptions): CompleteClientOpt
     breaker: completeBreaker(breaker === false ? { failuresInRow: 0, failureShare: 1 } : breaker, breaker === false),
     ejectedShareMax: share('breaker.ejectedShareMax', breaker === false ? 1 : (breaker.ejectedShareMax ?? 0.5)),
     retry: completeRetry(options.retry ?? {}),
-    idempotentRoutes: new Set(options.idempotentRoutes?.map(checkIdempotent)),
-    codec: options.connect?.codec ?? 'frame',
+    idempotentRoutes: new Set(options.idempotentRoutes?.map((route) => checkIdempotent(route, codec))),
+    codec,
     requestTimeoutMs: options.connect?.requestTimeoutMs ?? 3000,
     waitersMax: integer('waitersMax', options.waitersMax ?? 1024, 0, Number.MAX_SAFE_INTEGER),
     leaseWarnMs: integer('leaseWarnMs', options.leaseWarnMs ?? 0, 0, DELAY_MS_MAX),
@@ -231,9 +232,11 @@ function completeRetry(retry: false | RetryOptions): CompleteClientOptions['retr
   }
 }
 
-/** By name over JSON. */
-function checkIdempotent(route: Route): Route {
-  return typeof route === 'string' ? route : integer('idempotentRoutes', route, 1, ROUTE_MAX)
+/** Over JSON also a name, or 0 for what names no route. */
+function checkIdempotent(route: Route, codec: 'frame' | 'json'): Route {
+  if (codec === 'json') return typeof route === 'string' ? route : integer('idempotentRoutes', route, 0, ROUTE_MAX)
+  if (typeof route === 'number') return integer('idempotentRoutes', route, 1, ROUTE_MAX)
+  throw invalid('idempotentRoutes', route, `integers from 1 to ${ROUTE_MAX}: names are for clients that speak JSON`)
 }
 
 function share(name: string, value: number): number {

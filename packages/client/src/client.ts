@@ -97,7 +97,10 @@ class PooledClient implements Client {
     this.#cancelSweep = clock.every(SWEEP_MS, () => {
       this.#sweep()
     })
-    for (const endpoint of list) endpoint.start()
+    // Not before whoever makes it has it: its listeners may be about to use it.
+    queueMicrotask(() => {
+      for (const endpoint of list) endpoint.start()
+    })
   }
 
   get codec(): 'frame' | 'json' {

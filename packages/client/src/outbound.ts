@@ -110,9 +110,18 @@ export class Outbound {
     this.#scheduleFlush()
   }
 
-  /** Writes frames that are encoded already. */
+  /**
+   * Writes frames that are encoded already, and must not change any more: what is the first to be sent leaves as it is,
+   * so that a connection on which nothing but HELLO is said has no slab.
+   */
   bytes(frames: Uint8Array): void {
     if (this.#isEnded) return
+    if (this.#slab.length === 0 && this.#filledBytes === 0) {
+      this.#filled.push(frames)
+      this.#filledBytes = frames.length
+      this.#scheduleFlush()
+      return
+    }
     const start = this.#reserve(frames.length)
     copyBytes(frames, 0, frames.length, this.#slab, start)
     this.#slabUsed = start + frames.length
@@ -180,13 +189,15 @@ export class Outbound {
     if (this.#isEnded || this.#filledBytes + this.#slabUsed === 0) return
     const socket = this.#socket
     this.#bytesWritten += this.#filledBytes + this.#slabUsed
-    if (this.#filled.length > 0) {
-      socket.cork()
+    const { length } = this.#filled
+    if (length > 0) {
+      const isCorked = length > 1 || this.#slabUsed > 0
+      if (isCorked) socket.cork()
       for (const slab of this.#filled) socket.write(slab, this.#onWritten)
       this.#filled = []
       this.#filledBytes = 0
       if (this.#slabUsed > 0) socket.write(this.#slab.subarray(0, this.#slabUsed), this.#onWritten)
-      socket.uncork()
+      if (isCorked) socket.uncork()
     } else socket.write(this.#slab.subarray(0, this.#slabUsed), this.#onWritten)
     this.#slabUsed = 0
     // Taken whole, the slab is free at once; else it is the socket's. One made for a large frame is not kept.

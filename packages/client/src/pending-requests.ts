@@ -73,8 +73,9 @@ export class PendingRequests<Answer = Uint8Array> {
   readonly #listener: PendingListener
   readonly #wheel: SharedWheel
   readonly #idMax: number
-  #slots: PendingRequest<Answer>[]
-  #mask = SLOTS_MIN - 1
+  /** None before the first request: a connection that is merely there keeps nothing for requests. */
+  #slots: PendingRequest<Answer>[] = []
+  #mask = 0
   /** Slots that are taken, and those of them that somebody waits for. */
   #taken = 0
   #waiting = 0
@@ -86,7 +87,6 @@ export class PendingRequests<Answer = Uint8Array> {
     this.#wheel = fineWheelOf(options.clock)
     this.#idMax = options.idMax ?? ID_MAX
     this.#nextId = options.firstId ?? 1
-    this.#slots = this.#createSlots(SLOTS_MIN)
   }
 
   /** Requests that somebody waits for. */
@@ -114,7 +114,7 @@ export class PendingRequests<Answer = Uint8Array> {
   ): number {
     if (signal?.aborted === true) throw new ClientError('ABORTED', 'request aborted', { cause: signal.reason })
     if (this.#taken >= this.#options.maxInFlight) throw this.#tooMany()
-    if (this.#taken * 2 > this.#mask) this.#grow()
+    if (this.#taken * 2 >= this.#mask) this.#grow()
     const pending = this.#takeSlot()
     pending.state = WAITING
     pending.route = route
@@ -154,7 +154,8 @@ export class PendingRequests<Answer = Uint8Array> {
   /** The connection is gone: all fail, nothing is owed any more. Tells the listener nothing. */
   failAll(error: Error): void {
     const slots = this.#slots
-    this.#slots = this.#createSlots(SLOTS_MIN)
+    this.#slots = []
+    this.#mask = 0
     this.#taken = 0
     this.#waiting = 0
     for (const pending of slots) {
@@ -184,8 +185,8 @@ export class PendingRequests<Answer = Uint8Array> {
 
   /** Takes an answered id out of the table. @returns its request, if somebody waits for it */
   #take(id: number): PendingRequest<Answer> | undefined {
-    const pending = this.#slots[id & this.#mask] as PendingRequest<Answer>
-    if (pending.id !== id || pending.state === FREE) {
+    const pending = this.#slots[id & this.#mask]
+    if (pending === undefined || pending.id !== id || pending.state === FREE) {
       this.answersUnknown++
       return undefined
     }
@@ -234,7 +235,7 @@ export class PendingRequests<Answer = Uint8Array> {
   /** Twice as many slots. Ids that differed in their lowest bits still do. */
   #grow(): void {
     const before = this.#slots
-    const slots = this.#createSlots(before.length * 2)
+    const slots = this.#createSlots(Math.max(SLOTS_MIN, before.length * 2))
     for (const pending of before) if (pending.state !== FREE) slots[pending.id & this.#mask] = pending
     this.#slots = slots
   }

@@ -7,6 +7,8 @@
 import { createInterface, type Interface } from 'node:readline'
 import type { CallSettings } from './arguments.ts'
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, type Io } from './io.ts'
+import { FrameMessage } from '../codec/frame-message.ts'
+import type { ServerRequest } from '../serve/server-request.ts'
 import type { Session } from './session.ts'
 import { errorText } from './told.ts'
 import { ANSWER_FORMS, answerFormOf, BODY_FORMS, frameBodyOf } from './values.ts'
@@ -165,13 +167,12 @@ class Prompt {
   /** Asked by the server, it answers always the same. */
   async #handle(route: string, body: string | undefined, signal: AbortSignal): Promise<void> {
     const answer = frameBodyOf(body, this.#settings.body)
-    const connection = await this.#session.connection(signal)
-    connection.handle(Number(route), (request) => {
-      const { route: asked, body: question, meta } = request
-      const shown = { route: asked, body: question, meta, value: () => undefined }
+    const handler = ({ route: asked, body: question, meta }: ServerRequest): Uint8Array => {
+      const shown = new FrameMessage(asked, meta, question)
       this.#io.out.write(`${this.#session.shownMessage(shown, this.#settings)}\n`)
       return answer
-    })
+    }
+    await this.#session.handle(Number(route), handler, signal)
   }
 }
 

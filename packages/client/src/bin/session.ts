@@ -7,10 +7,11 @@ import { connect } from '../connect.ts'
 import type { CloseInfo, Connection, Message } from '../connection-api.ts'
 import type { ConnectOptions } from '../options.ts'
 import type { RequestOptions, Route } from '../request-options.ts'
+import type { RequestHandler } from '../serve/server-request.ts'
 import type { CallSettings } from './arguments.ts'
 import type { Io } from './io.ts'
 import { dialText, errorText, msText } from './told.ts'
-import { frameBodyOf, jsonBodyOf, shownFrameBody, shownValue } from './values.ts'
+import { frameBodyOf, jsonBodyOf, shownFrameBody, shownMessageValue, shownValue } from './values.ts'
 
 /** Asks, and says what came as it is shown. */
 type Ask = (connection: Connection, route: Route, options: RequestOptions) => Promise<string>
@@ -19,6 +20,7 @@ export class Session {
   readonly #io: Io
   readonly #options: ConnectOptions
   readonly #isQuiet: boolean
+  readonly #handlers: Record<number, RequestHandler> = {}
   #connection: Connection | undefined
   /** Who wants to know of messages. */
   onMessage: (message: Message) => void = ignore
@@ -35,6 +37,7 @@ export class Session {
     if (this.#connection?.isOpen === true) return this.#connection
     const connection = await connect({
       ...this.#options,
+      ...(this.#options.codec === 'json' ? {} : { handlers: { ...this.#handlers } }),
       signal,
       onMessage: (message) => {
         this.onMessage(message)
@@ -102,10 +105,17 @@ export class Session {
   }
 
   /** A message as one line of JSON. */
-  shownMessage({ route, body, meta }: Message, { answer }: CallSettings): string {
-    const isValue = answer === 'json'
-    const shown = isValue ? JSON.parse(shownFrameBody(body, 'json') || 'null') : shownFrameBody(body, answer)
-    return JSON.stringify({ route, body: shown as unknown, ...(meta === undefined ? {} : { meta }) })
+  shownMessage(message: Message, { answer }: CallSettings): string {
+    const { route, body, meta } = message
+    const shown = answer === 'json' ? shownMessageValue(message) : shownFrameBody(body, answer)
+    return JSON.stringify({ route, body: shown, ...(meta === undefined ? {} : { meta }) })
+  }
+
+  /** Who answers REQUESTs of the server to a route, on this connection and those that come after it. */
+  async handle(route: number, handler: RequestHandler, signal: AbortSignal): Promise<void> {
+    const connection = await this.connection(signal)
+    connection.handle(route, handler)
+    this.#handlers[route] = handler
   }
 
   /** For people. */

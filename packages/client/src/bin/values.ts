@@ -5,6 +5,8 @@
  * tagged, as in the protocol's test vectors: `{"$bytes": hex}`, `{"$timestamp": RFC 3339}`, `{"$bigint": decimal}`.
  */
 import { decodeBody, encodeBody } from '@shardwire/protocol'
+import { ClientError } from '../client-error.ts'
+import type { Message } from '../connection-api.ts'
 
 export const BODY_FORMS = ['json', 'text', 'hex', 'none'] as const
 /** How a body is written: a value, text, bytes, or nothing. */
@@ -32,12 +34,27 @@ export function jsonBodyOf(text: string | undefined, form: BodyForm): unknown {
   return parseJson(text)
 }
 
-/** What came in a frame, as it is shown. */
+/** What came in a frame, as it is shown. Throws a ClientError BAD_ANSWER where that is a value, and none came. */
 export function shownFrameBody(bytes: Uint8Array, form: AnswerForm): string {
   if (form === 'hex') return hexOf(bytes)
   if (form === 'text') return Buffer.from(bytes).toString('utf8')
   if (bytes.length === 0) return ''
-  return shownValue(decodeBody(bytes, 0, bytes.length))
+  try {
+    return shownValue(decodeBody(bytes, 0, bytes.length))
+  } catch (cause) {
+    const message = `the ${bytes.length} bytes that came are no msgpack; --answer text or hex shows them as they are`
+    throw new ClientError('BAD_ANSWER', message, { cause })
+  }
+}
+
+/** The value of a message, to be written as JSON; of one that has none, its bytes. */
+export function shownMessageValue(message: Message): unknown {
+  try {
+    return tagged(message.value()) ?? null
+  } catch (error) {
+    if (error instanceof ClientError) return tagged(message.body)
+    throw error
+  }
 }
 
 /** A value as one line of JSON. */

@@ -17,12 +17,8 @@ import { ClientError } from '../client-error.ts'
 import type { ClientErrorCode } from '../client-error.ts'
 import type { Outcome } from './breaker.ts'
 
-const CLIENT_FAILURES = new Set<ClientErrorCode>([
-  'CONNECTION_LOST',
-  'PROTOCOL_VIOLATION',
-  'BACKLOG_FULL',
-  'BAD_ANSWER',
-])
+/** BACKLOG_FULL is none: a burst of this client's own fills it as well as a server that does not read. */
+const CLIENT_FAILURES = new Set<ClientErrorCode>(['CONNECTION_LOST', 'PROTOCOL_VIOLATION', 'BAD_ANSWER'])
 
 /** The server broke, is too slow, or speaks no sense. */
 const SERVER_FAILURES = new Set([BAD_FRAME, BAD_CRC, FRAME_TOO_LARGE, DEADLINE_EXCEEDED, TIMEOUT])

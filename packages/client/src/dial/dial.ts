@@ -50,6 +50,8 @@ class Dial<T> {
   readonly #take: (dialed: DialedSocket) => Promise<T>
   readonly #resolve: (taken: Promise<T>) => void
   readonly #reject: (error: Error) => void
+  /** Where there is a name. */
+  #addresses: HostAddresses | undefined
 
   constructor(options: CompleteOptions, attempt: ConnectAttempt, take: (dialed: DialedSocket) => Promise<T>) {
     this.#options = options
@@ -87,11 +89,12 @@ class Dial<T> {
       readsOf.set(socket, reads)
       return socket
     }
+    const literal = net.isIP(host)
     const race = new Race(
       { open, clock, attemptDelayMs },
       {
         onWon: (socket, address) => {
-          addresses[Symbol.dispose]()
+          this.#addresses?.[Symbol.dispose]()
           const reads = readsOf.get(socket) ?? new Reads()
           this.#connected({ socket, reads, address: hostPort(address, port), tls: undefined })
         },
@@ -99,33 +102,32 @@ class Dial<T> {
           attempt.tries.push(tried)
         },
         onLost: (error) => {
-          if (net.isIP(host) === 0) resolver.forget?.(host)
+          if (literal === 0) resolver.forget?.(host)
           this.#fail(error, undefined)
         },
       },
     )
-    const families = familiesOf(host, localAddress)
-    const addresses = new HostAddresses(
-      { resolver, host, clock, families },
+    attempt.onFailure = (error) => {
+      this.#addresses?.[Symbol.dispose]()
+      race.stop()
+      // Connecting had begun and led nowhere: next time the addresses may be others.
+      if (attempt.phase === 'connect' && literal === 0) resolver.forget?.(host)
+      this.#reject(error)
+    }
+    if (literal !== 0) {
+      race.add(literal === 6 ? 6 : 4, [host])
+      race.complete()
+      return
+    }
+    this.#addresses = new HostAddresses(
+      { resolver, host, clock, families: familiesOf(localAddress) },
       {
         onAddresses: (family, found) => race.add(family, found),
         onComplete: () => race.complete(),
         onFailed: (error) => this.#fail(error, undefined),
       },
     )
-    attempt.onFailure = (error) => {
-      addresses[Symbol.dispose]()
-      race.stop()
-      // Connecting had begun and led nowhere: next time the addresses may be others.
-      if (attempt.phase === 'connect' && net.isIP(host) === 0) resolver.forget?.(host)
-      this.#reject(error)
-    }
-    const literal = net.isIP(host)
-    if (literal === 0) addresses.start()
-    else {
-      race.add(literal === 6 ? 6 : 4, [host])
-      race.complete()
-    }
+    this.#addresses.start()
   }
 
   #socketOptions(where: Partial<TcpNetConnectOpts> & { path?: string }, reads: Reads): NetConnectOpts {
@@ -190,8 +192,8 @@ class Dial<T> {
 }
 
 /** Which families are worth looking for: those that the local address can reach. */
-function familiesOf(host: string, localAddress: string | undefined): readonly AddressFamily[] {
-  const family = net.isIP(localAddress ?? host)
+function familiesOf(localAddress: string | undefined): readonly AddressFamily[] {
+  const family = net.isIP(localAddress ?? '')
   if (family === 0) return [6, 4]
   return [family === 6 ? 6 : 4]
 }

@@ -87,7 +87,7 @@ export class DnsResolver implements Resolver {
 
   /** Throws a ClientError INVALID_OPTION. */
   constructor(options: DnsResolverOptions = {}) {
-    const { servers = getServers(), hostsFile = true, clock = systemClock } = options
+    const { servers = getServers().slice(0, SERVERS_MAX), hostsFile = true, clock = systemClock } = options
     if (servers.length === 0 || servers.length > SERVERS_MAX) {
       throw new ClientError('INVALID_OPTION', `servers: expected 1 to ${SERVERS_MAX}, got ${servers.length}`)
     }

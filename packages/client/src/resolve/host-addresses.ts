@@ -53,7 +53,8 @@ export class HostAddresses {
     this.#isOver = true
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    this.#abort.abort()
+    // An abort costs the making of its reason: none where nobody is asked any more.
+    if (this.#pending > 0) this.#abort.abort()
   }
 
   async #ask(family: AddressFamily): Promise<void> {

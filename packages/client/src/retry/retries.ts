@@ -1,8 +1,8 @@
 /**
  * Owns whether and when a request that failed is sent again.
  * Must not know: how requests are sent, or where to.
- * Invariant: each retry is paid from the budget, before it is waited for, but of what was handed back in good order;
- * what waits ends by its time, its signal, or `cancelAll`, and leaves no timer and no listener.
+ * Invariant: each retry is paid from the budget, before it is waited for, but of what was handed back in order, or has
+ * never left; what waits ends by its time, its signal, or `cancelAll`, and leaves no timer and no listener.
  */
 import type { Clock } from '@shardwire/protocol'
 import { DRAINING, ShardwireError } from '@shardwire/protocol'
@@ -62,7 +62,7 @@ export class Retries {
     if (attempt >= attemptsMax || !mayRepeat(error, isIdempotent)) throw error
     const delayMs = this.#delayMs(error, attempt)
     if (clock.nowMs() + delayMs >= deadlineMs) throw error
-    if (!wasHandedBack(error) && !this.budget.take()) {
+    if (!isFree(error) && !this.budget.take()) {
       this.refused++
       throw error
     }
@@ -78,8 +78,8 @@ export class Retries {
   }
 
   #delayMs(error: unknown, attempt: number): number {
-    const goesElsewhere = error instanceof ClientError || (error instanceof ShardwireError && error.code === DRAINING)
-    if (attempt === 1 && goesElsewhere) return 0
+    const isElsewhere = error instanceof ShardwireError ? error.code === DRAINING : !isTooMuch(error)
+    if (attempt === 1 && isElsewhere) return 0
     return Math.max(retryAfterMsOf(error), backoffMs(attempt - 1, BACKOFF, this.#options.random))
   }
 
@@ -103,8 +103,17 @@ export class Retries {
   }
 }
 
-/** A drain hands back what it has not begun: once, and to be sent elsewhere. That makes no storm. */
-function wasHandedBack(error: unknown): boolean {
+/**
+ * What makes no storm: a drain hands back what it has not begun, once, to be sent elsewhere; what exceeds a limit of
+ * this side has reached nobody.
+ */
+function isFree(error: unknown): boolean {
   if (error instanceof ShardwireError) return error.code === DRAINING
-  return error instanceof ClientError && (error.code === 'CONNECTION_DRAINING' || error.code === 'CONNECTION_CLOSED')
+  if (!(error instanceof ClientError)) return false
+  return error.code === 'CONNECTION_DRAINING' || error.code === 'CONNECTION_CLOSED' || isTooMuch(error)
+}
+
+/** More than a connection takes at once: after a moment it may take it. */
+function isTooMuch(error: unknown): boolean {
+  return error instanceof ClientError && (error.code === 'BACKLOG_FULL' || error.code === 'TOO_MANY_IN_FLIGHT')
 }

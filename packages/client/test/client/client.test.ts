@@ -483,6 +483,18 @@ describe('the breaker', () => {
     await leavesNothing(all)
   })
 
+  it('is not opened by a burst of the caller\u2019s own that is more than a connection takes', async () => {
+    const all = await scene({ retry: false })
+    const { client, network } = all
+    network.serve = ({ reject }) => reject(new ClientError('BACKLOG_FULL', 'too much'))
+    for (let request = 0; request < 50; request++) {
+      expect(await rejectionOf(client.request(1))).toMatchObject({ code: 'BACKLOG_FULL' })
+    }
+    network.serve = echo
+    await client.request(1)
+    await leavesNothing(all)
+  })
+
   it('is not held half-open by a request that its caller gives up', async () => {
     const all = await scene({ breaker: { failuresInRow: 1, openMs: 1000 } })
     const { client, network } = all

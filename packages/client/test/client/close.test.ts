@@ -246,6 +246,7 @@ describe('options', () => {
     [{ retry: { attemptsMax: 0 } }, 'retry.attemptsMax: expected an integer from 1 to 100, got 0'],
     [{ retry: { budgetShare: -1 } }, 'retry.budgetShare: expected a number from 0 to 1, got -1'],
     [{ idempotentRoutes: [0] }, 'idempotentRoutes: expected an integer from 1 to 4095, got 0'],
+    [{ idempotentRoutes: ['greet'] }, 'idempotentRoutes: expected integers from 1 to 4095: names are for clients'],
     [{ waitersMax: -1 }, 'waitersMax: expected'],
   ])('are refused with name, value and what was expected: %o', (options, message) => {
     expect(() => create(options)).toThrow(message)

@@ -1,6 +1,6 @@
 /** The program shardwire-client as a process: commands, lines, signals, output and exit codes. */
 import { KIND_CANCEL, KIND_MESSAGE, KIND_REQUEST, parseHello } from '@shardwire/protocol'
-import { mustCall, ScriptedPeer, startDaemon, TestAuthority, withinLimit } from '@shardwire/testkit'
+import { mustCall, ScriptedPeer, silent, startDaemon, TestAuthority, withinLimit } from '@shardwire/testkit'
 import type { Daemon } from '@shardwire/testkit'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -192,13 +192,44 @@ describe('against a server that does what the test says', () => {
     const server = await peer.nextConnection()
     await peer.nextFrame()
     await server.sendFrames({ kind: KIND_MESSAGE, route: 9, body: Uint8Array.of(0x93, 1, 0xc4, 1, 255, 0xc0) })
+    await server.sendFrames({ kind: KIND_MESSAGE, route: 8, body: bytesOf('no msgpack') })
     await server.sendFrames({ kind: KIND_MESSAGE, route: 10 })
     await program.says('"route":10')
-    expect(program.out).toBe('{"route":9,"body":[1,{"$bytes":"ff"},null]}\n{"route":10,"body":null}\n')
+    expect(program.out.split('\n')).toEqual([
+      '{"route":9,"body":[1,{"$bytes":"ff"},null]}',
+      `{"route":8,"body":{"$bytes":"${Buffer.from('no msgpack').toString('hex')}"}}`,
+      '{"route":10,"body":null}',
+      '',
+    ])
     await server.write(GOAWAY_BYTES)
     await server.closed()
     expect(await program.ended()).toBe(0)
     expect(program.err).toContain('the server is going away (restart), retry later')
+  })
+
+  it('listen prints what comes unasked over JSON too', async () => {
+    await using peer = await ScriptedPeer.listen(silent)
+    await using program = new Program(['--codec', 'json', '--count', '2', `127.0.0.1:${peer.port}`, 'listen'])
+    const server = await peer.nextConnection()
+    await server.write(bytesOf('{"val":"hi"}{"val":{"a":[1]},"uid":"x7"}'))
+    expect([await program.ended(), program.out]).toEqual([
+      0,
+      '{"route":0,"body":"hi"}\n{"route":0,"body":{"a":[1]},"meta":{"rest":{"uid":"x7"}}}\n',
+    ])
+  })
+
+  it('says of an answer that is no msgpack how to see it', async () => {
+    await using peer = await ScriptedPeer.listen(
+      welcoming(async (frame, connection) => {
+        if (frame.kind === KIND_REQUEST) await connection.respond(frame, bytesOf('plain text'))
+      }),
+    )
+    const target = `127.0.0.1:${peer.port}`
+    expect(await run(['--quiet', target, 'request', '1'])).toEqual({
+      ...{ code: 1, out: '' },
+      err: expect.stringContaining('BAD_ANSWER: the 10 bytes that came are no msgpack; --answer text or hex shows'),
+    })
+    expect(await run(['--quiet', '--answer', 'text', target, 'request', '1'])).toMatchObject({ out: 'plain text\n' })
   })
 
   it('listen ends after --count messages, by Ctrl-C with 0, and with 1 when the connection breaks', async () => {
@@ -241,6 +272,9 @@ describe('against a server that does what the test says', () => {
     program.type('body text\n1 again\n')
     await program.says('again\n')
     expect(peer.connections).toHaveLength(2)
+    // What was said of routes holds on.
+    await peer.connections[1]?.sendFrames({ kind: KIND_REQUEST, route: 40, id: 2, body: bytesOf('who') })
+    await program.says('{"route":40,"body":"who"}')
     program.endInput()
     expect(await program.ended()).toBe(0)
   })

@@ -2,9 +2,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Daemon, eventually, FaultProxy, nextTurn, Random, startDaemon, TestAuthority } from '@shardwire/testkit'
+import {
+  type Daemon,
+  DnsServer,
+  eventually,
+  FaultProxy,
+  nextTurn,
+  Random,
+  startDaemon,
+  TestAuthority,
+  zone,
+} from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
-import { ClientError, createClient, ShardwireError } from '../../src/index.ts'
+import { ClientError, createClient, DnsResolver, ShardwireError } from '../../src/index.ts'
 import type { Client, ClientOptions, StatusEvent } from '../../src/index.ts'
 import { bytesOf, rejectionOf, textOf } from '../support.ts'
 
@@ -136,6 +146,54 @@ describe('a network that swallows everything', () => {
     expect(textOf(await client.request(1, bytesOf('behind'), { timeoutMs: 10_000 }))).toBe('behind')
     const lost = await diary.heard('disconnected')
     expect(lost.close).toMatchObject({ end: 'lost', error: { code: 'CONNECTION_LOST' } })
+  })
+})
+
+describe('DNS servers that die', () => {
+  /** A client that knows the proxy by name, connected; what it knows of the name is over at once. */
+  async function named(proxy: FaultProxy, staleMaxMs: number) {
+    const dns = await DnsServer.listen(zone({ 'daemon.test': ['127.0.0.1'] }))
+    const limits = { hostsFile: false, timeoutMs: 200, tryAfterMs: 50, ttlMaxMs: 1, staleMaxMs }
+    const resolver = new DnsResolver({ servers: [dns.text], ...limits })
+    const client = clientOf([`daemon.test:${proxy.port}`], { connect: { resolver }, reconnect: { maxMs: 200 } })
+    await client.connect()
+    const heal = (): void => {
+      dns.script = zone({ 'daemon.test': ['127.0.0.1'] })
+    }
+    dns.script = () => undefined
+    for (const line of proxy.connections) line.reset()
+    await eventually(
+      () => client.status.state !== 'connected',
+      () => 'the loss is not noticed',
+    )
+    const end = async (): Promise<void> => {
+      await client.destroy()
+      await dns[Symbol.asyncDispose]()
+    }
+    return { client, resolver, heal, [Symbol.asyncDispose]: end }
+  }
+
+  it('cost a client nothing but time that knew the name: what has expired serves on', async () => {
+    await using daemon = await startDaemon()
+    await using proxy = await FaultProxy.listen({ port: daemon.port, random: new Random(1) })
+    await using one = await named(proxy, 3_600_000)
+    expect(textOf(await one.client.request(1, bytesOf('known'), { timeoutMs: 10_000 }))).toBe('known')
+    expect(one.resolver.stats.stale).toBeGreaterThan(0)
+  })
+
+  it('cost one that keeps nothing its requests, in their time and with the reason, until they are back', async () => {
+    await using daemon = await startDaemon()
+    await using proxy = await FaultProxy.listen({ port: daemon.port, random: new Random(1) })
+    await using one = await named(proxy, 0)
+    const began = performance.now()
+    const error = await rejectionOf(one.client.request(1, bytesOf('x'), { timeoutMs: 1000 }))
+    expect(error).toMatchObject({
+      code: 'NO_CONNECTION',
+      message: expect.stringContaining('resolve failed (ETIMEOUT)'),
+    })
+    expect(performance.now() - began).toBeLessThan(5000)
+    one.heal()
+    expect(textOf(await one.client.request(1, bytesOf('back'), { timeoutMs: 20_000 }))).toBe('back')
   })
 })
 

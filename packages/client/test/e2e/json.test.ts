@@ -6,12 +6,17 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import { connect, ShardwireError } from '../../src/index.ts'
+import { connect, createClient, ShardwireError } from '../../src/index.ts'
 import type { Connection } from '../../src/index.ts'
 import { bytesOf, rejectionOf, textOf } from '../support.ts'
 
+type Command = readonly [string, ...string[]]
+
 const FIXTURES = join(import.meta.dirname, '../fixtures/json-server')
+/** Neither number nor name: plain servers have no routes. */
+const GREET = 0
 const directory = mkdtempSync(join(tmpdir(), 'shardwire-json-'))
 const hasGo = spawnSync('go', ['version']).status === 0
 
@@ -19,13 +24,13 @@ afterAll(() => {
   rmSync(directory, { recursive: true })
 })
 
-/** Go where there is one, which is built first; and the same in Node, which is everywhere. */
-const SERVERS: readonly (readonly [string, () => readonly [string, ...string[]]])[] = [
-  ...(hasGo ? [['Go', buildGo] as const] : []),
-  ['Node', () => [process.execPath, join(FIXTURES, 'main.ts')]],
+/** In Go, which is built first, where there is a go; and the same in Node, which is everywhere. */
+const SERVERS = [
+  { name: 'Go', isHere: hasGo, command: buildGo },
+  { name: 'Node', isHere: true, command: (): Command => [process.execPath, join(FIXTURES, 'main.ts')] },
 ]
 
-function buildGo(): [string] {
+function buildGo(): Command {
   const output = join(directory, 'json-server')
   const env = { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GO111MODULE: 'off', GOCACHE: directory }
   execFileSync('go', ['build', '-o', output, join(FIXTURES, 'main.go')], { env, stdio: 'pipe' })
@@ -41,8 +46,8 @@ class Plain implements AsyncDisposable {
     this.port = port
   }
 
-  static async start([program, ...args]: readonly [string, ...string[]]): Promise<Plain> {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  static async start([program, ...args]: Command, ownPort = 0): Promise<Plain> {
+    const child = spawn(program, [...args, String(ownPort)], { stdio: ['ignore', 'pipe', 'inherit'] })
     const [line]: unknown[] = await once(child.stdout, 'data')
     return new Plain(child, Number(String(line)))
   }
@@ -58,31 +63,83 @@ class Plain implements AsyncDisposable {
   }
 }
 
-describe.each(SERVERS)('a plain server in %s', (_name, command) => {
-  it('is asked by objects, many at once, and answers in any order', async () => {
-    await using server = await Plain.start(command())
-    await using connection = await server.connect()
-    const later = connection.requestValue(0, 'later')
-    const names = Array.from({ length: 200 }, (_, index) => `n${index} \u00fc"{}\\`)
-    const answers = await Promise.all(names.map((name) => connection.requestValue(0, name)))
-    expect(answers).toEqual(names.map((name) => `server: hello, ${name}`))
-    expect(connection.stats.requestsInFlight).toBe(1)
-    expect(await connection.requestValue(0, 'now')).toBe('server: hello, now')
-    expect(await later).toBe('server: hello, later')
-    const value = { list: [1, 2.5, null, true, 'x'.repeat(100_000)], deep: { deeper: {} } }
-    expect(await connection.requestValue(0, value)).toEqual(value)
-    expect(textOf(await connection.request(0, bytesOf('bytes')))).toBe('server: hello, bytes')
-  }, 60_000)
+describe.each(SERVERS)('a plain server in $name', ({ name, isHere, command }) => {
+  const skipped = isHere ? '' : ` (skipped: no ${name} here)`
 
-  it('that is killed fails what is in flight', async () => {
-    const server = await Plain.start(command())
-    const connection = await server.connect()
-    expect(await connection.requestValue(0, 'x')).toBe('server: hello, x')
-    const failing = rejectionOf(connection.requestValue(0, 'later'))
-    await server[Symbol.asyncDispose]()
-    expect(await failing).toMatchObject({ code: 'CONNECTION_LOST' })
-    await connection.closed
-  }, 60_000)
+  it.skipIf(!isHere)(
+    `is asked by objects, many at once, and answers in any order${skipped}`,
+    async () => {
+      await using server = await Plain.start(command())
+      await using connection = await server.connect()
+      const later = connection.requestValue(0, 'later')
+      const names = Array.from({ length: 200 }, (_, index) => `n${index} \u00fc"{}\\`)
+      const answers = await Promise.all(names.map((name) => connection.requestValue(0, name)))
+      expect(answers).toEqual(names.map((name) => `server: hello, ${name}`))
+      expect(connection.stats.requestsInFlight).toBe(1)
+      expect(await connection.requestValue(0, 'now')).toBe('server: hello, now')
+      expect(await later).toBe('server: hello, later')
+      const value = { list: [1, 2.5, null, true, 'x'.repeat(100_000)], deep: { deeper: {} } }
+      expect(await connection.requestValue(0, value)).toEqual(value)
+      expect(textOf(await connection.request(0, bytesOf('bytes')))).toBe('server: hello, bytes')
+    },
+    60_000,
+  )
+
+  it.skipIf(!isHere)(
+    `that is killed fails what is in flight${skipped}`,
+    async () => {
+      const server = await Plain.start(command())
+      const connection = await server.connect()
+      expect(await connection.requestValue(0, 'x')).toBe('server: hello, x')
+      const failing = rejectionOf(connection.requestValue(0, 'later'))
+      await server[Symbol.asyncDispose]()
+      expect(await failing).toMatchObject({ code: 'CONNECTION_LOST' })
+      await connection.closed
+    },
+    60_000,
+  )
+
+  it.skipIf(!isHere)(
+    `that comes back is found, and is asked again what does no harm twice${skipped}`,
+    async () => {
+      const program = command()
+      const first = await Plain.start(program)
+      const { port } = first
+      await using client = createClient({
+        addresses: [`127.0.0.1:${port}`],
+        // One connection: what is asked later is answered by the one that it was asked on.
+        ...{ connect: { codec: 'json' }, pool: { max: 1 }, idempotentRoutes: [GREET], reconnect: { maxMs: 200 } },
+      })
+      expect(await client.requestValue(GREET, 'you')).toBe('server: hello, you')
+      const later = client.requestValue(GREET, 'later', { timeoutMs: 20_000 })
+      await first[Symbol.asyncDispose]()
+      await using second = await Plain.start(program, port)
+      expect(second.port).toBe(port)
+      const names = Array.from({ length: 100 }, (_, index) => `n${index}`)
+      const answers = await Promise.all(names.map((name) => client.requestValue(GREET, name, { timeoutMs: 20_000 })))
+      expect(answers).toEqual(names.map((name) => `server: hello, ${name}`))
+      await client.requestValue(GREET, 'now')
+      expect(await later).toBe('server: hello, later')
+    },
+    60_000,
+  )
+})
+
+describe('the greeter of the examples', () => {
+  it('greets a client, and says what it does not take', async () => {
+    const service = fileURLToPath(new URL('../../../../examples/json-greeter/service.ts', import.meta.url))
+    await using daemon = await startDaemon({
+      ...{ SHARDWIRE_LISTEN: 'tcp://127.0.0.1:0?codec=json', SHARDWIRE_SERVICE: service, SHARDWIRE_WORKERS: '2' },
+    })
+    await using client = createClient({
+      addresses: [`127.0.0.1:${daemon.port}`],
+      ...{ connect: { codec: 'json' }, pool: { min: 2 } },
+    })
+    const names = Array.from({ length: 200 }, (_, index) => `n${index} \u00fc"{}`)
+    const answers = await Promise.all(names.map((name) => client.requestValue(GREET, name)))
+    expect(answers).toEqual(names.map((name) => `server: hello, ${name}`))
+    expect(await rejectionOf(client.requestValue(GREET, ''))).toMatchObject({ name: 'BAD_BODY' })
+  })
 })
 
 describe('the daemon', () => {

@@ -1,15 +1,13 @@
 /** What does not compile: each line of a program is held against what the compiler says of it. */
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { COMPILE_TIMEOUT_MS, compile } from './compile.ts'
 
-const ROOT = join(import.meta.dirname, '../../../..')
-const COMPILE_TIMEOUT_MS = 120_000
+const FIXTURES = join(import.meta.dirname, '../fixtures')
 
 const HEAD = `import { bindRoutes, connect, createClient, type Connection } from '@shardwire/client'
-import type stock from '../../packages/client/test/fixtures/stock.ts'
-import type { sensor } from '../../packages/client/test/fixtures/stock.ts'
+import type stock from '${FIXTURES}/stock.ts'
+import type { sensor } from '${FIXTURES}/stock.ts'
 declare const connection: Connection
 const bind = bindRoutes<typeof stock>()
 export const routes = bind(connection, {
@@ -83,39 +81,14 @@ const FAILS: readonly (readonly [string, string])[] = [
 ]
 
 describe('a program', () => {
-  /** Beside the sources, so that it finds the packages. */
-  const cache = join(ROOT, 'node_modules/.cache')
-  let directory = ''
   /** What the compiler says, by line. */
-  const said = new Map<number, string>()
+  let said: ReadonlyMap<number, string>
   const firstLine = HEAD.split('\n').length
 
   beforeAll(async () => {
-    mkdirSync(cache, { recursive: true })
-    directory = mkdtempSync(join(cache, 'client-types-'))
     const lines = [...COMPILES, ...FAILS.map(([line]) => line)]
-    const fixtures = join(ROOT, 'packages/client/test/fixtures')
-    const text = `${HEAD}${lines.join('\n')}\n`.replaceAll('../../packages/client/test/fixtures', fixtures)
-    writeFileSync(join(directory, 'program.ts'), text)
-    const extended = { extends: join(ROOT, 'tsconfig.base.json'), files: ['program.ts'] }
-    const compilerOptions = {
-      ...{ noEmit: true, composite: false, declaration: false, declarationMap: false, sourceMap: false },
-      ...{ typeRoots: [join(ROOT, 'node_modules/@types')] },
-    }
-    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ ...extended, compilerOptions }))
-    const output = await compile(directory)
-    let last = 0
-    for (const line of output.split('\n')) {
-      const found = /^program\.ts\((\d+),\d+\): (.*)$/.exec(line)
-      if (found !== null) last = Number(found[1])
-      else if (!line.startsWith(' ') && line !== '') throw new Error(`the compiler says: ${output}`)
-      said.set(last, `${said.get(last) ?? ''}${found?.[2] ?? line}\n`)
-    }
+    said = (await compile({ 'program.ts': `${HEAD}${lines.join('\n')}\n` })).get('program.ts') ?? new Map()
   }, COMPILE_TIMEOUT_MS)
-
-  afterAll(() => {
-    rmSync(directory, { recursive: true })
-  })
 
   it.each(COMPILES.map((line, index) => [line, index] as const))('%s compiles', (_line, index) => {
     expect(said.get(firstLine + index)).toBeUndefined()
@@ -125,12 +98,3 @@ describe('a program', () => {
     expect(said.get(firstLine + COMPILES.length + index)).toContain(word)
   })
 })
-
-async function compile(cwd: string): Promise<string> {
-  const ended = Promise.withResolvers<string>()
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-  execFile(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd }, (_error, stdout, stderr) => {
-    ended.resolve(`${stdout}${stderr}`)
-  })
-  return await ended.promise
-}

@@ -120,7 +120,7 @@ describe('a retry', () => {
 
   it('comes at once where another connection can take it', async () => {
     const { clock, next, retries } = bench()
-    await next({})
+    await next({ error: new ClientError('CONNECTION_CLOSED', 'closed') })
     await next({ error: lost, isIdempotent: true })
     await next({ error: new ShardwireError(DRAINING, 'goaway') })
     expect(clock.pendingTimers).toBe(0)
@@ -141,6 +141,17 @@ describe('a retry', () => {
       await retry
       expect(clock.pendingTimers).toBe(0)
     }
+  })
+
+  it('of what is too much for a connection waits a moment, and costs nothing: it has reached nobody', async () => {
+    const { clock, next, retries } = bench({ budgetShare: 0, floorPerSecond: 0 })
+    for (const code of ['BACKLOG_FULL', 'TOO_MANY_IN_FLIGHT'] as const) {
+      const retry = next({ error: new ClientError(code, 'x') })
+      expect(clock.pendingTimers).toBe(1)
+      clock.advance(50)
+      await retry
+    }
+    expect(retries.retried).toBe(2)
   })
 
   it('waits a random while where a server that is busy names none, and at every later attempt', async () => {
@@ -165,8 +176,8 @@ describe('a retry', () => {
 
   it('is none where the budget is used up, which is counted', async () => {
     const { next, retries } = bench()
-    for (let retry = 0; retry < 10; retry++) await next({})
-    expect(await rejectionOf(next({}))).toBe(full)
+    for (let retry = 0; retry < 10; retry++) await next({ error: lost, isIdempotent: true })
+    expect(await rejectionOf(next({ error: lost, isIdempotent: true }))).toBe(lost)
     expect(retries.refused).toBe(1)
   })
 
