@@ -22,8 +22,11 @@ const WORKERS = 2
 /** Descriptors that a process has open besides its connections, with much to spare. */
 const DESCRIPTORS_SPARE = 1000
 const MAIN = join(import.meta.dirname, 'storm/main.ts')
-/** The window that the daemon names at a stop is 500 ms and up to 2000 ms more; the last takes what a connect takes. */
-const RESTART_GOAL_MS = 2600
+/** The daemon asks to wait 500 ms at a stop, and up to 2 s more, or a millisecond for each connection of a worker. */
+const RETRY_AFTER_MS = 500
+const RETRY_JITTER_MS_MIN = 2000
+/** What the last one's connect may take. */
+const CONNECT_MS = 100
 const TENTHS = 10
 
 const timesSchema = z.object({ times: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])) })
@@ -100,7 +103,7 @@ async function runStorms(context: Context): Promise<CaseResult> {
       unit: 'ms from a client leaving until it is back, of the slowest',
       better: 'lower',
       ratios: [],
-      goals: { restart: RESTART_GOAL_MS },
+      goals: { restart: RETRY_AFTER_MS + Math.max(RETRY_JITTER_MS_MIN, clients / WORKERS) + CONNECT_MS },
       notes: [
         `${clients} clients in ${PROCESSES} processes, ${WORKERS} workers, all on the same cores`,
         ...told.values(),

@@ -21,7 +21,10 @@ const ENDS_PER_MS = 2
 const WINDOW_PART = 0.5
 /** What clients are told to wait before they come back. */
 const RETRY_AFTER_MS = 500
-const RETRY_JITTER_MS = 2000
+const RETRY_JITTER_MS_MIN = 2000
+const RETRY_JITTER_MS_MAX = 60_000
+/** So many of a worker's clients come back a millisecond: what it takes also where each costs a TLS handshake. */
+const COMES_PER_MS = 1
 /** The same where the other workers, and the next one of this slot, are there already. */
 const RETRY_NOW_JITTER_MS = 500
 
@@ -107,7 +110,7 @@ export class Drain {
     const windowMs = isLocal ? 0 : spreadMs
     const graceMsMax = isLocal ? 0 : deadlineMs * WINDOW_PART
     this.#hasBegun = true
-    this.#goaway = goawayFrame(deadlineMs, rolling)
+    this.#goaway = goawayFrame(deadlineMs, rolling, connections.size)
     this.#beganMs = clock.nowMs()
     this.#graceByMs = this.#beganMs + graceMsMax
     this.#calls = callsInFlight()
@@ -176,11 +179,13 @@ export class Drain {
   }
 }
 
-function goawayFrame(deadlineMs: number, rolling: boolean): Uint8Array {
+function goawayFrame(deadlineMs: number, rolling: boolean, connections: number): Uint8Array {
   if (rolling) {
     const jitterMs = Math.min(deadlineMs, RETRY_NOW_JITTER_MS)
     return encodeGoaway({ reason: 'this worker is replaced', retry: 'now', retryAfterMs: 0, jitterMs, deadlineMs })
   }
   const reason = 'shutdown'
-  return encodeGoaway({ reason, retry: 'later', retryAfterMs: RETRY_AFTER_MS, jitterMs: RETRY_JITTER_MS, deadlineMs })
+  const fleetMs = Math.min(RETRY_JITTER_MS_MAX, Math.ceil(connections / COMES_PER_MS))
+  const jitterMs = Math.max(RETRY_JITTER_MS_MIN, fleetMs)
+  return encodeGoaway({ reason, retry: 'later', retryAfterMs: RETRY_AFTER_MS, jitterMs, deadlineMs })
 }

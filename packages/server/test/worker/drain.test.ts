@@ -1,4 +1,11 @@
-import { encodeFrame, encodeHello, KIND_CONTROL, KIND_ERROR, OPCODE_GOAWAY } from '@shardwire/protocol'
+import {
+  encodeFrame,
+  encodeHello,
+  KIND_CONTROL,
+  KIND_ERROR,
+  OPCODE_GOAWAY,
+  parseGoaway,
+} from '@shardwire/protocol'
 import { MustCall, nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { route } from '../../src/service/route.ts'
@@ -69,6 +76,17 @@ describe('a drain', () => {
       goodbye(peer)
     }
     expect([drained.calls, setup.closes()]).toEqual([[[0]], { DRAINED: 3 }])
+  })
+
+  it.each([
+    [3, 2000],
+    [2500, 2500],
+  ])('lets %i clients come back within %i ms: a worker takes a thousand a second', (connections, jitterMs) => {
+    const setup = setUp()
+    const [peer] = Array.from({ length: connections }, setup.connect)
+    drain(setup, DEADLINE_MS)
+    const [{ body } = { body: new Uint8Array(0) }] = peer?.received() ?? []
+    expect(parseGoaway(body, 0, body.length)).toMatchObject({ retry: 'later', retryAfterMs: 500, jitterMs })
   })
 
   it('gives every connection a moment of its own inside the window', () => {
