@@ -41,8 +41,10 @@ class Run {
   async go(): Promise<Tally> {
     const steps = this.#steps()
     for (let step = 0; step < STEPS; step++) {
+      const beganMs = this.#all.clock.nowMs()
       this.#random.pick(steps)()
-      if (this.#random.next() < 0.6) await nextTurn()
+      // What time brings about is seen before more of it passes, or all would seem late.
+      if (this.#all.clock.nowMs() > beganMs || this.#random.next() < 0.6) await nextTurn()
     }
     await this.#end()
     return this.#tally
