@@ -25,8 +25,8 @@ const MAIN = join(import.meta.dirname, 'storm/main.ts')
 /** The daemon asks to wait 500 ms at a stop, and up to 2 s more, or a millisecond for each connection of a worker. */
 const RETRY_AFTER_MS = 500
 const RETRY_JITTER_MS_MIN = 2000
-/** What the last one's connect may take. */
-const CONNECT_MS = 100
+/** What the last one's connect may take, and the ticks of its clocks. */
+const CONNECT_MS = 200
 const TENTHS = 10
 
 const timesSchema = z.object({ times: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])) })

@@ -1,11 +1,4 @@
-import {
-  encodeFrame,
-  encodeHello,
-  KIND_CONTROL,
-  KIND_ERROR,
-  OPCODE_GOAWAY,
-  parseGoaway,
-} from '@shardwire/protocol'
+import { encodeFrame, encodeHello, KIND_CONTROL, KIND_ERROR, OPCODE_GOAWAY, parseGoaway } from '@shardwire/protocol'
 import { MustCall, nextTurn } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { route } from '../../src/service/route.ts'
