@@ -6,6 +6,7 @@ import type { ClosedRow } from '../../admin/inspect/rows.ts'
 import { bytesText, countText, spanText } from '../../admin/units.ts'
 import { CLOSE_REASONS } from '../../close-reason.ts'
 import type { Api } from '../api.ts'
+import { nowMs } from '../clock.ts'
 import { find } from '../dom.ts'
 import { type Field, Filters } from '../filters.ts'
 import { kindText, routeText } from '../frames.ts'
@@ -25,13 +26,14 @@ const FIELDS: readonly Field[] = [
   { name: 'class', label: 'Class', kind: 'select', choices: choicesOf('any', CLASSES) },
 ]
 
-const timeText = new Intl.DateTimeFormat(undefined, {
-  ...{ month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' },
-  hourCycle: 'h23',
-} as const)
+const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const
+const timeText = new Intl.DateTimeFormat(undefined, TIME)
+const dayText = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
 
+/** The day is told of another day alone. */
 export function closedTimeText(atMs: number): string {
-  return timeText.format(atMs)
+  const day = dayText.format(atMs)
+  return day === dayText.format(nowMs()) ? timeText.format(atMs) : `${day}, ${timeText.format(atMs)}`
 }
 
 export interface ClosedParts {
@@ -94,7 +96,7 @@ export class Closed implements AskingView {
       }>(`api/closed?${query.toString()}`)
       this.#filters.blame(undefined)
       this.#table.update(closed)
-      const most = closed.length === ROWS_MAX ? `The last ${ROWS_MAX}; filter to see others` : String(closed.length)
+      const most = closed.length === ROWS_MAX ? `The last ${ROWS_MAX}; filter to see others` : `${closed.length} in all`
       this.#told.say(`${most}${missingText(missing)}`, missing.length > 0 ? 'warn' : '')
     } catch (error) {
       this.#told.fail(error)
