@@ -1,6 +1,6 @@
 /** Owns the tests of the dashboard: a live daemon, real connections, and a real browser. */
 import { encodeBody } from '@shardwire/protocol'
-import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
+import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/testkit'
 import { type Browser, chromiumPath, openChromium, type Page } from '@shardwire/testkit/chromium'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -73,10 +73,14 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     expect(await coloursOf(page, '#chart-heat canvas')).toBeGreaterThan(2)
     expect(await coloursOf(page, '#chart-rate canvas')).toBeGreaterThan(5)
     // Who comes later sees what was before.
-    const points = Number(await page.locator('#chart-rate').getAttribute('data-points'))
+    const asked = page.waitForResponse(`${daemon.admin}/api/history`)
     await page.reload()
-    await page.locator('#chart-rate[data-points]').waitFor()
-    expect(Number(await page.locator('#chart-rate').getAttribute('data-points'))).toBeGreaterThanOrEqual(points)
+    const { points } = (await (await asked).json()) as { points: readonly unknown[] }
+    expect(points.length).toBeGreaterThan(1)
+    await eventually(
+      async () => Number(await page.locator('#chart-rate').getAttribute('data-points')) >= points.length,
+      () => `fewer than ${points.length} points are drawn`,
+    )
     expect(faults).toEqual([])
   })
 
