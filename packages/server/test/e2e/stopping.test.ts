@@ -175,13 +175,13 @@ describe('stopping', () => {
   })
 
   it('SIGTERM while the service is being loaded: that is not waited for', async () => {
-    const settings = { SHARDWIRE_SERVICE: SLOW_START, START_FILE: `${HERE}never` }
+    const settings = { SHARDWIRE_SERVICE: SLOW_START, START_FILE: `${HERE}never`, SHARDWIRE_WORKERS: '1' }
     await using daemon = new Daemon(
       { ...settings, SHARDWIRE_LOG_LEVEL: 'debug', SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' },
       {},
     )
     await eventually(
-      () => childrenOf(daemon.pid).length === 2,
+      () => childrenOf(daemon.pid).length === 1,
       () => daemon.describe(),
     )
     expect(await daemon.stop()).toBe(0)
