@@ -1,7 +1,7 @@
 /**
  * When the bootstrap installs and when it does not.
  */
-import { existsSync, symlinkSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ensureInstalled, installStamp } from '../bootstrap/install.mjs'
@@ -102,4 +102,11 @@ describe('ensureInstalled', () => {
     symlinkSync(join(workspace.root, 'nothing'), join(workspace.root, 'node_modules'))
     await expect(ensureInstalled(workspace.root)).rejects.toThrow('to nowhere')
   })
+})
+
+it('is for the Node that is pinned, whichever runs pnpm: else it leaves out what wants a newer one', () => {
+  const root = join(import.meta.dirname, '../..')
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies: { node: string } }
+  const [, installedFor] = /^nodeVersion: (.*)$/m.exec(readFileSync(join(root, 'pnpm-workspace.yaml'), 'utf8')) ?? []
+  expect(installedFor).toBe(manifest.devDependencies.node)
 })
