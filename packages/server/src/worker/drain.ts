@@ -80,12 +80,13 @@ export class Drain {
     const { clock } = this.#parts
     if (this.#done) return
     if (!order.rolling) this.#boundNewcomers(order)
-    const endByMs = clock.nowMs() + order.deadlineMs
+    const nowMs = clock.nowMs()
+    const endByMs = nowMs + order.deadlineMs
     if (endByMs >= this.#endByMs) return
     this.#endByMs = endByMs
     this.#cancelDeadline?.()
     this.#cancelDeadline = clock.after(order.deadlineMs, () => this.#force())
-    if (!this.#hasBegun) this.#begin(order)
+    if (!this.#hasBegun) this.#begin(order, nowMs)
   }
 
   /** A socket that was on its way when the drain began is served like the others. */
@@ -104,14 +105,14 @@ export class Drain {
     this.#check()
   }
 
-  #begin({ deadlineMs, rolling, isLocal = false }: DrainOrder): void {
-    const { connections, clock, callsInFlight } = this.#parts
+  #begin({ deadlineMs, rolling, isLocal = false }: DrainOrder, nowMs: number): void {
+    const { connections, callsInFlight } = this.#parts
     const spreadMs = Math.min(deadlineMs * WINDOW_PART, Math.max(WINDOW_MS_MIN, connections.size / ENDS_PER_MS))
     const windowMs = isLocal ? 0 : spreadMs
     const graceMsMax = isLocal ? 0 : deadlineMs * WINDOW_PART
     this.#hasBegun = true
     this.#goaway = goawayFrame(deadlineMs, rolling, connections.size)
-    this.#beganMs = clock.nowMs()
+    this.#beganMs = nowMs
     this.#graceByMs = this.#beganMs + graceMsMax
     this.#calls = callsInFlight()
     for (const connection of connections) this.#tell(connection, windowMs)

@@ -162,7 +162,8 @@ describe('stopping', () => {
     expect((await daemon.exited).code).toBe(0)
     const report = daemon.records.find(({ event }) => event === 'stopped')
     expect(report).toMatchObject({ answered: 1, closed: 3, forced: 1 })
-    expect(Number(report?.['longestMs'])).toBeGreaterThanOrEqual(800)
+    // A timer may come a fraction of a millisecond early.
+    expect(Number(report?.['longestMs'])).toBeGreaterThanOrEqual(799)
   })
 
   it.each(['SIGTERM', 'SIGINT'] as const)('%s before the workers are ready: exit 0 all the same', async (signal) => {
