@@ -41,7 +41,7 @@ tcp://10.0.0.1:7400?heartbeat-ms=5000&idle-timeout-ms=20000&max-frame-bytes=6553
 tcp://0.0.0.0:7402?codec=json                a stream of JSON objects instead of frames
 tcp://0.0.0.0:7403?codec=line&delimiter=%0D%0A&route=note
 tcp://0.0.0.0:7404?codec=./my-codec.ts       a codec of your own
-tls://0.0.0.0:7401                           TLS: needs SHARDWIRE_TLS_CERT and SHARDWIRE_TLS_KEY, see tls.md
+tls://0.0.0.0:7443                           TLS: needs SHARDWIRE_TLS_CERT and SHARDWIRE_TLS_KEY, see tls.md
 unix:/run/shardwire.sock?mode=0660           a Unix socket, and who may connect
 fd://3                                       a socket that was handed on: systemd socket activation
 \`\`\`

@@ -59,7 +59,7 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
   const primary = new Primary({ config, env, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
   const reloads = new Reloads({ env: realEnv, machine, readFile, possible, clock: systemClock, log, primary })
-  obeySignals(primary, reloads)
+  obeySignals(primary, reloads, log)
   const faults = surviveFaults(primary, log)
   try {
     const figures = figuresOf(primary, reloads)
@@ -153,12 +153,12 @@ function readFile(path: string): string {
   return readFileSync(path, 'utf8')
 }
 
-function obeySignals(primary: Primary, reloads: Reloads): void {
+function obeySignals(primary: Primary, reloads: Reloads, log: Logger): void {
   let firstAtMs: number | undefined
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       const nowMs = systemClock.nowMs()
-      if (firstAtMs !== undefined && nowMs - firstAtMs >= SAME_SIGNAL_MS) process.exit(128 + constants.signals[signal])
+      if (firstAtMs !== undefined && nowMs - firstAtMs >= SAME_SIGNAL_MS) endAtOnce(primary, log, signal)
       firstAtMs ??= nowMs
       void primary.stop(signal)
     })
@@ -171,6 +171,14 @@ function obeySignals(primary: Primary, reloads: Reloads): void {
     if (isAtTerminal && !hasTerminal()) void primary.stop('SIGHUP, and the terminal has gone')
     else void reloads.request('SIGHUP')
   })
+}
+
+/** Somebody will not wait for the drain. What workers say of a primary that is gone is explained by this line. */
+function endAtOnce({ told: { supervisor } }: Primary, log: Logger, signal: (typeof STOP_SIGNALS)[number]): never {
+  const inFlight = supervisor.workers.reduce((sum, { counters }) => sum + counters.callsInFlight, 0)
+  const fields = { event: 'ended-at-once', signal, callsInFlight: inFlight }
+  log.warn(fields, `a second ${signal}: the daemon ends at once; connections are cut, what is in flight is lost`)
+  process.exit(128 + constants.signals[signal])
 }
 
 /** Whether this process has a terminal that is still there. */

@@ -51,7 +51,7 @@ export const OPTIONS = {
     kind: listenAddresses(listenerKinds),
     fallback: fixed(DEFAULT_LISTEN, 'tcp://127.0.0.1:7400'),
     meaning: 'Where connections are accepted, and what is spoken there.',
-    example: 'tcp://0.0.0.0:7400,tls://[::]:7401?heartbeat-ms=5000,unix:/run/shardwire.sock',
+    example: 'tcp://0.0.0.0:7400,tls://[::]:7443?heartbeat-ms=5000,unix:/run/shardwire.sock',
   },
   ...ADMIN_OPTIONS,
   workers: {

@@ -72,8 +72,14 @@ function handedOnText(): string {
 }
 
 function holdersOf(port: number, option: string): string {
-  const advice = `Stop it, or set ${option} to another port (port 0 takes a free one).`
-  const holders = findPortHolders(port).map(({ pid, command }) => `process ${pid} (${command})`)
+  const other = `set ${option} to another port (port 0 takes a free one).`
+  const advice = `Stop it, or ${other}`
+  const found = findPortHolders(port)
+  if (found.some(({ pid }) => pid === process.pid)) {
+    const both = 'two of SHARDWIRE_LISTEN, or one of them and SHARDWIRE_ADMIN'
+    return ` by another address of this daemon: ${both}. S${other.slice(1)}`
+  }
+  const holders = found.map(({ pid, command }) => `process ${pid} (${command})`)
   if (holders.length === 0)
     return `, by a process of another user or container (\`ss -ltnp sport = :${port}\`). ${advice}`
   return ` by ${holders.join(' and ')}. ${advice}`

@@ -1,7 +1,8 @@
 /**
  * Owns finding out who listens on a TCP port of this machine, for the message of a start that failed.
  * Must not know: why anybody asks.
- * Invariant: it never throws: what the system does not show is simply not said. Linux only.
+ * Invariant: it never throws: what the system does not show is simply not said. It looks at a bounded number of each
+ * process's descriptors, the first: one with a million connections must not hold up a start. Linux only.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
@@ -11,6 +12,8 @@ const STATE_LISTEN = '0A'
 const COLUMN_LOCAL = 1
 const COLUMN_STATE = 3
 const COLUMN_INODE = 9
+/** Of a process; listening sockets are among the first that it opens. */
+const DESCRIPTORS_LOOKED_AT = 256
 
 export interface PortHolder {
   readonly pid: number
@@ -38,7 +41,11 @@ export function listeningInodes(table: string, port: number): string[] {
 }
 
 function holdsOneOf(pid: string, inodes: ReadonlySet<string>): boolean {
-  return list(`/proc/${pid}/fd`).some((fd) => {
+  const first = list(`/proc/${pid}/fd`)
+    .map(Number)
+    .sort((a, b) => a - b)
+    .slice(0, DESCRIPTORS_LOOKED_AT)
+  return first.some((fd) => {
     const inode = /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1]
     return inode !== undefined && inodes.has(inode)
   })

@@ -115,6 +115,7 @@ export class Supervisor {
 
   #killStuck(worker: WorkerProcess, silentMs: number): void {
     this.#stuck.add(worker)
+    worker.failure ??= 'its event loop stood still, so that the watchdog killed it: see `worker-stuck` above'
     const { slot, pid, counters, isLeaving } = worker
     const { state, cpuSeconds } = processState(pid) ?? {}
     const { connectionsOpen, callsInFlight, handlersRunning, framesIn } = counters

@@ -205,6 +205,7 @@ describe('stopping', () => {
     }
     daemon.signal('SIGINT')
     expect(await daemon.exited).toEqual({ code: 130, signal: null })
+    expect(daemon.records.find(({ event }) => event === 'ended-at-once')).toMatchObject({ signal: 'SIGINT' })
     await client.closed()
   })
 

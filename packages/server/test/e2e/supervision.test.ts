@@ -190,7 +190,8 @@ describe('a worker whose event loop stands still', () => {
     expect(Number(stuck['silentMs'])).toBeGreaterThanOrEqual(2000)
     await client.closed()
     await servedByAnother(daemon, pid)
-    await daemon.waitFor(of('worker-exited', pid))
+    const { why } = await daemon.waitFor(of('worker-exited', pid))
+    expect(why).toContain('the watchdog killed it')
     await stopsCleanly(daemon)
   })
 

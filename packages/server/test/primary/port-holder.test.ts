@@ -1,6 +1,8 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { explainPortError } from '../../src/primary/listen-error.ts'
 import { findPortHolders, listeningInodes } from '../../src/primary/port-holder.ts'
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -24,5 +26,28 @@ describe('who listens on a port', () => {
     server.close()
     expect(holders.map(({ pid }) => pid)).toContain(process.pid)
     expect(holders[0]?.command).not.toBe('')
+  })
+
+  it('looks at the first descriptors of a process only: a million of them must not hold up a start', async () => {
+    const before = Array.from({ length: 300 }, () => openSync('/dev/null', 'r'))
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const holders = findPortHolders((server.address() as AddressInfo).port)
+    server.close()
+    for (const fd of before) closeSync(fd)
+    expect(holders).toEqual([])
+  })
+
+  it('is this daemon itself when two of its addresses have one port', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const wanted = { address: `tcp://127.0.0.1:${port}`, port, option: 'SHARDWIRE_LISTEN' }
+    const told = explainPortError(wanted, Object.assign(new Error('in use'), { code: 'EADDRINUSE' }))
+    server.close()
+    expect(told).toContain(
+      'by another address of this daemon: two of SHARDWIRE_LISTEN, or one of them and SHARDWIRE_ADMIN',
+    )
+    expect(told).toContain('Set SHARDWIRE_LISTEN to another port')
   })
 })

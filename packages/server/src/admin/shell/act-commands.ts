@@ -24,7 +24,7 @@ export async function drainCommand(args: readonly string[], io: ShellIo): Promis
   const isGone = await until(scene, async () => ((await statusOrNone(client)) === undefined ? true : undefined))
   return isGone === undefined
     ? told(scene, { drained: false }, 'the daemon still drains; its log says what it waits for', EXIT_NEGATIVE)
-    : told(scene, { drained: true }, 'the daemon has drained and is gone', 0)
+    : told(scene, { drained: true }, 'the daemon is gone; the line `stopped` of its log says what its drain came to', 0)
 }
 
 export async function reloadCommand(args: readonly string[], io: ShellIo): Promise<number> {
