@@ -35,6 +35,8 @@ const ENVIRONMENT = {
   SHARDWIRE_OVERLOAD_BUFFER_PERCENT: '0',
   SHARDWIRE_OVERLOAD_DELAY_MS: '0',
 }
+/** About what one connection may hold unsent, and in a ring. */
+const SHED_BYTES_MAX = 4 * 65_536
 const RAW = process.env['TEST_DAEMON_TRANSPORT'] !== 'socket'
 
 interface Watched {
@@ -168,7 +170,9 @@ describe('a thousand clients that send requests and do not read', () => {
     expect(slow + shed).toBe(CLIENTS)
     expect(Math.min(...answered)).toBeGreaterThan(0)
     const ownSlab = shard.pool.costOf(WRITE_SLAB_BYTES)
-    expect(watched.peakBytes).toBeLessThanOrEqual(shard.pool.bytesMax + ownSlab)
+    // Who was shed may give back some of it before its socket is closed, and others may have that by then.
+    const givenBackEarly = shard.pool.costOf(SHED_BYTES_MAX)
+    expect(watched.peakBytes).toBeLessThanOrEqual(shard.pool.bytesMax + ownSlab + givenBackEarly)
     expect(watched.peakBytes).toBeGreaterThan(BUDGET_BYTES / 2)
     expect([shard.counters.rateLimited, shard.counters.errors.every((count) => count === 0)]).toEqual([0, true])
   }, 120_000)

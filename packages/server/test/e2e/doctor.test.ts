@@ -91,7 +91,8 @@ describe('before a start', () => {
 
 describe('against a daemon that runs', () => {
   it('judges it by its own configuration, whatever the shell has', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_ADMIN: 'http://127.0.0.1:0', SHARDWIRE_BACKLOG: '7' })
+    const settings = { SHARDWIRE_ADMIN: 'http://127.0.0.1:0', SHARDWIRE_BACKLOG: '7', SHARDWIRE_WORKERS: '2' }
+    await using daemon = await startDaemon(settings)
     const environment = { SHARDWIRE_ADMIN: daemon.admin, SHARDWIRE_BACKLOG: '65535' }
     const { pid, findings } = told(await doctor(['--json', '--seconds', '1'], environment))
     expect(pid).toBe(daemon.pid)

@@ -162,6 +162,8 @@ async function disowned({ daemon, client }: Scene): Promise<void> {
   await third.sendFrames(frames.request(ROUTE_BURN, 1, encodeBody(1500)))
   await third.nextFrame()
   await frames.settle(fifth)
+  // It stays open until then: else its end may be what the worker that was held sees first.
+  await daemon.waitFor(isClosed('DISOWNED'))
 }
 
 function isClosed(reason: CloseReasonName): (record: LogRecord) => boolean {
