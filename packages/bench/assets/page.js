@@ -55,12 +55,19 @@
   const powers = (_, splits) => splits.map((value) => (isPower(value) ? value : null))
   const isPower = (value) => value > 0 && Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9
 
+  /** Steps of an axis that are whole in its unit. */
+  const STEPS = {
+    bytes: Array.from({ length: 50 }, (_, power) => 2 ** power),
+    count: Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat(),
+  }
+
   const axis = (spec, side) => ({
     stroke: token('--muted'),
     font: '12px ' + token('--sans'),
     ...(spec.scale === 'log' ? { filter: powers } : {}),
     grid: { stroke: token('--line-soft'), width: 1, ...(spec.scale === 'log' ? { filter: powers } : {}) },
     ticks: { stroke: token('--line'), width: 1, size: 4, ...(spec.scale === 'log' ? { filter: powers } : {}) },
+    ...(STEPS[spec.unit] === undefined || spec.scale === 'log' ? {} : { incrs: STEPS[spec.unit] }),
     gap: 4,
     size: side === 'y' ? 62 : 34,
     space: side === 'y' ? 30 : isPhone() ? 56 : 74,
@@ -76,7 +83,7 @@
       return [low, Math.max(10 ** Math.ceil(Math.log10(most) - 1e-9), low * 10)]
     }
     const values = of.flat().filter((value) => value !== null)
-    return [Math.min(0, ...values), Math.max(...values, 1e-9) * 1.06]
+    return [Math.min(0, ...values) * 1.06, Math.max(...values, 1e-9) * 1.06]
   }
 
   const scaleOf = (spec, range) => ({

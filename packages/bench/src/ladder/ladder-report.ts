@@ -156,17 +156,28 @@ function overflowReasons(steps: readonly LadderStep[]): string[] {
   ]
 }
 
-/** Memory for each connection that grows with their number is a leak, or a table that was doubled. */
-function flatReasons(steps: readonly LadderStep[]): string[] {
+/** Memory for each connection that grows with their number is a leak, or a table that was doubled; less is none. */
+export function flatReasons(steps: readonly Pick<LadderStep, 'connections' | 'ledger' | 'perConnection'>[]): string[] {
   const known = steps.flatMap(({ connections, ledger, perConnection: { server } }) => {
     const from = Math.max(FLAT_FROM, FLAT_FROM_EACH * (ledger.server?.processes ?? 0))
     return connections >= from && server !== null ? [{ connections, server }] : []
   })
-  const least = known.toSorted((one, other) => one.server - other.server)
-  const [low, high] = [least[0], least.at(-1)]
-  if (low === undefined || high === undefined || high.server <= low.server * (1 + FLAT_SHARE)) return []
-  return [
+  let low = known[0]
+  for (const step of known) {
+    if (low === undefined || step.server < low.server) low = step
+    if (step.server > low.server * (1 + FLAT_SHARE)) return [flatReason(low, step)]
+  }
+  return []
+}
+
+interface Flat {
+  readonly connections: number
+  readonly server: number
+}
+
+function flatReason(low: Flat, high: Flat): string {
+  return (
     `The server's memory for each connection is not flat: ${low.server} B with ${low.connections} connections, ` +
-      `${high.server} B with ${high.connections}.`,
-  ]
+    `${high.server} B with ${high.connections}.`
+  )
 }

@@ -25,7 +25,6 @@ const STEPS = 20
 
 export function comparisonPage(report: ComparisonReport): string {
   const { base, now, rows, verdict, differences, environment, commandLine, version, startedAt } = report
-  const worse = rows.filter(({ judgement }) => judgement === 'worse')
   const facts: Facts = {
     kind: 'facts',
     title: 'The two runs',
@@ -37,7 +36,7 @@ export function comparisonPage(report: ComparisonReport): string {
     ],
   }
   return pageOf({
-    title: worse.length > 0 ? `Worse: ${worse.map(({ name }) => name).join(', ')}` : 'Nothing is worse',
+    title: titleOf(report),
     lead: `${now.file} beside ${base.file}`,
     verdict,
     objectives: [],
@@ -54,6 +53,13 @@ export function comparisonPage(report: ComparisonReport): string {
     ],
     foot: `shardwire-bench ${version}, ${startedAt}`,
   })
+}
+
+function titleOf({ rows, verdict }: ComparisonReport): string {
+  if (verdict.state === 'INVALID') return 'Two runs that cannot be compared'
+  const worse = rows.filter(({ judgement }) => judgement === 'worse').map(({ name }) => name)
+  if (worse.length > 0) return `Worse: ${worse.join(', ')}`
+  return rows.every(({ judgement }) => judgement === 'unknown') ? 'Nothing can be told' : 'Nothing is worse'
 }
 
 function tileOf({ name, unit, now, change, judgement }: ComparisonRow): Tile {

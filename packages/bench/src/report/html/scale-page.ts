@@ -71,7 +71,7 @@ function throughputChart({ runs, fits, sizes, over }: ScaleReport): LinesChart {
     title: 'Throughput',
     note: 'Points are runs, curves the laws fitted to them.',
     isWide: true,
-    x: { name: over, scale: 'linear', unit: 'number', values: axis },
+    x: { name: over, scale: 'linear', unit: 'count', values: axis },
     y: { scale: 'linear', unit: 'rate', include: [0] },
     series: [
       ...measured.map((values, repeat) => {
@@ -96,7 +96,7 @@ function residualChart({ fits, sizes, over }: ScaleReport): LinesChart {
     title: 'Residuals',
     note: 'How far the mean of each size is from each law, in percent; a curve in them says that the law is wrong.',
     isWide: true,
-    x: { name: over, scale: 'linear', unit: 'number', values: sizes },
+    x: { name: over, scale: 'linear', unit: 'count', values: sizes },
     y: { scale: 'linear', unit: 'number', include: [0] },
     series: fits.map(({ model, residuals }) => ({
       label: NAMES[model],
