@@ -103,7 +103,9 @@ export class ItemSet<T> {
 
   /** Whether `take` would give something. */
   get hasFree(): boolean {
-    return this.#best() !== undefined
+    const { leasesMax } = this.#options
+    for (const entry of this.#entries) if (entry.leases < leasesMax && this.#takesLeases(entry)) return true
+    return false
   }
 
   /** Leases the item with the fewest leases, of several the one that was used last: so the others can grow idle. */
