@@ -19,9 +19,11 @@ import { createLogger, isPretty, type Logger } from './log.ts'
 import type { FigureSources } from './metrics/daemon-figures.ts'
 import { type KernelFigures, readKernel, readText } from './metrics/kernel.ts'
 import { VitalSigns } from './metrics/vitals.ts'
+import type { Environment } from './config/read-options.ts'
 import { StartError } from './primary/entrance.ts'
 import { Primary } from './primary/primary.ts'
 import { Reloads } from './reloads.ts'
+import { ServiceManager, systemdNotify } from './service-manager.ts'
 import { loadRawBinding } from './transport/raw-handle.ts'
 import { canReusePorts } from './transport/raw-listener.ts'
 import { type Announced, startBanner } from './start-banner.ts'
@@ -61,6 +63,7 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   const reloads = new Reloads({ env: realEnv, machine, readFile, possible, clock: systemClock, log, primary })
   obeySignals(primary, reloads, log)
   const faults = surviveFaults(primary, log)
+  const manager = tellServiceManager(primary, realEnv, log)
   try {
     const figures = figuresOf(primary, reloads)
     // First of all: whoever asks whether it is ready is to hear that it starts.
@@ -80,7 +83,17 @@ export async function serve(write: (text: string) => void, writeError: (text: st
     return EXIT_START
   }
   await primary.stopped
+  manager.close()
   return faults.count === 0 ? 0 : EXIT_FAULT
+}
+
+/** systemd hears how the daemon is, where it started it and wants to know. */
+function tellServiceManager(primary: Primary, env: Environment, log: Logger): ServiceManager {
+  const { pid } = process
+  const manager = new ServiceManager({ env, pid, clock: systemClock, log, notify: systemdNotify })
+  const { readiness } = primary.told
+  readiness.onChange = () => manager.look(readiness, primary.config.drainTimeoutMs)
+  return manager
 }
 
 /** What the primary is in the middle of is unknown then, but its workers are not: they may finish what they do. */

@@ -11,6 +11,8 @@ const STOPPING = 'draining'
 
 export class Readiness {
   readonly #log: Logger
+  /** Told of each change, the start among them. */
+  onChange: (() => void) | undefined
   readonly #reasons = new Map<string, string>([[STARTING, 'the daemon is starting']])
 
   constructor(log: Logger) {
@@ -34,6 +36,7 @@ export class Readiness {
   /** The daemon has started. */
   started(): void {
     this.#reasons.delete(STARTING)
+    this.onChange?.()
   }
 
   /** The daemon stops. */
@@ -52,5 +55,6 @@ export class Readiness {
       const { reasons } = this
       this.#log.warn({ event: 'readiness', ready: false, reasons }, `not ready: ${reasons.join('; ')}`)
     }
+    if (isNew || this.isReady !== wasReady) this.onChange?.()
   }
 }
