@@ -28,8 +28,8 @@ scrape_configs:
 
 ## How to read them
 
-- Workers report once a second, so what is shown is at most a second old. A scrape asks no worker, and costs the daemon
-  some milliseconds.
+- Workers report once a second, so what is shown is at most a second old. A scrape asks no worker, and costs the primary
+  some milliseconds: of a daemon with 50 workers it took 9 with the way there and back (the median of 20).
 - \`worker\` is the number of a worker's slot, which stays when the worker is replaced. While one worker takes over from
   another both are in it: what is counted, and what they hold, is added.
 - What is counted goes on when a worker dies or is replaced; with one that was killed goes what it did since its last
