@@ -1,7 +1,6 @@
 /**
- * Owns the idle connections of one process: opening and closing them to a number, answering PINGs, and asking each for
- * a sign of life.
- * Must not know: the channel to the coordinator (`emit` is handed in), what is measured beside it.
+ * Owns the idle connections of one process: opening and closing them to a number, and answering PINGs.
+ * Must not know: the channel to the coordinator (`emit` is handed in), what is measured beside it, how all are asked.
  * Invariant: at most `connectingMax` connects are under way; one order is obeyed at a time, and every order is
  * answered. A connection that ends without being told to is counted with its reason.
  */
@@ -16,7 +15,8 @@ import { ASKED, DOWN, HeldConnection, LEAVING, UP } from './held-connection.ts'
 import type { HeldEvents } from './held-connection.ts'
 import { holdCodec } from './hold-codec.ts'
 import type { HoldCodec, HoldCodecEvents } from './hold-codec.ts'
-import type { HolderMemory, HolderMessage, HolderOrder, HoldPlan, HoldReport, SweepReport } from './hold-messages.ts'
+import type { HolderMemory, HolderMessage, HolderOrder, HoldPlan, HoldReport } from './hold-messages.ts'
+import { Sweep } from './sweep.ts'
 
 const REPORT_MS = 1000
 /** How often a bounded rate of connects goes on. */
@@ -25,10 +25,6 @@ const DIAL_MS = 10
 const STALL_MS = 40_000
 /** Of the first question, in the place of a sweep's number. */
 const FIRST_QUESTION = 0xffff_ffff
-/** A sweep to which nobody has answered any more for so long is over. */
-const SWEEP_SILENT_MS = 20_000
-/** How often it is looked whether anybody has. */
-const SWEEP_LOOK_MS = 1000
 /** Connect times kept for one report. */
 const CONNECT_TIMES_MAX = 4096
 /** Longest beginning of a message that is kept. */
@@ -40,21 +36,6 @@ export interface HoldRunnerParts {
   readonly emit: (message: HolderMessage) => void
   readonly openDial: (slab: Uint8Array) => Dial
   readonly memory: () => HolderMemory
-}
-
-interface Sweep {
-  readonly number: number
-  next: number
-  asked: number
-  answered: number
-  alive: number
-  wrong: number
-  readonly answerUs: number[]
-  /** When there was an answer that the look before had not seen. */
-  heardMs: number
-  /** Those that were there at the last look. */
-  heard: number
-  cancel: CancelTimer
 }
 
 export class HoldRunner implements HeldEvents, HoldCodecEvents {
@@ -158,13 +139,8 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     const connection = this.#reading
     if (connection?.state === ASKED) return isRight ? this.#isUp(connection) : this.#drop(connection, 'WRONG_ANSWER')
     if (sweep === null || connection === null || connection.sweep !== sweep.number) return
-    connection.sweep = 0
-    sweep.answered++
     this.#answered++
-    if (isRight) sweep.alive++
-    else sweep.wrong++
-    sweep.answerUs.push(Math.round(nowUs(this.#clock) - connection.sinceUs))
-    this.#ask()
+    sweep.answered(connection, isRight)
   }
 
   #numberOf(connection: HeldConnection): number {
@@ -176,9 +152,7 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
     this.#lost++
     this.#lostBy[code] = (this.#lostBy[code] ?? 0) + 1
     // It will not answer any more: the sweep need not wait for it.
-    if (connection.sweep === 0 || this.#sweep === null) return
-    this.#sweep.answered++
-    this.#ask()
+    if (connection.sweep !== 0) this.#sweep?.lost()
   }
 
   /** Ends a connection by our own decision, and counts it as lost, or as one that could not be opened. */
@@ -271,54 +245,17 @@ export class HoldRunner implements HeldEvents, HoldCodecEvents {
   }
 
   #beginSweep(): void {
-    const sweep: Sweep = {
-      number: ++this.#sweeps,
-      next: 0,
-      asked: 0,
-      answered: 0,
-      alive: 0,
-      wrong: 0,
-      answerUs: [],
-      heardMs: this.#clock.nowMs(),
-      heard: 0,
-      cancel: this.#clock.every(SWEEP_LOOK_MS, () => this.#lookAtSweep(sweep)),
-    }
+    const sweep = new Sweep(++this.#sweeps, this.#connections, {
+      clock: this.#clock,
+      askedMax: this.#plan.askedMax,
+      ask: (connection) => connection.wire?.write(this.#question(connection)),
+      onEnd: (report) => {
+        this.#sweep = null
+        this.#emit({ type: 'swept', sweep: report })
+      },
+    })
     this.#sweep = sweep
-    this.#ask()
-  }
-
-  #lookAtSweep(sweep: Sweep): void {
-    const nowMs = this.#clock.nowMs()
-    if (sweep.answered > sweep.heard) {
-      sweep.heard = sweep.answered
-      sweep.heardMs = nowMs
-    } else if (nowMs - sweep.heardMs >= SWEEP_SILENT_MS) this.#endSweep()
-  }
-
-  /** Asks as many as may be asked at once; ends the sweep when all were and have answered. */
-  #ask(): void {
-    const sweep = this.#sweep
-    if (sweep === null) return
-    while (sweep.next < this.#connections.length && sweep.asked - sweep.answered < this.#plan.askedMax) {
-      const connection = this.#connections[sweep.next++]
-      if (connection?.state !== UP) continue
-      connection.sweep = sweep.number
-      connection.sinceUs = nowUs(this.#clock)
-      sweep.asked++
-      connection.wire?.write(this.#question(connection))
-    }
-    if (sweep.next >= this.#connections.length && sweep.answered >= sweep.asked) this.#endSweep()
-  }
-
-  #endSweep(): void {
-    const sweep = this.#sweep
-    if (sweep === null) return
-    this.#sweep = null
-    sweep.cancel()
-    for (const connection of this.#connections) if (connection.state === UP) connection.sweep = 0
-    const { asked, alive, wrong, answerUs } = sweep
-    const report: SweepReport = { asked, alive, wrong, answerUs }
-    this.#emit({ type: 'swept', sweep: report })
+    sweep.goOn()
   }
 
   #report(): HoldReport {

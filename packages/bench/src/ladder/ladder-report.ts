@@ -12,7 +12,7 @@ import type { ReportOrigin, RunOutcome } from '../report/run-report.ts'
 import { LADDER_SCHEMA } from '../report/schema/ladder.ts'
 import type { LadderReport, LadderStep, ProbeReport } from '../report/schema/ladder.ts'
 import type { Verdict } from '../run/verdict.ts'
-import type { HoldOutcome, LadderOutcome, StepOutcome } from './ladder.ts'
+import type { HoldOutcome, LadderOutcome, StepOutcome } from './ladder-outcome.ts'
 import type { LadderOptions } from './ladder-options.ts'
 
 /** Bytes for each connection may differ so much from step to step, where there are many for each process. */

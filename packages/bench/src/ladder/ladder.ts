@@ -12,7 +12,7 @@ import { EnvironmentError } from '../exit-codes.ts'
 import { askedPart, ownSource, partOf, shareAddresses } from '../fleet/address-plan.ts'
 import type { AddressLimits } from '../fleet/address-plan.ts'
 import { Holders } from '../fleet/holders.ts'
-import type { HeldState, Resized, Swept } from '../fleet/holders.ts'
+import type { Resized } from '../fleet/holders.ts'
 import type { HoldPlan } from '../hold/hold-messages.ts'
 import { readProc } from '../observe/proc-files.ts'
 import { ledgerEntry } from '../observe/ledger.ts'
@@ -25,50 +25,11 @@ import type { RunOutcome } from '../report/run-report.ts'
 import type { Status } from '../report/status.ts'
 import { diagnose } from '../run/diagnosis.ts'
 import type { LadderOptions } from './ladder-options.ts'
+import type { HoldOutcome, LadderBound, LadderOutcome, StepOutcome } from './ladder-outcome.ts'
 import type { LadderSetting } from './ladder-setting.ts'
 import { memoryBound } from './memory-guard.ts'
 import { untilGone } from './sockets-gone.ts'
 import { probeOptions, runProbe } from './probe.ts'
-
-/** What was seen with so many connections. */
-export interface StepOutcome {
-  readonly connections: number
-  readonly opened: Resized
-  /** Connects that a full accept queue made the kernel drop, of the whole machine; null where it does not tell. */
-  readonly overflows: number | null
-  readonly sweep: Swept
-  readonly probe: RunOutcome
-  readonly ledger: LedgerEntry
-  readonly state: HeldState
-}
-
-export interface HoldOutcome {
-  readonly lengthMs: number
-  readonly pings: number
-  readonly lost: number
-  readonly probe: RunOutcome
-  readonly sweep: Swept
-}
-
-export interface LadderBound {
-  readonly connections: number
-  readonly code: string
-  readonly sentence: string
-}
-
-export interface LadderOutcome {
-  readonly startedAtMs: number
-  readonly holders: readonly HoldPlan[]
-  readonly before: LedgerEntry
-  readonly steps: readonly StepOutcome[]
-  readonly bound: LadderBound | null
-  readonly hold: HoldOutcome | null
-  readonly closeMs: number | null
-  /** After all were closed, and both sides had their rest. */
-  readonly after: LedgerEntry | null
-  readonly state: HeldState
-  readonly breaks: readonly string[]
-}
 
 export interface LadderParts {
   readonly clock: Clock

@@ -9,22 +9,13 @@ import { targetUrl } from '../options/target.ts'
 import { SAMPLES_ABOVE_MIN } from '../run/percentiles.ts'
 import { grouped, megabytes, seconds, wrapped } from './numbers.ts'
 import { rateInWords } from '../options/rate-spec.ts'
+import { LATENCY_ROWS } from './latency-rows.ts'
 import { objectiveLine } from './objective-line.ts'
 import type { LatencyReport } from './schema/parts.ts'
 import type { RunReport } from './schema/run.ts'
 
 const LABEL_COLUMNS = 12
 const NUMBER_COLUMNS = 13
-const ROWS: readonly (readonly [string, (latency: LatencyReport) => number])[] = [
-  ['min', ({ minUs }) => minUs],
-  ['mean', ({ meanUs }) => meanUs],
-  ['p50', ({ p50Us }) => p50Us],
-  ['p90', ({ p90Us }) => p90Us],
-  ['p99', ({ p99Us }) => p99Us],
-  ['p99.9', ({ p999Us }) => p999Us],
-  ['p99.99', ({ p9999Us }) => p9999Us],
-  ['max', ({ maxUs }) => maxUs],
-]
 
 export function runTable(report: RunReport): string {
   const isMeasured = report.latency.response.samples > 0
@@ -71,7 +62,7 @@ function latency({ latency: { response, service, sendLag, ownLag }, open }: RunR
           ['own lag', ownLag],
         ]
   const few = new Set(response.fewSamplesFor.map((percent) => `p${percent}`))
-  const lines = ROWS.map(([name, of]) => {
+  const lines = LATENCY_ROWS.map(([name, of]) => {
     const numbers = columns.map(([, one]) => (one === null ? '' : number(of(one)))).join('')
     return `${label(`  ${name}`)}${numbers}${few.has(name) ? ' *' : ''}`
   })

@@ -11,8 +11,10 @@ import type { RunReport } from '../schema/run.ts'
 import { heatChart, percentileChart } from './charts.ts'
 import type { Chart, LinesChart } from './charts.ts'
 import { environmentFacts } from './environment-facts.ts'
+import { LATENCY_ROWS } from '../latency-rows.ts'
 import { pageOf } from './page.ts'
-import type { Facts, Prose, Table, Tile } from './page.ts'
+import { besideFacts, generatorTable } from './run-beside.ts'
+import type { Prose, Table, Tile } from './page.ts'
 import { inBytes, inGroups, inPercent, inUs, sayCount, sayUs } from './words.ts'
 
 const READING = [
@@ -216,7 +218,7 @@ function latencyTable({ latency }: RunReport): Table {
     ['connect', connect],
   ] as const
   const shown = columns.filter(([, one]) => one !== null && one.samples > 0)
-  const rows = ROWS.map(([name, of]) => [name, ...shown.map(([, one]) => (one === null ? '' : inUs(of(one))))])
+  const rows = LATENCY_ROWS.map(([name, of]) => [name, ...shown.map(([, one]) => (one === null ? '' : inUs(of(one))))])
   const samples = ['samples', ...shown.map(([, one]) => inGroups(one?.samples ?? 0))]
   return {
     kind: 'table',
@@ -228,17 +230,6 @@ function latencyTable({ latency }: RunReport): Table {
   }
 }
 
-const ROWS: readonly (readonly [string, (one: LatencyReport) => number])[] = [
-  ['min', ({ minUs }) => minUs],
-  ['mean', ({ meanUs }) => meanUs],
-  ['p50', ({ p50Us }) => p50Us],
-  ['p90', ({ p90Us }) => p90Us],
-  ['p99', ({ p99Us }) => p99Us],
-  ['p99.9', ({ p999Us }) => p999Us],
-  ['p99.99', ({ p9999Us }) => p9999Us],
-  ['max', ({ maxUs }) => maxUs],
-]
-
 function classesTable({ classes }: RunReport): Table[] {
   if (classes.length === 0) return []
   const rows = classes.map(({ name, response: { samples, p50Us, p99Us, p999Us, maxUs } }) => {
@@ -246,60 +237,4 @@ function classesTable({ classes }: RunReport): Table[] {
   })
   const head = ['route', 'answers', 'p50', 'p99', 'p99.9', 'max']
   return [{ kind: 'table', title: 'Response times by route', note: '', isWide: false, head, rows }]
-}
-
-function besideFacts({ idle, churn, slow, open }: RunReport): Facts[] {
-  const rows: (readonly [string, string])[] = []
-  if (open !== null) {
-    const { due, held, late, unsent, dropped, censored } = open
-    const [all, waited, tardy] = [due, held, late].map(inGroups)
-    const counts = `${waited} waited for room in their connection, ${tardy} were late by the generator's fault`
-    const [silent, never, lost] = [censored, unsent, dropped].map(inGroups)
-    const ends = `${silent} had no answer by the end, ${never} of them unsent; ${lost} dropped`
-    rows.push(['frames', `${all} due: ${counts}; ${ends}`])
-  }
-  if (idle !== null) {
-    const { held, lost, connectsPerSecond, pings, sweep } = idle
-    const [rate, gone, pongs, living, asked] = [connectsPerSecond, lost, pings, sweep.alive, sweep.asked].map(inGroups)
-    const opened = `opened at ${rate}/s, ${gone} lost, ${pongs} PINGs answered`
-    const alive = `${living} of ${asked} answered when asked, at most ${inUs(sweep.answer.maxUs)}`
-    rows.push(['idle connections', `${inGroups(held)} held, ${opened}; ${alive}`])
-  }
-  if (churn !== null) {
-    const { due, answered, failed, connect, firstAnswer } = churn
-    const times = `p99 of connect ${inUs(connect.p99Us)}, of the first answer ${inUs(firstAnswer.p99Us)}`
-    rows.push([
-      'coming and going',
-      `${inGroups(answered)} of ${inGroups(due)} answered, ${inGroups(failed)} failed; ${times}`,
-    ])
-  }
-  if (slow !== null) {
-    const { up, bytesRead, ended } = slow
-    rows.push(['slow readers', `${up} at the end, ${inBytes(bytesRead)} read, the server ended ${inGroups(ended)}`])
-  }
-  return rows.length === 0 ? [] : [{ kind: 'facts', title: 'Beside the latencies', isOpen: true, rows }]
-}
-
-function generatorTable({ processes, hiccups, observed }: RunReport): Table {
-  const rows = processes.map((self) => {
-    const length = Math.max(1, self.lengthUs)
-    return [
-      `load process ${self.process}`,
-      inPercent(self.loopBusy),
-      inPercent(self.spinUs / length),
-      inUs(self.loopDelayP99Us),
-      inUs(self.loopDelayMaxUs),
-      `${inUs(self.gcUs)} in ${self.gcCount}`,
-    ]
-  })
-  const control = ['a process with nothing to do', '', '', inUs(hiccups.p99Us), inUs(hiccups.maxUs), '']
-  const server = observed.server === null ? 'The server could not be seen.' : `Server: ${observed.server.command}`
-  return {
-    kind: 'table',
-    title: 'The generator itself',
-    note: `How busy it was, and how late it was woken. ${server}`,
-    isWide: true,
-    head: ['', 'busy', 'spinning', 'late p99', 'late max', 'garbage collection'],
-    rows: [...rows, control],
-  }
 }
