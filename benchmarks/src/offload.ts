@@ -1,8 +1,10 @@
 /**
  * Owns the case of a pool that is saturated: how long inline echoes take beside it, and without it.
  * Must not know: how servers are started, how results are printed.
- * Invariant: the rate of echoes is fixed and their latency is counted from when they should have been sent, so that a
- * server that stalls shows it. Loop and threads share one core: where they have two, they meet less.
+ * Invariant: the rate of echoes is fixed whatever the server does, so that a server that stalls shows it, and their
+ * latency is the server's: until the kernel has the answer. With a thread that is never idle on the server's core,
+ * the system moves all else that wants one to the core of the load, and what the load sees is how late it is itself.
+ * Loop and threads share one core: where they have two, they meet less.
  */
 import { z } from 'zod'
 import { ProgramFailed } from './children.ts'
@@ -21,7 +23,14 @@ const DIGESTS = 8
 /** Half as good is twice as late. */
 const GOAL = 0.5
 
-const pacedSchema = z.object({ echoes: z.number(), p99: z.number(), digests: z.number(), seconds: z.number() })
+const latencySchema = z.object({ p99: z.number() })
+const pacedSchema = z.object({
+  server: latencySchema,
+  seen: latencySchema,
+  late: latencySchema,
+  digests: z.number(),
+  seconds: z.number(),
+})
 
 const RATES = [2000, 20_000]
 
@@ -35,6 +44,7 @@ async function runPaced(context: Context, name: string, rate: number): Promise<C
   const servers = new Servers(children, toolchain, { isPinned: true })
   const contestants = [servers.daemon('saturated', 1, { OFFLOAD_THREADS: '1' }), servers.daemon('without', 1)]
   const digestRates: number[] = []
+  const byLoad: string[] = []
   const measure = async (contestant: Contestant): Promise<number> => {
     const load = await toolchain.load('pace')
     const running = await contestant.start()
@@ -46,7 +56,8 @@ async function runPaced(context: Context, name: string, rate: number): Promise<C
       const paced = pacedSchema.parse(JSON.parse(line))
       if (digestsInFlight > 0 && paced.digests === 0) throw new ProgramFailed('load', null, 'not one digest came back')
       if (digestsInFlight > 0) digestRates.push(paced.digests / paced.seconds)
-      return paced.p99
+      byLoad.push(`${contestant.name} ${paced.seen.p99} (${paced.late.p99})`)
+      return paced.server.p99
     } finally {
       await running.stop()
     }
@@ -63,6 +74,7 @@ async function runPaced(context: Context, name: string, rate: number): Promise<C
       notes: [
         `${rate} echoes of 64 B a second over ${CONNECTIONS} connections; saturated: ${DIGESTS} digests in flight, ` +
           `one thread, on the same core (digests a second: ${digests})`,
+        `p99 as the load saw it, and of that how late it was to send: ${byLoad.join(', ')}`,
       ],
     },
     rounds,

@@ -35,7 +35,7 @@ const GOAL = 0.5
 const WITH = `with ${SILENT_READERS} that do not read`
 const WITHOUT = 'without'
 
-const pacedSchema = z.object({ echoes: z.number(), p50: z.number(), p99: z.number() })
+const pacedSchema = z.object({ seen: z.object({ p99: z.number() }) })
 
 interface Scene {
   readonly name: string
@@ -87,7 +87,7 @@ async function runScene(context: Context, scene: Scene): Promise<CaseResult> {
     const load = await toolchain.load('pace')
     const args = [running.port, CONNECTIONS, RATE, 0, WARM_UP_SECONDS, options.seconds ?? SECONDS].map(String)
     const line = await children.run('load', toolchain.pinned('load', [load, '127.0.0.1', ...args]))
-    return pacedSchema.parse(JSON.parse(line)).p99
+    return pacedSchema.parse(JSON.parse(line)).seen.p99
   }
   const rounds = await inRounds(options.rounds ?? ROUNDS, contestants, progress, async (contestant) => {
     const running = await contestant.start()
