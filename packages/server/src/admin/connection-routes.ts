@@ -59,7 +59,7 @@ async function page({ inquiries }: ConnectionRoutesParts, parameters: URLSearchP
   const sum = (of: 'matched' | 'total'): number => findings.reduce((all, found) => all + found[of], 0)
   const matched = sum('matched')
   return json({
-    connections: shown.map(({ row }) => row),
+    connections: shown.flatMap(({ row }) => row ?? []),
     matched,
     total: sum('total'),
     next: last === undefined || shown.length < query.limit || matched <= shown.length ? null : cursorText(last),

@@ -10,17 +10,17 @@ import type { Clock } from '@shardwire/protocol'
 import type { HostAndPort } from '../config/host.ts'
 import type { Logger } from '../log.ts'
 import { type AccessSettings, denialOf } from './access.ts'
-import { problem, type Reply, type StreamReply } from './reply.ts'
+import { MARK, problem, type Reply, type StreamReply } from './reply.ts'
 import { type AdminRoute, findRoute } from './router.ts'
+import { type SocketLimits, Sockets } from './sockets.ts'
 
-export interface HttpLimits {
+export interface HttpLimits extends SocketLimits {
   /** From a request's first byte to its last, and from then to the end of its answer. */
   readonly requestMs: number
   readonly keepAliveMs: number
   readonly headerBytes: number
   /** Nothing that is sent here has a body; what comes all the same is thrown away. */
   readonly bodyBytes: number
-  readonly connections: number
   /** How often connections are looked at for these limits. */
   readonly checkIntervalMs: number
 }
@@ -31,11 +31,13 @@ export const HTTP_LIMITS: HttpLimits = {
   headerBytes: 16_384,
   bodyBytes: 16_384,
   connections: 64,
+  requestsUnanswered: 4,
   checkIntervalMs: 1000,
 }
 
 /** Nothing is kept by anybody, taken for another type, put into a frame, or loads from elsewhere. */
 const HEADERS = {
+  [MARK]: 'admin',
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -59,6 +61,7 @@ export interface HttpServerParts {
 export class HttpServer {
   readonly #parts: HttpServerParts
   readonly #server: Server
+  readonly #sockets: Sockets
 
   constructor(parts: HttpServerParts) {
     this.#parts = parts
@@ -70,8 +73,11 @@ export class HttpServer {
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: limits.checkIntervalMs,
     }
-    this.#server = createServer(options, (request, response) => void this.#serve(request, response))
-    this.#server.maxConnections = limits.connections
+    this.#sockets = new Sockets(limits)
+    this.#server = createServer(options, (request, response) => {
+      if (this.#sockets.asked(request.socket, response)) void this.#serve(request, response)
+    })
+    this.#server.on('connection', (socket) => this.#sockets.came(socket))
   }
 
   /** Binds. @throws the system's error (EADDRINUSE, EACCES ...) */

@@ -2,7 +2,7 @@
  * Owns asking workers: each question to several at once, and what came back when all have answered or time is up.
  * Must not know: what is asked, or what the answers mean.
  * Invariant: a question ends, whatever workers do: one that dies or stands still is told as missing. So many are under
- * way at once at most.
+ * way at once at most, beside the daemon's own.
  */
 import type { Clock } from '@shardwire/protocol'
 import type { ToWorker } from '../ipc.ts'
@@ -59,6 +59,14 @@ export class Inquiries {
     workers: readonly AskedWorker[] = this.workers,
   ): Promise<Answers<About>> {
     if (this.#underWay.size >= UNDER_WAY_MAX) throw new TooManyInquiries(`${UNDER_WAY_MAX} inquiries are under way`)
+    return await this.askAnyhow(inquiry, workers)
+  }
+
+  /** However many are under way: for what the daemon asks of its own accord, one after the other. */
+  async askAnyhow<About extends keyof Findings>(
+    inquiry: Extract<Inquiry, { about: About }>,
+    workers: readonly AskedWorker[] = this.workers,
+  ): Promise<Answers<About>> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const question: Question = { waiting: new Map(), findings: [], missing: [], done: resolve }
     for (const worker of workers) question.waiting.set(++this.#lastId, worker)

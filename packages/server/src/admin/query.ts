@@ -92,17 +92,16 @@ function parseCursor(text: string): Cursor {
 }
 
 function parse<Schema extends z.ZodObject>(schema: Schema, query: URLSearchParams): z.infer<Schema> {
-  const given: Record<string, string> = {}
-  for (const [name, value] of query) {
-    if (name in given) throw new BadQuery(`${name} is there twice`)
-    given[name] = value
-  }
-  const unknown = Object.keys(given).find((name) => !(name in schema.shape))
+  const names = [...query.keys()]
+  const unknown = names.find((name) => !Object.hasOwn(schema.shape, name))
   if (unknown !== undefined) {
     throw new BadQuery(
       `there is no parameter ${JSON.stringify(unknown)}: expected ${Object.keys(schema.shape).join(', ')}`,
     )
   }
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice !== undefined) throw new BadQuery(`${twice} is there twice`)
+  const given = Object.fromEntries(query)
   const result = schema.safeParse(given)
   if (result.success) return result.data
   const [issue] = result.error.issues

@@ -17,6 +17,9 @@ export interface StreamReply {
   readonly stream: (response: ServerResponse) => void
 }
 
+/** On every answer of ours: who asks for a daemon sees whether one answered. */
+export const MARK = 'x-shardwire'
+
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function json(value: unknown, status = 200): Reply {

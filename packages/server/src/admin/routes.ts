@@ -92,7 +92,7 @@ function statusNow({ figures, clock }: RoutesParts): Status {
 }
 
 async function takeSample(parts: RoutesParts, timeline: Timeline): Promise<Sample> {
-  const { findings, missing } = await parts.inquiries.ask<'talkers'>({ about: 'talkers' })
+  const { findings, missing } = await parts.inquiries.askAnyhow<'talkers'>({ about: 'talkers' })
   const talkers = findings.flatMap((found) => found.talkers)
   const slow = findings.flatMap((found) => found.slow)
   return {

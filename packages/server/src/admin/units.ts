@@ -28,6 +28,14 @@ export function secondsText(seconds: number | undefined): string {
   return seconds < 1 ? `${short(seconds * 1e3)} ms` : `${short(seconds)} s`
 }
 
+/**
+ * A duration in seconds that is read out of a histogram: `4 ms`. Its buckets end at 1, 2, 5, 10, 20 ..., so that of an
+ * estimate the first digit is all there is.
+ */
+export function estimateText(seconds: number | undefined): string {
+  return secondsText(seconds === undefined ? undefined : Number(seconds.toPrecision(1)))
+}
+
 /** How long something lasts: `3 d 4 h`, `5 min 6 s`. */
 export function spanText(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))

@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { HTTP_LIMITS, type HttpLimits, HttpServer } from '../../src/admin/http-server.ts'
 import { json, type Reply } from '../../src/admin/reply.ts'
-import type { AdminRoute } from '../../src/admin/router.ts'
+import type { AdminRequest, AdminRoute } from '../../src/admin/router.ts'
 
 const GET_ONE = 'GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
@@ -16,7 +16,10 @@ interface Running extends AsyncDisposable {
   readonly denied: string[]
 }
 
-async function start(handle: () => Reply | Promise<Reply>, limits: Partial<HttpLimits> = {}): Promise<Running> {
+async function start(
+  handle: (request: AdminRequest) => Reply | Promise<Reply>,
+  limits: Partial<HttpLimits> = {},
+): Promise<Running> {
   const denied: string[] = []
   const routes: AdminRoute[] = [
     { method: 'GET', path: '/one', need: 'read', handle },
@@ -132,15 +135,41 @@ describe('a limit', () => {
     expect((await fetch(`${server.url}/one`)).status).toBe(200)
   })
 
-  it('of connections closes one more, and lets in another when one has left', async () => {
+  it('of connections takes the place of who asks nothing, the longest first, for who comes', async () => {
     await using server = await start(() => json(1), { connections: 2 })
-    const first = await Talker.connect(server.port)
+    await using first = await Talker.connect(server.port)
+    first.say(GET_ONE)
+    expect(await first.answer()).toBe('HTTP/1.1 200 OK')
+    await using silent = await Talker.connect(server.port)
+    await using begun = await Talker.connect(server.port)
+    await first.closed
+    begun.say(GET_ONE.slice(0, -2))
+    await using last = await Talker.connect(server.port)
+    await silent.closed
+    last.say(GET_ONE)
+    expect(await last.answer()).toBe('HTTP/1.1 200 OK')
+    begun.say('\r\n')
+    expect(await begun.answer()).toBe('HTTP/1.1 200 OK')
+  })
+
+  it('of connections closes one more where all wait for answers, and takes the next when one has its', async () => {
+    const { promise, resolve } = Promise.withResolvers<Reply>()
+    let asked = 0
+    await using server = await start(() => (asked++, promise), { connections: 2 })
+    await using first = await Talker.connect(server.port)
     await using second = await Talker.connect(server.port)
+    first.say(GET_ONE)
+    second.say(GET_ONE)
+    await eventually(
+      () => asked === 2,
+      () => 'they did not ask',
+    )
     await using third = await Talker.connect(server.port)
     await third.closed
     expect(third.text).toBe('')
-    await first[Symbol.asyncDispose]()
-    // That it has gone the server learns when it does.
+    resolve(json(1))
+    expect(await first.answer()).toBe('HTTP/1.1 200 OK')
+    // That it has its answer the server learns when it does.
     const answer = await eventually(async () => {
       await using next = await Talker.connect(server.port)
       next.say(GET_ONE)
@@ -148,8 +177,28 @@ describe('a limit', () => {
       return next.text === '' ? undefined : next.text
     }, noPlace)
     expect(answer).toContain('HTTP/1.1 200')
-    second.say(GET_ONE)
-    expect(await second.answer()).toBe('HTTP/1.1 200 OK')
+  })
+
+  it('of requests ends who sends more than are answered, and does no more for it', async () => {
+    let asked = 0
+    const { promise, resolve } = Promise.withResolvers<Reply>()
+    await using server = await start(() => (asked++, promise), { requestsUnanswered: 3 })
+    await using patient = await Talker.connect(server.port)
+    patient.say(GET_ONE.repeat(3))
+    await using greedy = await Talker.connect(server.port)
+    greedy.say(GET_ONE.repeat(1000))
+    await greedy.closed
+    expect(asked).toBe(6)
+    resolve(json(1))
+    await eventually(
+      () => patient.text.split('HTTP/1.1 200').length === 4,
+      () => patient.text,
+    )
+    patient.say(GET_ONE.repeat(3))
+    await eventually(
+      () => patient.text.split('HTTP/1.1 200').length === 7,
+      () => patient.text,
+    )
   })
 
   it('of time ends who does not finish a request', async () => {

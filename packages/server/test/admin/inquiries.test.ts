@@ -76,4 +76,14 @@ describe('a question', () => {
     clock.advance(2000)
     expect(await again).toMatchObject({ missing: [0, 1] })
   })
+
+  it('of the daemon itself is asked however many of others are under way', async () => {
+    const { inquiries, clock, workers } = scene()
+    const others = Array.from({ length: 16 }, () => inquiries.ask<'close'>(CLOSE))
+    const own = inquiries.askAnyhow<'close'>(CLOSE, [workers[0]])
+    inquiries.found(workers[0], workers[0].lastId, { about: 'close', finding: true })
+    expect(await own).toEqual({ findings: [true], missing: [] })
+    clock.advance(2000)
+    await Promise.all(others)
+  })
 })

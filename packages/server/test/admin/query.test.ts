@@ -45,6 +45,8 @@ describe('the query for connections', () => {
     ['state=closed', 'state is "closed": expected one of'],
     ['page=2', 'there is no parameter "page": expected sort, order, '],
     ['limit=1&limit=2', 'limit is there twice'],
+    ['__proto__=1', 'there is no parameter "__proto__"'],
+    ['constructor=1', 'there is no parameter "constructor"'],
   ])('%s is refused, and told why', (text, message) => {
     expect(() => connectionQuery(new URLSearchParams(text))).toThrow(message)
   })

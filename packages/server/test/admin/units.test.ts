@@ -1,6 +1,6 @@
 /** Owns the tests of numbers for people. */
 import { expect, it } from 'vitest'
-import { bytesText, countText, percentText, secondsText, spanText } from '../../src/admin/units.ts'
+import { bytesText, countText, estimateText, percentText, secondsText, spanText } from '../../src/admin/units.ts'
 
 it.each([
   [0, '0 B'],
@@ -25,6 +25,14 @@ it.each([
   [0.0035, '3.5 ms'],
   [12, '12 s'],
 ])('%s seconds are %s', (seconds, text) => expect(secondsText(seconds)).toBe(text))
+
+it.each([
+  [undefined, '-'],
+  [0.0000347, '30 µs'],
+  [0.00347, '3 ms'],
+  [0.00096, '1 ms'],
+  [1.5, '2 s'],
+])('%s seconds, read out of buckets, are about %s', (seconds, text) => expect(estimateText(seconds)).toBe(text))
 
 it.each([
   [0, '0 s'],

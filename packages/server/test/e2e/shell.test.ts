@@ -133,8 +133,25 @@ describe('shardwire reload', () => {
 describe('shardwire drain', () => {
   it('waits until the daemon is gone', async () => {
     await using daemon = await startDaemon(ON)
-    const out = 'the daemon is gone; the line `stopped` of its log says what its drain came to\n'
-    expect(await run(daemon, ['drain'])).toEqual({ code: 0, out, err: '' })
+    const { code, out, err } = await run(daemon, ['drain'])
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(
+      new RegExp(`^drained: the daemon \\(pid ${daemon.pid}\\) has ended, [\\d.]+ m?s after it was asked`),
+    )
+    expect(await daemon.exited).toMatchObject({ code: 0 })
+    await daemon.waitFor(({ event }) => event === 'stopped')
+  })
+
+  it('tells who is left when time is up', async () => {
+    await using daemon = await startDaemon(ON)
+    await using client = await RawClient.connect(daemon.port)
+    await client.sendFrames(frames.sleep(1, 3000))
+    await client.sendFrames(frames.request(frames.ROUTE_ECHO, 2, 'x'))
+    await client.nextFrame()
+    const { code, out } = await run(daemon, ['drain', '--timeout', '1'])
+    expect(code).toBe(1)
+    expect(out).toContain('still drains: when it answered last it had 1 connections, and 1 requests in flight')
+    client.destroy()
     expect(await daemon.exited).toMatchObject({ code: 0 })
   })
 })

@@ -55,7 +55,8 @@ export interface ConnectionQuery {
 
 /** A row, and where it stands: what `Cursor` is made of. */
 export interface SortedRow extends Cursor {
-  readonly row: ConnectionRow
+  /** Null where the connection ended while others were looked at: its place says all the same where a page ends. */
+  readonly row: ConnectionRow | null
 }
 
 export interface WorkerPage {

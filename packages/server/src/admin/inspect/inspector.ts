@@ -93,8 +93,9 @@ export class Inspector {
       return true
     })
     const now = nowMs()
-    const alive = selection.take().filter(({ connection }) => connection.state !== STATE_CLOSED)
-    const rows = alive.map(({ connection, ...cursor }) => ({ ...cursor, row: connectionRow(connection, now) }))
+    const rows = selection.take().map(({ connection, ...cursor }) => {
+      return { ...cursor, row: connection.state === STATE_CLOSED ? null : connectionRow(connection, now) }
+    })
     return { rows, matched, total: connections.size }
   }
 

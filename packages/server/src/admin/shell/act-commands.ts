@@ -4,9 +4,10 @@
  * Invariant: the exit code says whether it was done.
  */
 import type { Clock } from '@shardwire/protocol'
-import type { Status } from '../status.ts'
+import type { Status, WorkerStatus } from '../status.ts'
+import { secondsText } from '../units.ts'
 import { isSet, numberOf, parse, type Parsed, textOf } from './arguments.ts'
-import { AdminClient, adminTarget, EXIT_NEGATIVE, EXIT_UNAVAILABLE, ShellError } from './client.ts'
+import { AdminClient, adminTarget, EXIT_NEGATIVE, EXIT_UNAVAILABLE, NobodyThere, ShellError } from './client.ts'
 import type { ShellIo } from './io.ts'
 
 const DRAIN_USAGE = 'shardwire drain [--no-wait] [--timeout SECONDS] [--json] [--admin http://host:port]'
@@ -18,13 +19,27 @@ const OPTIONS = { 'no-wait': { type: 'boolean' }, timeout: { type: 'string' } } 
 
 export async function drainCommand(args: readonly string[], io: ShellIo): Promise<number> {
   const scene = begin(parse(args, OPTIONS, DRAIN_USAGE), io)
-  const { client, parsed } = scene
+  const { client, parsed, clock } = scene
+  const draining = await client.get<Status>('/api/status')
   await client.ask('POST', '/api/drain')
-  if (isSet(parsed, 'no-wait')) return told(scene, { begun: 'drain' }, 'the daemon drains', 0)
-  const isGone = await until(scene, async () => ((await statusOrNone(client)) === undefined ? true : undefined))
-  return isGone === undefined
-    ? told(scene, { drained: false }, 'the daemon still drains; its log says what it waits for', EXIT_NEGATIVE)
-    : told(scene, { drained: true }, 'the daemon is gone; the line `stopped` of its log says what its drain came to', 0)
+  const { pid } = draining
+  if (isSet(parsed, 'no-wait')) return told(scene, { begun: 'drain', pid }, `the daemon (pid ${pid}) drains`, 0)
+  const beganMs = clock.nowMs()
+  let last = draining
+  const end = await until(scene, async () => {
+    const seen = await lookAfter(client)
+    if (seen === 'gone' || seen === 'silent') return seen === 'gone' ? { by: undefined } : undefined
+    if (seen.pid !== pid || seen.startedAt !== draining.startedAt) return { by: seen.pid }
+    last = seen
+    return undefined
+  })
+  const seconds = (clock.nowMs() - beganMs) / MS_PER_S
+  if (end === undefined) return told(scene, { drained: false, pid, seconds }, stillDrains(last), EXIT_NEGATIVE)
+  const another = end.by === undefined ? '' : `, and another (pid ${end.by}) answers there by now`
+  const text =
+    `drained: the daemon (pid ${pid}) has ended, ${secondsText(seconds)} after it was asked to${another}. What it ` +
+    'answered, closed and had to cut off is told at the end of its log (event "stopped")'
+  return told(scene, { drained: true, pid, seconds }, text, 0)
 }
 
 export async function reloadCommand(args: readonly string[], io: ShellIo): Promise<number> {
@@ -75,14 +90,25 @@ async function until<T>({ parsed, clock }: Scene, look: () => Promise<T | undefi
   }
 }
 
-/** Undefined when the daemon is gone. */
-async function statusOrNone(client: AdminClient): Promise<Status | undefined> {
+/** @returns its status, or that of the daemon that came after it; silent: what does not answer may drain still */
+async function lookAfter(client: AdminClient): Promise<Status | 'gone' | 'silent'> {
   try {
     return await client.get<Status>('/api/status')
   } catch (error) {
-    if (error instanceof ShellError && error.exitCode === EXIT_UNAVAILABLE) return undefined
+    if (error instanceof NobodyThere) return 'gone'
+    if (error instanceof ShellError && error.exitCode === EXIT_UNAVAILABLE) return 'silent'
     throw error
   }
+}
+
+function stillDrains({ pid, workers }: Status): string {
+  const sum = (of: (worker: WorkerStatus) => number): number => workers.reduce((all, one) => all + of(one), 0)
+  const connections = sum((worker) => worker.connections)
+  const inFlight = sum((worker) => worker.requestsInFlight)
+  return (
+    `the daemon (pid ${pid}) still drains: when it answered last it had ${connections} connections, and ${inFlight} ` +
+    'requests in flight'
+  )
 }
 
 /** Reloads that have ended, one way or another. */

@@ -12,6 +12,8 @@ import { formatHostAndPort } from '../../config/host.ts'
 import { readMachine } from '../../config/machine.ts'
 import { type Environment, type ReadFile, readOptions } from '../../config/read-options.ts'
 import type { AccessSettings } from '../access.ts'
+import { MARK } from '../reply.ts'
+import { printable } from './table.ts'
 
 /** Exit codes of the commands, as sysexits has them where it does. */
 export const EXIT_NEGATIVE = 1
@@ -30,7 +32,15 @@ export class ShellError extends Error {
   }
 }
 
+/** Nobody listens at the address: the daemon that did is gone. */
+export class NobodyThere extends ShellError {}
+
+const ADVICE = 'Does the daemon run, and is its SHARDWIRE_ADMIN that address?'
 const ANSWER_MS_MAX = 10_000
+/** Characters of what an answer says of its failure. */
+const FAILURE_LENGTH_MAX = 2000
+/** What Node itself answers to what is no request to it, before anybody of ours sees it. */
+const UNMARKED = [400, 408, 431]
 
 export interface AdminTarget {
   /** `http://host:port` */
@@ -80,7 +90,7 @@ export class AdminClient {
     const { signal, cancel } = this.#timeLimit()
     try {
       const response = await this.#fetch(method, path, signal)
-      const body = await bodyOf(response)
+      const body = await this.#bodyOf(response)
       if (response.ok || accepted.includes(response.status)) return { status: response.status, body }
       throw this.#failure(response.status, body)
     } finally {
@@ -91,7 +101,7 @@ export class AdminClient {
   /** The events of a stream, as they come. Ends when the daemon does. @throws ShellError */
   async *events<T>(path: string, signal: AbortSignal): AsyncGenerator<T, undefined> {
     const response = await this.#fetch('GET', path, signal)
-    if (!response.ok || response.body === null) throw this.#failure(response.status, await bodyOf(response))
+    if (!response.ok || response.body === null) throw this.#failure(response.status, await this.#bodyOf(response))
     let text = ''
     try {
       for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
@@ -114,7 +124,7 @@ export class AdminClient {
     const { signal, cancel } = this.#timeLimit(limitMs)
     try {
       const response = await this.#fetch('POST', path, signal)
-      if (!response.ok || response.body === null) throw this.#failure(response.status, await bodyOf(response))
+      if (!response.ok || response.body === null) throw this.#failure(response.status, await this.#bodyOf(response))
       return response.body
     } finally {
       cancel()
@@ -124,44 +134,58 @@ export class AdminClient {
   async #fetch(method: string, path: string, signal: AbortSignal): Promise<Response> {
     const { address, token } = this.target
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    let response: Response
     try {
-      return await fetch(address + path, { method, headers, signal })
+      // The token is for this address alone, and whoever sends us on is not it.
+      response = await fetch(address + path, { method, headers, signal, redirect: 'manual' })
     } catch (error) {
-      throw new ShellError(EXIT_UNAVAILABLE, this.#unreachable(error))
+      throw this.#unreachable(error)
     }
+    if (!response.headers.has(MARK) && !UNMARKED.includes(response.status)) {
+      throw new ShellError(EXIT_UNAVAILABLE, `${address} answers, and is no daemon of shardwire. ${ADVICE}`)
+    }
+    return response
   }
 
-  #unreachable(error: unknown): string {
+  #unreachable(error: unknown): ShellError {
     const { address } = this.target
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-    const why =
-      code === 'ECONNREFUSED' ? 'nobody listens there' : cause instanceof Error ? cause.message : String(cause)
-    return `no answer from ${address}: ${why}. Does the daemon run, and is its SHARDWIRE_ADMIN that address?`
+    const isRefused = cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
+    if (isRefused) {
+      return new NobodyThere(EXIT_UNAVAILABLE, `no answer from ${address}: nobody listens there. ${ADVICE}`)
+    }
+    const why = cause instanceof Error ? cause.message : String(cause)
+    return new ShellError(EXIT_UNAVAILABLE, `no answer from ${address}: ${why}. ${ADVICE}`)
+  }
+
+  async #bodyOf(response: Response): Promise<unknown> {
+    let body: string
+    try {
+      body = await response.text()
+    } catch (error) {
+      throw this.#unreachable(error)
+    }
+    try {
+      return JSON.parse(body)
+    } catch {
+      // No word of ours, that of Node about what is no request: its text is all there is to say.
+      return body
+    }
   }
 
   #failure(status: number, body: unknown): ShellError {
     const { address } = this.target
     const isObject = typeof body === 'object' && body !== null
     const message = isObject && 'error' in body && typeof body.error === 'string' ? body.error : `status ${status}`
+    const said = printable(message.slice(0, FAILURE_LENGTH_MAX))
     const isAccess = status === 401 || status === 403
     const advice = isAccess ? '. Set SHARDWIRE_ADMIN_TOKEN, or SHARDWIRE_ADMIN_TOKEN_FILE, as the daemon has it' : ''
-    return new ShellError(isAccess ? EXIT_REFUSED : EXIT_NEGATIVE, `${address} answers: ${message}${advice}`)
+    return new ShellError(isAccess ? EXIT_REFUSED : EXIT_NEGATIVE, `${address} answers: ${said}${advice}`)
   }
 
   #timeLimit(limitMs = ANSWER_MS_MAX): { readonly signal: AbortSignal; readonly cancel: () => void } {
     const controller = new AbortController()
     const limit = new Error(`no answer within ${limitMs} ms`)
     return { signal: controller.signal, cancel: this.#clock.after(limitMs, () => controller.abort(limit)) }
-  }
-}
-
-async function bodyOf(response: Response): Promise<unknown> {
-  const body = await response.text()
-  try {
-    return JSON.parse(body)
-  } catch {
-    // Whoever answers is no admin server of ours, or an old one: its text is all there is to say.
-    return body
   }
 }

@@ -4,7 +4,7 @@
  * Invariant: the exit code says whether it is ready.
  */
 import type { Status, WorkerStatus } from '../status.ts'
-import { bytesText, countText, secondsText, spanText } from '../units.ts'
+import { bytesText, countText, estimateText, spanText } from '../units.ts'
 import { percentilesOf } from '../view.ts'
 import { isSet, parse, textOf } from './arguments.ts'
 import { AdminClient, adminTarget, EXIT_NEGATIVE } from './client.ts'
@@ -91,7 +91,7 @@ function routesText({ routes, bounds }: Status): string {
     routes.map(({ route, ok, outcomes, latency }) => {
       const all = Object.values(outcomes).reduce((sum, count) => sum + count, 0)
       const { p50, p99, p999 } = percentilesOf(latency.counts, bounds.duration)
-      return [route, countText(ok), countText(all - ok), secondsText(p50), secondsText(p99), secondsText(p999)]
+      return [route, countText(ok), countText(all - ok), estimateText(p50), estimateText(p99), estimateText(p999)]
     }),
   )
 }

@@ -27,6 +27,6 @@ export function tableText(columns: readonly Column[], rows: readonly (readonly s
 }
 
 /** What others wrote must not move the cursor. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
 }

@@ -31,7 +31,8 @@ export async function topCommand(args: readonly string[], io: ShellIo): Promise<
 
 /** Not to a terminal: one text, or object, behind the other. */
 async function print(parsed: Parsed, client: AdminClient, io: ShellIo): Promise<number> {
-  let left = numberOf(parsed, 'count', Number.MAX_SAFE_INTEGER)
+  const wanted = numberOf(parsed, 'count', Number.MAX_SAFE_INTEGER)
+  let left = wanted
   let before: Status | undefined
   const controller = new AbortController()
   for await (const sample of client.events<Sample>('/api/events', controller.signal)) {
@@ -43,6 +44,10 @@ async function print(parsed: Parsed, client: AdminClient, io: ShellIo): Promise<
     before = sample.status
   }
   controller.abort()
+  if (left > 0 && textOf(parsed, 'count') !== undefined) {
+    const { address } = client.target
+    throw new ShellError(EXIT_UNAVAILABLE, `${address} has gone after ${wanted - left} of ${wanted}`)
+  }
   return 0
 }
 

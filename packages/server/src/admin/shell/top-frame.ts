@@ -4,7 +4,7 @@
  */
 import type { ConnectionRow } from '../inspect/rows.ts'
 import type { Sample, WorkerStatus } from '../status.ts'
-import { bytesText, countText, percentText, secondsText, spanText } from '../units.ts'
+import { bytesText, countText, estimateText, percentText, spanText } from '../units.ts'
 import type { View, WorkerView } from '../view.ts'
 import { readyText } from './status-command.ts'
 import { type Column, tableText } from './table.ts'
@@ -25,8 +25,8 @@ export function frameText({ status, talkers, slow, missing }: Sample, view: View
         `refused ${rate(view.refusedPerSecond)})  in flight ${view.requestsInFlight}`,
       `frames in ${rate(view.framesInPerSecond)}  out ${rate(view.framesOutPerSecond)}   ` +
         `bytes in ${bytesText(view.bytesInPerSecond)}/s  out ${bytesText(view.bytesOutPerSecond)}/s`,
-      `latency p50 ${secondsText(p50)}  p90 ${secondsText(p90)}  p99 ${secondsText(p99)}  ` +
-        `p99.9 ${secondsText(p999)}   ` +
+      `latency p50 ${estimateText(p50)}  p90 ${estimateText(p90)}  p99 ${estimateText(p99)}  ` +
+        `p99.9 ${estimateText(p999)}   ` +
         `primary ${percentText(view.primaryLoop)} busy`,
     ].join('\n'),
     workersText(status.workers, view.workers),
@@ -70,7 +70,7 @@ function workersText(statuses: readonly WorkerStatus[], views: readonly WorkerVi
         countText(view?.framesOutPerSecond ?? 0),
         String(status.requestsInFlight),
         percentText(view?.loop ?? 0),
-        secondsText(view?.delayP99),
+        estimateText(view?.delayP99),
         percentText(view?.gc ?? 0),
         percentText(view?.cpu ?? 0),
         bytesText(status.heapUsedBytes),
@@ -91,7 +91,7 @@ function routesText({ routes }: View): string {
         route,
         countText(perSecond),
         countText(failedPerSecond),
-        ...[p50, p90, p99, p999].map(secondsText),
+        ...[p50, p90, p99, p999].map(estimateText),
       ]),
   )
 }

@@ -34,6 +34,8 @@ export interface LineChartSpec {
   readonly lines: readonly Line[]
   readonly isLogarithmic: boolean
   readonly text: (value: number) => string
+  /** Of a value that is told beside the chart; `text` unless it is here. */
+  readonly told?: (value: number) => string
 }
 
 const HEIGHT_PX = 230
@@ -120,10 +122,10 @@ export class LineChart {
   }
 
   #tell(index: number | null): void {
-    const { lines, text, legend, place, name } = this.#spec
+    const { lines, text, told = text, legend, place, name } = this.#spec
     const said = lines.map(({ column, label, colour }) => {
       const value = index === null ? this.#series.latest(column) : this.#series.column(column)[index]
-      return { label, colour, value: value === null || value === undefined ? '–' : text(value) }
+      return { label, colour, value: value === null || value === undefined ? '–' : told(value) }
     })
     const keys = said.map(({ label, colour, value }) =>
       element('span', {}, element('i', { class: `key key${colour}` }), `${label} `, element('b', {}, value)),

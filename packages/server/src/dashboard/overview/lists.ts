@@ -6,7 +6,7 @@
 import { CLOSE_CLASSES, type CloseReasonName } from '../../close-reason.ts'
 import type { ConnectionRow } from '../../admin/inspect/rows.ts'
 import type { Sample, Status } from '../../admin/status.ts'
-import { bytesText, countText, secondsText, spanText } from '../../admin/units.ts'
+import { bytesText, countText, estimateText, spanText } from '../../admin/units.ts'
 import type { RouteView, View } from '../../admin/view.ts'
 import { find, setText } from '../dom.ts'
 import { Table, type TableColumn } from '../table.ts'
@@ -50,10 +50,10 @@ const ROUTES: readonly TableColumn<RouteView>[] = [
     text: ({ failedPerSecond }) => rateText(failedPerSecond),
     tone: ({ failedPerSecond }) => (failedPerSecond > 0 ? 'bad' : ''),
   },
-  { name: 'p50', title: 'p50', isNumber: true, text: ({ p50 }) => secondsText(p50) },
-  { name: 'p90', title: 'p90', isNumber: true, text: ({ p90 }) => secondsText(p90), isMinor: true },
-  { name: 'p99', title: 'p99', isNumber: true, text: ({ p99 }) => secondsText(p99) },
-  { name: 'p999', title: 'p99.9', isNumber: true, text: ({ p999 }) => secondsText(p999), isMinor: true },
+  { name: 'p50', title: 'p50', isNumber: true, text: ({ p50 }) => estimateText(p50) },
+  { name: 'p90', title: 'p90', isNumber: true, text: ({ p90 }) => estimateText(p90), isMinor: true },
+  { name: 'p99', title: 'p99', isNumber: true, text: ({ p99 }) => estimateText(p99) },
+  { name: 'p999', title: 'p99.9', isNumber: true, text: ({ p999 }) => estimateText(p999), isMinor: true },
 ]
 
 const TALKERS: readonly TableColumn<Talker>[] = [

@@ -3,7 +3,7 @@
  * Must not know: the stream, other views.
  * Invariant: nothing is drawn while it is not seen.
  */
-import { bytesText, countText, percentText, secondsText } from '../../admin/units.ts'
+import { bytesText, countText, estimateText, percentText, secondsText } from '../../admin/units.ts'
 import type { Sample } from '../../admin/status.ts'
 import type { View } from '../../admin/view.ts'
 import { readColours } from '../charts/colours.ts'
@@ -50,7 +50,7 @@ export class Overview {
     const { primary } = status
     this.#primary.draw([
       percentText(view.primaryLoop),
-      secondsText(view.primaryDelayP99),
+      estimateText(view.primaryDelayP99),
       bytesText(primary.residentBytes),
       `${countText(primary.openFiles)} of ${countText(primary.openFilesMax)}`,
       countText(status.handoffPending),
@@ -93,6 +93,7 @@ function latencyChart(series: Series): LineChart {
     ],
     isLogarithmic: true,
     text: secondsText,
+    told: estimateText,
   } as const
   return new LineChart(spec, series)
 }

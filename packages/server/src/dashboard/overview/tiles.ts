@@ -2,7 +2,7 @@
  * Owns the figures at the top: each a name, what it is now, and its last minutes.
  * Must not know: where figures come from.
  */
-import { bytesText, countText, secondsText } from '../../admin/units.ts'
+import { bytesText, countText, estimateText } from '../../admin/units.ts'
 import type { View } from '../../admin/view.ts'
 import { Sparkline } from '../charts/sparkline.ts'
 import { element, find, setText } from '../dom.ts'
@@ -40,8 +40,8 @@ const TILES: readonly TileSpec[] = [
   {
     name: 'Latency p99',
     column: 'p99',
-    value: ({ latency }) => secondsText(latency.p99),
-    beside: ({ latency }) => `p50 ${secondsText(latency.p50)}`,
+    value: ({ latency }) => estimateText(latency.p99),
+    beside: ({ latency }) => `p50 ${estimateText(latency.p50)}`,
   },
   {
     name: 'In flight',

@@ -3,7 +3,7 @@
  * Must not know: where figures come from.
  */
 import type { WorkerStatus } from '../../admin/status.ts'
-import { bytesText, countText, percentText, secondsText, spanText } from '../../admin/units.ts'
+import { bytesText, countText, estimateText, percentText, spanText } from '../../admin/units.ts'
 import type { WorkerView } from '../../admin/view.ts'
 import { Sparkline } from '../charts/sparkline.ts'
 import { element, find, setAttribute, setChildren, setText } from '../dom.ts'
@@ -78,7 +78,7 @@ function createCard(worker: number): Card {
         `${countText(view?.framesInPerSecond ?? 0)}/s`,
         `${countText(view?.framesOutPerSecond ?? 0)}/s`,
         countText(status.requestsInFlight),
-        secondsText(view?.delayP99),
+        estimateText(view?.delayP99),
         percentText(view?.cpu ?? 0),
         percentText(view?.gc ?? 0),
         bytesText(status.residentBytes),

@@ -1,6 +1,6 @@
 /** Owns the checks of a running daemon by what it tells of itself: what holds it back, and what it refuses. */
 import type { Status, WorkerStatus } from '../../admin/status.ts'
-import { bytesText, percentText, secondsText } from '../../admin/units.ts'
+import { bytesText, estimateText, percentText } from '../../admin/units.ts'
 import { between, percentilesOf, type View, viewOf } from '../../admin/view.ts'
 import type { RefusalName } from '../../refusal.ts'
 import { type Finding, fine, type Level } from '../finding.ts'
@@ -76,7 +76,7 @@ function checkLoops({ scene, view }: Live): Finding[] {
 function checkDelay({ workers }: View): Finding[] {
   const delays = workers.flatMap(({ delayP99 }) => (delayP99 === undefined ? [] : [delayP99]))
   const worst = Math.max(0, ...delays)
-  const read = `timers came late by up to ${secondsText(worst)} (99 %)`
+  const read = `timers came late by up to ${estimateText(worst)} (99 %)`
   if (worst < DELAY_SECONDS) return [fine('loop-delay', 'how late timers come', read)]
   const why = 'something holds a loop for that long, and everybody of that worker waits: a handler that computes'
   const mend = ['see docs/offload.md: routes that compute belong into threads', 'shardwire top  # which route it is']
@@ -210,7 +210,7 @@ function checkHeartbeat({ before, after }: Live): Finding[] {
   const meanwhile = percentilesOf(counts, status.bounds.duration)
   const all = meanwhile.count > 0 ? meanwhile : percentilesOf(status.heartbeat.counts, status.bounds.duration)
   if (all.p99 === undefined) return []
-  const read = `round trips of heartbeats: ${secondsText(all.p50)} (50 %), ${secondsText(all.p99)} (99 %)`
+  const read = `round trips of heartbeats: ${estimateText(all.p50)} (50 %), ${estimateText(all.p99)} (99 %)`
   if (all.p99 < ROUND_TRIP_SECONDS) return [fine('round-trip', 'the way to clients', read)]
   const why = 'the network to some clients is slow, or they are: their requests take at least as long'
   const mend = ['shardwire conns --sort round-trip  # whose']

@@ -73,7 +73,7 @@ interface Admin extends AsyncDisposable {
 async function serve(port = 0): Promise<Admin> {
   const viewers = new Set<ServerResponse>()
   const server: Server = createServer((_, response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-shardwire': 'admin' }).flushHeaders()
     viewers.add(response)
   })
   server.listen({ port, host: '127.0.0.1' })
