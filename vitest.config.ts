@@ -23,8 +23,9 @@ export default defineConfig({
     pool: 'forks',
     // On two cores: tests wait for processes to start, for timers and for each other a quarter of the time.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Nothing takes as long; what has not come by then does not come, however slow the machine is.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters: ['default', './scripts/test-counts.ts'],
   },
 })

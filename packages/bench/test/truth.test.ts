@@ -1,6 +1,7 @@
 /** The whole program against a clock that nobody moves: these take the seconds that they measure. */
 import { StallingEcho, withinLimit } from '@shardwire/testkit'
 import { describe, expect, test } from 'vitest'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -31,8 +32,11 @@ describe('a server that stalls for 1.4 s in 7 s', () => {
     echo.stallAfter(2 * RATE * FRAME_BYTES, STALL_S * 1000)
     const flags = ['--connections', '5', '--depth', '1', '--rate', String(RATE), '--duration-s', String(DURATION_S)]
     const target = ['--target', `tcp://127.0.0.1:${echo.port}`, '--warmup-s', '0', '--json', '-']
+    const lag = monitorEventLoopDelay({ resolution: 10 })
+    lag.enable()
     const bench = new BenchProgram('run', ...target, ...flags)
     await bench.ended()
+    lag.disable()
     const { open, latency, errors } = reportOf(bench)
     expect(Object.values(errors).filter((count) => count > 0)).toEqual([])
     expect(open).toMatchObject({ due: RATE * DURATION_S, unsent: 0, dropped: 0, censored: 0 })
@@ -40,8 +44,10 @@ describe('a server that stalls for 1.4 s in 7 s', () => {
     // A machine with other work adds to this, and never takes away.
     expect(latency.response.p99Us / 1e6).toBeGreaterThan(arithmetic(0.01) - 0.02)
     expect(latency.response.p90Us / 1e6).toBeGreaterThan(arithmetic(0.1) - 0.02)
-    expect(latency.response.p99Us / 1e6).toBeLessThan(arithmetic(0.01) + 0.5)
-    expect(latency.response.p90Us / 1e6).toBeLessThan(arithmetic(0.1) + 0.5)
+    // By as much as server or generator stood still beside: that is known, and twice of it is let pass.
+    const disturbedS = 0.5 + 2 * (lag.max / 1e9 + (latency.ownLag?.maxUs ?? 0) / 1e6)
+    expect(latency.response.p99Us / 1e6).toBeLessThan(arithmetic(0.01) + disturbedS)
+    expect(latency.response.p90Us / 1e6).toBeLessThan(arithmetic(0.1) + disturbedS)
     // Five connections, a frame each: five samples of 7000 see the stall at all.
     expect(latency.service?.maxUs).toBeGreaterThan(STALL_S * 0.95e6)
     expect(latency.service?.p99Us).toBeLessThan(0.2e6)
@@ -71,7 +77,7 @@ describe.runIf(process.platform === 'linux')('a generator without CPU', () => {
     // The time that passes is what is tested.
     await promisify(execFile)('sleep', ['1.3'])
     process.kill(load, 'SIGCONT')
-    expect(await withinLimit(bench.ended(), () => 'the bench has not ended', 20_000)).toBe(2)
+    expect(await withinLimit(bench.ended(), () => 'the bench has not ended', 45_000)).toBe(2)
     const { verdict, latency, open } = reportOf(bench)
     expect(verdict.state).toBe('INVALID')
     expect(verdict.reasons.join(' ')).toMatch(/The generator itself was .* late|stood still/)

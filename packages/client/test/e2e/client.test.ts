@@ -135,7 +135,8 @@ describe('a network that swallows everything', () => {
     const diary = new Diary()
     await using client = clientOf([`127.0.0.1:${proxy.port}`], {
       onStatus: diary.onStatus,
-      connect: { heartbeatMs: 200, suspectMs: 100, heartbeatMisses: 2, timeoutMs: 2000 },
+      // More than a second: as long may the daemon stand still before.
+      connect: { heartbeatMs: 700, suspectMs: 600, heartbeatMisses: 3, timeoutMs: 5000 },
       reconnect: { maxMs: 200 },
     })
     await client.connect()
@@ -191,7 +192,8 @@ describe('DNS servers that die', () => {
       code: 'NO_CONNECTION',
       message: expect.stringContaining('resolve failed (ETIMEOUT)'),
     })
-    expect(performance.now() - began).toBeLessThan(5000)
+    // Not the twenty seconds that the next one may take.
+    expect(performance.now() - began).toBeLessThan(15_000)
     one.heal()
     expect(textOf(await one.client.request(1, bytesOf('back'), { timeoutMs: 20_000 }))).toBe('back')
   })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { encodeFrame } from '@shardwire/protocol'
-import { Daemon, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
+import { Daemon, eventually, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { burst, endAll, socketsOf, stillServed } from './burst.ts'
 import * as frames from './frames.ts'
@@ -131,7 +131,11 @@ describe.each(MODES)('10 000 connects at once, by %s', (accept) => {
     expect(await stillServed(served)).toBe(served.length - gone)
     await endAll(served)
     await untilAllSlotsServe(daemon, 2)
-    expect(socketsOf(daemon.pid)).toBeLessThanOrEqual(before + 1)
+    // The primary closes its copies when it has read that they are taken.
+    await eventually(
+      () => socketsOf(daemon.pid) <= before + 1,
+      () => `the primary has ${socketsOf(daemon.pid)} sockets, had ${before}`,
+    )
     const { refused } = await stoppedRecord(daemon)
     if (accept === 'handoff') expect(closed + gone).toBeLessThanOrEqual(Number(refused) + Number(exited['lostAtMost']))
     else expect(refused).toBe(0)
@@ -153,7 +157,9 @@ describe.each(MODES)('a burst of connects while the daemon stops, by %s', (accep
 
 describe.each(MODES)('at the limit of open files, by %s', (accept) => {
   it('those that are here are served on, new ones closed and counted, and served again when some leave', async () => {
-    const environment = { ...QUICK, SHARDWIRE_ACCEPT: accept, SHARDWIRE_HEARTBEAT_MS: '200' }
+    // They answer no PING.
+    const heartbeat = { SHARDWIRE_HEARTBEAT_MS: '200', SHARDWIRE_HEARTBEAT_MISSES: '100' }
+    const environment = { ...QUICK, ...heartbeat, SHARDWIRE_ACCEPT: accept }
     await using daemon = await startDaemon(environment, { descriptorLimit: 160 })
     const { served, closed } = await burst(daemon.port, 400)
     expect(served.length).toBeGreaterThan(20)

@@ -65,13 +65,14 @@ describe('health', () => {
   it('in a drain: live, and not ready, until the end', async () => {
     await using daemon = await startDaemon(ON)
     await using client = await RawClient.connect(daemon.port)
-    await client.sendFrames(frames.sleep(1, 500))
+    await client.sendFrames(frames.sleep(1, 60_000))
     await client.sendFrames(frames.request(frames.ROUTE_ECHO, 2, 'x'))
     await client.nextFrame()
     daemon.signal('SIGTERM')
     await daemon.waitFor(({ event }) => event === 'draining')
     expect(await readiness(daemon.admin)).toEqual({ status: 503, ready: false, reasons: ['the daemon is stopping'] })
     expect(await isLive(daemon.admin)).toBe(true)
+    client.destroy()
     expect(await daemon.exited).toMatchObject({ code: 0 })
   })
 

@@ -1,4 +1,4 @@
-import { encodeFrame, KIND_CONTROL, OPCODE_PING, OPCODE_PONG } from '@shardwire/protocol'
+import { encodeFrame, KIND_CONTROL, KIND_MESSAGE, OPCODE_PING, OPCODE_PONG } from '@shardwire/protocol'
 import { type Daemon, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
@@ -16,12 +16,14 @@ async function endWell(client: RawClient): Promise<void> {
 }
 
 describe('heartbeat', () => {
-  const HEARTBEAT = { SHARDWIRE_WORKERS: '1', SHARDWIRE_HEARTBEAT_MS: '40', SHARDWIRE_HEARTBEAT_MISSES: '2' }
+  const HEARTBEAT = { SHARDWIRE_WORKERS: '1', SHARDWIRE_HEARTBEAT_MS: '40' }
+  /** Two seconds of them: as long may this process stand still. */
+  const MISSES = 50
 
   it('a peer that answers is pinged again and again, and stays', async () => {
-    await using daemon = await startDaemon(HEARTBEAT)
+    await using daemon = await startDaemon({ ...HEARTBEAT, SHARDWIRE_HEARTBEAT_MISSES: String(MISSES) })
     await using client = await RawClient.connect(daemon.port)
-    for (let beat = 0; beat < 6; beat++) {
+    for (let beat = 0; beat < MISSES + 5; beat++) {
       expect(await client.nextFrame()).toMatchObject({ kind: KIND_CONTROL, route: OPCODE_PING })
       await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PONG })
     }
@@ -30,7 +32,7 @@ describe('heartbeat', () => {
   })
 
   it('a silent peer gets as many PINGs as may be missed, then a reset', async () => {
-    await using daemon = await startDaemon(HEARTBEAT)
+    await using daemon = await startDaemon({ ...HEARTBEAT, SHARDWIRE_HEARTBEAT_MISSES: '2' })
     await using client = await RawClient.connect(daemon.port)
     expect((await client.gone).how).toBe('reset')
     expect(client.received.map(({ route }) => route)).toEqual([OPCODE_PING, OPCODE_PING])
@@ -38,23 +40,19 @@ describe('heartbeat', () => {
   })
 
   it('bytes of a frame that is not finished are life too', async () => {
-    const misses = 5
-    await using daemon = await startDaemon({
-      SHARDWIRE_WORKERS: '1',
-      SHARDWIRE_HEARTBEAT_MS: '60',
-      SHARDWIRE_HEARTBEAT_MISSES: String(misses),
-    })
+    await using daemon = await startDaemon({ ...HEARTBEAT, SHARDWIRE_HEARTBEAT_MISSES: String(MISSES) })
     await using client = await RawClient.connect(daemon.port)
-    const frame = encodeFrame(frames.message(1, 'drop by drop'))
+    const text = 'drop by drop, '.repeat(MISSES)
+    const frame = encodeFrame(frames.message(1, text))
     // More PINGs than may be missed, each followed by one byte and by no PONG.
-    for (const byte of frame.subarray(0, misses + 3)) {
+    for (const byte of frame.subarray(0, MISSES + 5)) {
       expect(await client.nextFrame()).toMatchObject({ kind: KIND_CONTROL, route: OPCODE_PING })
       await client.write(Uint8Array.of(byte))
     }
-    await client.write(frame.subarray(misses + 3))
+    await client.write(frame.subarray(MISSES + 5))
     let answer = await client.nextFrame()
     while (answer.kind === KIND_CONTROL) answer = await client.nextFrame()
-    expect(frames.text(answer)).toBe('drop by drop')
+    expect(frames.text(answer)).toBe(text)
     await endWell(client)
     expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
   })
@@ -73,9 +71,9 @@ describe('frame timeout', () => {
   it('a slow loris, which sends a byte now and then and answers PINGs, is ended all the same', async () => {
     await using daemon = await startDaemon({
       SHARDWIRE_WORKERS: '1',
-      SHARDWIRE_FRAME_TIMEOUT_MS: '300',
+      SHARDWIRE_FRAME_TIMEOUT_MS: '1500',
       SHARDWIRE_HEARTBEAT_MS: '50',
-      SHARDWIRE_HEARTBEAT_MISSES: '2',
+      SHARDWIRE_HEARTBEAT_MISSES: '100',
     })
     await using client = await RawClient.connect(daemon.port)
     const frame = encodeFrame(frames.message(1, new Uint8Array(1000)))
@@ -85,7 +83,7 @@ describe('frame timeout', () => {
     for (; last.kind === KIND_CONTROL; last = await client.nextFrame()) {
       await client.write(frame.subarray(sent, ++sent))
     }
-    expect([frames.errorOf(last).name, sent > 2, sent < 20]).toEqual(['TIMEOUT', true, true])
+    expect([frames.errorOf(last).name, sent > 2, sent < frame.length]).toEqual(['TIMEOUT', true, true])
     expect((await client.closed()).how).toBe('end')
     expect(await closesAtStop(daemon)).toEqual({ FRAME_TIMEOUT: 1 })
   })
@@ -93,18 +91,22 @@ describe('frame timeout', () => {
   it('is for each frame by itself: whole ones that drip in may take as long as they like together', async () => {
     await using daemon = await startDaemon({
       SHARDWIRE_WORKERS: '1',
-      SHARDWIRE_FRAME_TIMEOUT_MS: '300',
-      SHARDWIRE_HEARTBEAT_MS: '40',
+      SHARDWIRE_FRAME_TIMEOUT_MS: '2000',
+      SHARDWIRE_HEARTBEAT_MS: '100',
+      SHARDWIRE_HEARTBEAT_MISSES: '100',
     })
     await using client = await RawClient.connect(daemon.port)
     const frame = encodeFrame(frames.message(1, 'x'))
-    let echoes = 0
-    let cut = 0
-    // Half a frame for every PING: each is whole in time, and at any time one is cut.
-    while (echoes < 8) {
-      if ((await client.nextFrame()).kind !== KIND_CONTROL) echoes++
-      else await client.write(cut++ % 2 === 0 ? frame.subarray(0, 5) : Buffer.concat([frame.subarray(5)]))
+    const [begin, rest] = [frame.subarray(0, 5), frame.subarray(5)]
+    await client.write(begin)
+    // With every PING the rest of one and the beginning of the next: each is whole in time, and at any time one is cut.
+    for (let echoes = 0; echoes < 25;) {
+      const { kind } = await client.nextFrame()
+      if (kind === KIND_CONTROL) await client.write(Buffer.concat([rest, begin]))
+      else if (kind === KIND_MESSAGE) echoes++
+      else throw new Error(`after ${echoes} echoes came kind ${kind}`)
     }
+    await client.write(rest)
     await endWell(client)
     expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
   })
@@ -114,6 +116,7 @@ describe('frame timeout', () => {
       SHARDWIRE_WORKERS: '1',
       SHARDWIRE_FRAME_TIMEOUT_MS: '30',
       SHARDWIRE_HEARTBEAT_MS: '50',
+      SHARDWIRE_HEARTBEAT_MISSES: '100',
     })
     await using client = await RawClient.connect(daemon.port)
     for (let beat = 0; beat < 3; beat++) {
@@ -126,10 +129,10 @@ describe('frame timeout', () => {
 })
 
 describe('idle timeout', () => {
-  const IDLE = { SHARDWIRE_WORKERS: '1', SHARDWIRE_HEARTBEAT_MS: '30', SHARDWIRE_IDLE_TIMEOUT_MS: '120' }
+  const IDLE = { SHARDWIRE_WORKERS: '1', SHARDWIRE_HEARTBEAT_MS: '30', SHARDWIRE_HEARTBEAT_MISSES: '100' }
 
   it('heartbeats are no messages: a peer that only answers PINGs is closed with TIMEOUT', async () => {
-    await using daemon = await startDaemon(IDLE)
+    await using daemon = await startDaemon({ ...IDLE, SHARDWIRE_IDLE_TIMEOUT_MS: '120' })
     await using client = await RawClient.connect(daemon.port)
     let frame = await client.nextFrame()
     for (; frame.kind === KIND_CONTROL; frame = await client.nextFrame()) {
@@ -141,15 +144,15 @@ describe('idle timeout', () => {
   })
 
   it('nor are PINGs of its own: who only asks whether we live is idle', async () => {
-    await using daemon = await startDaemon({ ...IDLE, SHARDWIRE_HEARTBEAT_MS: '0' })
+    await using daemon = await startDaemon({ ...IDLE, SHARDWIRE_IDLE_TIMEOUT_MS: '1500' })
     await using client = await RawClient.connect(daemon.port)
     let pongs = 0
-    let frame
-    do {
-      await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PING })
-      frame = await client.nextFrame()
-      pongs++
-    } while (frame.kind === KIND_CONTROL)
+    let frame = await client.nextFrame()
+    // One for each of the server's.
+    for (; frame.kind === KIND_CONTROL; frame = await client.nextFrame()) {
+      if (frame.route === OPCODE_PONG) pongs++
+      else await client.sendFrames({ kind: KIND_CONTROL, route: OPCODE_PING })
+    }
     expect([frames.errorOf(frame).name, pongs > 5]).toEqual(['TIMEOUT', true])
     expect(await closesAtStop(daemon)).toEqual({ IDLE_TIMEOUT: 1 })
   })
@@ -160,8 +163,11 @@ describe('idle timeout', () => {
       SHARDWIRE_IDLE_TIMEOUT_MS: '300',
       SHARDWIRE_HEARTBEAT_MS: '0',
     })
+    // Its request is there when it is first looked at.
+    daemon.signal('SIGSTOP', { group: true })
     await using client = await RawClient.connect(daemon.port)
     await client.sendFrames(frames.sleep(1, 700))
+    daemon.signal('SIGCONT', { group: true })
     expect(await client.nextFrame()).toMatchObject({ id: 1, kind: 2 })
     client.destroy()
     expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
@@ -200,7 +206,7 @@ describe('a peer that does not read', () => {
   })
 
   it('goes on without a byte lost when it reads again in time, and its neighbours never noticed', async () => {
-    await using daemon = await startDaemon(LIMITS)
+    await using daemon = await startDaemon({ ...LIMITS, SHARDWIRE_SLOW_CONSUMER_MS: '60000' })
     await using slow = await RawClient.connect(daemon.port)
     await using neighbour = await RawClient.connect(daemon.port)
     slow.pause()

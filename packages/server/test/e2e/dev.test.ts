@@ -18,8 +18,11 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
+/** All at once: a file that is half written may be seen as one change more. */
 function write(name: string, text: string): void {
-  writeFileSync(join(directory, name), `${text}\n`)
+  const unfinished = join(directory, 'unfinished')
+  writeFileSync(unfinished, `${text}\n`)
+  renameSync(unfinished, join(directory, name))
 }
 
 function serviceOf(importing: string): string {

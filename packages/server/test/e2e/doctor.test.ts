@@ -110,11 +110,11 @@ describe('against a daemon that runs', () => {
       SHARDWIRE_MAX_CONNECTIONS_PER_IP: '1',
     })
     await using first = await RawClient.connect(daemon.port)
-    const running = doctor(['--seconds', '2'], { SHARDWIRE_ADMIN: daemon.admin })
     const controller = new AbortController()
-    void running.finally(() => controller.abort())
     const { body } = await fetch(`${daemon.admin}/api/events`, { signal: controller.signal })
     if (body === null) throw new Error('no events')
+    const running = doctor(['--seconds', '2'], { SHARDWIRE_ADMIN: daemon.admin })
+    void running.finally(() => controller.abort())
     const knocking = (async () => {
       // One more between any two looks of the doctor, who is told the same samples.
       for await (const _ of body) {

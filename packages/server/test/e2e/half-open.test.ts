@@ -15,10 +15,11 @@ import { describe, expect, it } from 'vitest'
 import { socketsOf } from './burst.ts'
 import * as frames from './frames.ts'
 
-const MISSES = 2
+const MISSES = 3
+/** A peer is held dead after two seconds: as long may this process stand still. */
 const HEARTBEAT = {
   SHARDWIRE_WORKERS: '1',
-  SHARDWIRE_HEARTBEAT_MS: '60',
+  SHARDWIRE_HEARTBEAT_MS: '500',
   SHARDWIRE_HEARTBEAT_MISSES: String(MISSES),
 }
 const PONG = encodeFrame({ kind: KIND_CONTROL, route: OPCODE_PONG })
@@ -67,8 +68,8 @@ describe.skipIf(!hasProc)('a peer behind a black hole', () => {
     const before = socketsOf(daemon.workers[0]?.pid ?? 0)
     const pings = await answerPings(neighbour, oneSocketLess(daemon, before))
     expect(pings).toBeGreaterThan(0)
-    // Neither end of the hole noticed anything.
-    expect([lost.socket.destroyed, lost.received.length]).toEqual([false, 1])
+    // The end behind the hole noticed nothing.
+    expect(lost.socket.destroyed).toBe(false)
     // What the daemon sent into it lies there still: its PINGs, then the reset.
     line.heal()
     expect((await lost.gone).how).toBe('reset')

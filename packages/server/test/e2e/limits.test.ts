@@ -14,6 +14,7 @@ describe('SHARDWIRE_MESSAGE_RATE', () => {
     await using daemon = await startDaemon({ ...ONE, SHARDWIRE_MESSAGE_RATE: '5' })
     await using client = await RawClient.connect(daemon.port)
     await using neighbour = await RawClient.connect(daemon.port)
+    const askedMs = performance.now()
     await client.sendFrames(...Array.from({ length: 6 }, (_, index) => frames.request(1, index + 1, 'x')))
     const answers = await client.frames(6)
     expect(answers.map(({ kind, id }) => [kind, id])).toEqual([
@@ -21,21 +22,20 @@ describe('SHARDWIRE_MESSAGE_RATE', () => {
       [KIND_ERROR, 6],
     ])
     const refused = answers.at(-1)
-    const { name, retryAfterMs } =
-      refused === undefined ? { name: '', retryAfterMs: undefined } : frames.errorOf(refused)
-    expect([name, retryAfterMs !== undefined && retryAfterMs >= 1 && retryAfterMs <= 200]).toEqual([
-      'RATE_LIMITED',
-      true,
-    ])
-    // A neighbour has a rate of its own, and requests that are refused take no token: within one interval one succeeds.
+    const { name, retryAfterMs = 0 } = refused === undefined ? {} : frames.errorOf(refused)
+    const dueMs = performance.now() + retryAfterMs
+    expect([name, retryAfterMs >= 1 && retryAfterMs <= 200]).toEqual(['RATE_LIMITED', true])
+    // A neighbour has a rate of its own, and requests that are refused take no token.
     await neighbour.sendFrames(frames.request(1, 1, 'mine'))
     expect(frames.text(await neighbour.nextFrame())).toBe('mine')
-    let tries = 0
-    for (let answered = false; !answered; tries++) {
+    for (;;) {
+      const triedMs = performance.now()
       await client.sendFrames(frames.request(1, 7, 'again'))
-      answered = (await client.nextFrame()).kind !== KIND_ERROR
+      if ((await client.nextFrame()).kind !== KIND_ERROR) break
+      expect(triedMs).toBeLessThan(dueMs)
     }
-    expect(tries).toBeGreaterThan(1)
+    // And none before: it was refused no earlier than it was sent. What was told is whole milliseconds, rounded up.
+    expect(performance.now() - askedMs).toBeGreaterThan(retryAfterMs - 1)
     expect(await daemon.stop()).toBe(0)
   })
 
@@ -47,18 +47,20 @@ describe('SHARDWIRE_MESSAGE_RATE', () => {
       ...Array.from({ length: 5000 }, () => encodeFrame(frames.message(1, 'x'))),
       ...Array.from({ length: 5000 }, () => encodeFrame(ping)),
     ])
+    const startedMs = performance.now()
     await client.write(flood)
     client.halfClose()
     expect((await client.closed()).how).toBe('end')
     const errors = client.received.filter(({ kind }) => kind === KIND_ERROR)
     const pongs = client.received.filter(({ kind }) => kind === KIND_CONTROL)
     const echoes = client.received.filter(({ kind }) => kind === 0)
-    // All of it is read within some ticks: hardly more than what is there at the beginning gets through.
+    // What is there at the beginning gets through, and what the rates give in the time that it took.
+    const seconds = 1 + Math.ceil((performance.now() - startedMs) / 1000)
     expect(errors.length).toBeGreaterThanOrEqual(1)
-    expect(errors.length).toBeLessThanOrEqual(3)
-    expect(echoes.length).toBeLessThanOrEqual(30)
+    expect(errors.length).toBeLessThanOrEqual(seconds)
+    expect(echoes.length).toBeLessThanOrEqual(10 * seconds)
     expect(pongs.length).toBeGreaterThanOrEqual(100)
-    expect(pongs.length).toBeLessThanOrEqual(300)
+    expect(pongs.length).toBeLessThanOrEqual(100 * seconds)
     expect(await daemon.stop()).toBe(0)
   })
 })
@@ -84,15 +86,16 @@ describe('the log of closed connections', () => {
   it('a flood of bad clients is told five times, and then as a count', async () => {
     await using daemon = await startDaemon(ONE, { execArgv: ['--import', FAST_SECONDS] })
     const count = 40
-    await frames.inParallel(count, 8, async () => {
-      await using client = await RawClient.connect(daemon.port)
-      await client.write(Buffer.from('500100000000', 'hex'))
-      await client.closed()
-    })
+    // They are all there when it goes on: however long that took, they are bad within one interval.
+    daemon.signal('SIGSTOP', { group: true })
+    const clients = await Promise.all(Array.from({ length: count }, () => RawClient.connect(daemon.port)))
+    await Promise.all(clients.map((client) => client.write(Buffer.from('500100000000', 'hex'))))
+    daemon.signal('SIGCONT', { group: true })
+    await Promise.all(clients.map((client) => client.closed()))
     const rest = await daemon.waitFor(({ event }) => event === 'connections-closed')
     const of = (name: string): LogRecord[] => daemon.records.filter(({ event }) => event === name)
     const suppressed = (): number => of('connections-closed').reduce((sum, each) => sum + Number(each['suppressed']), 0)
-    // Where it takes longer than an interval each has five of its own.
+    // Where they are read in more than one interval, each has five of its own.
     await daemon.waitFor(() => of('connection-closed').length + suppressed() >= count)
     const told = of('connection-closed')
     expect(told.length + suppressed()).toBe(count)

@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { type Daemon, eventually, type LogRecord, RawClient, startDaemon } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
+import { compared, WATCHED } from './mirror-watch.ts'
 import { TlsFiles } from './tls-files.ts'
 
 const ECHO_BYTES = 20_000
 
 async function startMirror(address: string): Promise<Daemon> {
-  return await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_MIRROR: address })
+  return await startDaemon({ ...WATCHED, SHARDWIRE_WORKERS: '1', SHARDWIRE_MIRROR: address })
 }
 
 /** Sends until something comes of it: the first frame dials. */
@@ -34,9 +35,7 @@ async function isMirrored(daemon: Daemon): Promise<void> {
     await client.sendFrames(frames.request(frames.ROUTE_ECHO, id, new Uint8Array(ECHO_BYTES).fill(id)))
     await client.nextFrame()
   }
-  // The target has answered these when it has answered one that it sleeps for.
-  await client.sendFrames(frames.sleep(100, 200))
-  await client.nextFrame()
+  await compared(daemon, 20)
   client.destroy()
   expect(await daemon.stop()).toBe(0)
   const { routes } = await daemon.waitFor(({ event }) => event === 'mirror-totals')

@@ -15,9 +15,8 @@ const SERVICE = new URL('../fixtures/limits.ts', import.meta.url).pathname
 const ROUTE_BURN = 2
 const ENVIRONMENT = { SHARDWIRE_WORKERS: '1', SHARDWIRE_SERVICE: SERVICE, SHARDWIRE_OVERLOAD_DELAY_MS: '30' }
 
-/** Keeps a handler of 60 ms running on a connection of its own until one of its requests is refused. */
-async function untilRefused(port: number): Promise<void> {
-  await using client = await RawClient.connect(port)
+/** Keeps a handler of 60 ms running until one of its requests is refused. */
+async function untilRefused(client: RawClient): Promise<void> {
   for (let id = 1; ; id++) {
     await client.sendFrames(frames.request(ROUTE_BURN, id, encodeBody(60)))
     const answer = await client.nextFrame()
@@ -27,13 +26,19 @@ async function untilRefused(port: number): Promise<void> {
   }
 }
 
-/** Keeps a handler of 60 ms running on a connection of its own until `isOver` says so, whatever it is answered. */
-async function keepBusy(port: number, isOver: () => boolean): Promise<void> {
-  await using client = await RawClient.connect(port)
+/** Keeps a handler of 60 ms running until `isOver` says so, whatever it is answered. */
+async function keepBusy(client: RawClient, isOver: () => boolean): Promise<void> {
   for (let id = 1; !isOver(); id++) {
     await client.sendFrames(frames.request(ROUTE_BURN, id, encodeBody(60)))
     await client.nextFrame()
   }
+}
+
+/** Those that make a worker busy: they are let in before anyone is. */
+async function connectAll(port: number): Promise<RawClient[]> {
+  const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(port)))
+  await Promise.all(clients.map(frames.settle))
+  return clients
 }
 
 /** Connects until somebody is refused. @returns what that one was told */
@@ -61,7 +66,8 @@ describe.each(['handoff', 'reuseport'])('the door of workers that are overloaded
     await using daemon = await startDaemon({ ...ENVIRONMENT, SHARDWIRE_ACCEPT: accept })
     await using guest = await RawClient.connect(daemon.port)
     let isOver = false
-    const busy = Array.from({ length: 4 }, () => keepBusy(daemon.port, () => isOver))
+    const clients = await connectAll(daemon.port)
+    const busy = clients.map((client) => keepBusy(client, () => isOver))
     const error = await refusal(daemon.port)
     expect(error).toMatchObject({ code: OVERLOADED, retryable: true })
     expect(error.retryAfterMs).toBeGreaterThanOrEqual(1000)
@@ -81,8 +87,7 @@ describe.each(['handoff', 'reuseport'])('the door of workers that are overloaded
       },
       () => 'nobody is let in again',
     )
-    next.destroy()
-    guest.destroy()
+    for (const client of [...clients, next, guest]) client.destroy()
     expect(await daemon.stop()).toBe(0)
     const { refusals } = await daemon.waitFor(({ event }) => event === 'stopped')
     expect(Object.keys(refusals as object)).toEqual(['OVERLOADED'])
@@ -93,7 +98,8 @@ describe('a worker whose loop is late in every turn', () => {
   it('says so, refuses requests with a time to come back, serves those in flight, and recovers by itself', async () => {
     await using daemon = await startDaemon(ENVIRONMENT)
     await using bystander = await RawClient.connect(daemon.port)
-    const busy = Array.from({ length: 4 }, () => untilRefused(daemon.port))
+    const clients = await connectAll(daemon.port)
+    const busy = clients.map(untilRefused)
     const record = await daemon.waitFor(({ event, overload }) => event === 'overload' && overload === 2)
     expect(record).toMatchObject({ level: 'warn', delayMs: expect.any(Number), bufferPercent: 0 })
     // PING is answered by a worker that refuses requests: it is alive.
@@ -102,6 +108,7 @@ describe('a worker whose loop is late in every turn', () => {
     await daemon.waitFor(({ event, overload }) => event === 'overload' && overload === 0)
     await bystander.sendFrames(frames.request(1, 1, 'as before'))
     expect(frames.text(await bystander.nextFrame())).toBe('as before')
+    for (const client of clients) client.destroy()
     expect((await overloadLevels(daemon)).at(-1)).toBe(0)
   })
 

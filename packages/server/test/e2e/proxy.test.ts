@@ -75,10 +75,13 @@ describe.each(MODES)('a header of a trusted proxy, by %s', (accept) => {
   it('that does not come, or not to its end, is not waited for', async () => {
     const settings = { ...TRUSTING, SHARDWIRE_ACCEPT: accept, SHARDWIRE_HANDSHAKE_TIMEOUT_MS: '200' }
     await using daemon = await startDaemon(settings)
+    // What each does is there when the daemon first sees it, however long it took them.
+    daemon.signal('SIGSTOP', { group: true })
     await using silent = await connect(daemon)
     await using cut = await connect(daemon, header2('192.0.2.7', 1).subarray(0, 20))
     await using gone = await connect(daemon, header2('192.0.2.7', 1).subarray(0, 20))
     gone.halfClose()
+    daemon.signal('SIGCONT', { group: true })
     await Promise.all([silent.closed(), cut.closed(), gone.closed()])
     expect(await refusals(daemon)).toEqual({ PROXY_TIMEOUT: 2, PEER_GONE: 1 })
   })

@@ -62,7 +62,8 @@ describe('a peer that sends the smallest frames and does not read', () => {
 
 describe('a drain and a peer that does not read', () => {
   it('held for write: every request sent before the signal gets its one answer once the peer reads again', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1', SHARDWIRE_MAX_FRAME_BYTES: '65536' })
+    const limits = { SHARDWIRE_MAX_FRAME_BYTES: '65536', SHARDWIRE_SLOW_CONSUMER_MS: '60000' }
+    await using daemon = await startDaemon({ ...limits, SHARDWIRE_WORKERS: '1' })
     await using client = await RawClient.connect(daemon.port)
     await using neighbour = await RawClient.connect(daemon.port)
     client.pause()

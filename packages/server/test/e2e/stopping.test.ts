@@ -26,6 +26,8 @@ import { TlsFiles } from './tls-files.ts'
 
 const HOOKED = fileURLToPath(new URL('../fixtures/hooked.ts', import.meta.url))
 const SLOW_START = fileURLToPath(new URL('../fixtures/slow-start.ts', import.meta.url))
+const LIMITS = fileURLToPath(new URL('../fixtures/limits.ts', import.meta.url))
+const [ROUTE_ECHO, ROUTE_NEVER, ROUTE_LATER, ROUTE_RELEASE] = [1, 3, 8, 10]
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 /** A quarter of a second each way. */
@@ -105,21 +107,22 @@ describe('stopping', () => {
   })
 
   it('GOAWAY says when to come back; a later REQUEST is DRAINING, a later MESSAGE is served', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '1' })
+    await using daemon = await startDaemon({ SHARDWIRE_SERVICE: LIMITS, SHARDWIRE_WORKERS: '1' })
     await using client = await RawClient.connect(daemon.port)
-    await client.sendFrames(frames.sleep(1, 150))
+    await client.sendFrames(frames.request(ROUTE_LATER, 1, 'x'))
     await frames.settle(client)
     daemon.signal('SIGTERM')
     const goaway = await client.nextFrame()
     expect(parseGoaway(goaway.body, 0, goaway.body.length)).toMatchObject({ retry: 'later', deadlineMs: 10_000 })
-    await client.sendFrames(frames.request(1, 2, 'too late'), frames.message(1, 'served'))
-    const [draining, served, slept] = await client.frames(3)
+    const late = [frames.request(ROUTE_ECHO, 2, 'too late'), frames.message(ROUTE_ECHO, 'served')]
+    await client.sendFrames(...late, frames.message(ROUTE_RELEASE, ''))
+    const [draining, served, answered] = await client.frames(3)
     expect(draining === undefined ? undefined : frames.errorOf(draining)).toMatchObject({
       name: 'DRAINING',
       retryable: true,
     })
     expect(served === undefined ? '' : frames.text(served)).toBe('served')
-    expect(slept).toMatchObject({ kind: KIND_RESPONSE, id: 1 })
+    expect(answered).toMatchObject({ kind: KIND_RESPONSE, id: 1 })
     expect((await client.closed()).how).toBe('end')
     expect((await daemon.exited).code).toBe(0)
   })
@@ -151,19 +154,22 @@ describe('stopping', () => {
   })
 
   it('ends with a report: what was answered, closed and forced, and how long the longest took', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_WORKERS: '2', SHARDWIRE_DRAIN_TIMEOUT_MS: '800' })
+    const drain = { SHARDWIRE_DRAIN_TIMEOUT_MS: '2000' }
+    await using daemon = await startDaemon({ ...drain, SHARDWIRE_SERVICE: LIMITS, SHARDWIRE_WORKERS: '2' })
     const clients = await Promise.all(Array.from({ length: 4 }, () => RawClient.connect(daemon.port)))
     const [quick, slow] = clients as [RawClient, RawClient]
-    await quick.sendFrames(frames.sleep(1, 300))
-    await slow.sendFrames(frames.sleep(1, 3_600_000))
+    await quick.sendFrames(frames.request(ROUTE_LATER, 1, 'x'))
+    await slow.sendFrames(frames.request(ROUTE_NEVER, 1, ''))
     await Promise.all(clients.map(frames.settle))
     daemon.signal('SIGTERM')
+    expect(isGoaway(await quick.nextFrame())).toBe(true)
+    await quick.sendFrames(frames.message(ROUTE_RELEASE, ''))
     await Promise.all(clients.map((client) => client.closed()))
     expect((await daemon.exited).code).toBe(0)
     const report = daemon.records.find(({ event }) => event === 'stopped')
     expect(report).toMatchObject({ answered: 1, closed: 3, forced: 1 })
     // A timer may come a fraction of a millisecond early.
-    expect(Number(report?.['longestMs'])).toBeGreaterThanOrEqual(799)
+    expect(Number(report?.['longestMs'])).toBeGreaterThanOrEqual(1999)
   })
 
   it.each(['SIGTERM', 'SIGINT'] as const)('%s before the workers are ready: exit 0 all the same', async (signal) => {
@@ -190,14 +196,15 @@ describe('stopping', () => {
   })
 
   it('a second signal, a second or more after the first, ends at once: 128 and its number', async () => {
-    await using daemon = await startDaemon({ SHARDWIRE_HEARTBEAT_MS: '200', SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' })
+    const heartbeat = { SHARDWIRE_HEARTBEAT_MS: '200', SHARDWIRE_HEARTBEAT_MISSES: '100' }
+    await using daemon = await startDaemon({ ...heartbeat, SHARDWIRE_DRAIN_TIMEOUT_MS: '60000' })
     await using client = await RawClient.connect(daemon.port)
     await client.sendFrames(frames.sleep(1, 3_600_000))
     await frames.settle(client)
-    daemon.signal('SIGTERM')
-    expect(isGoaway(await client.nextFrame())).toBe(true)
     // The same key press, as it comes through npm and the terminal.
+    daemon.signal('SIGTERM')
     daemon.signal('SIGINT')
+    expect(isGoaway(await client.nextFrame())).toBe(true)
     // Six PINGs are more than a second.
     for (let beat = 0; beat < 6; beat++) {
       expect(await client.nextFrame()).toMatchObject({ kind: KIND_CONTROL, route: OPCODE_PING })

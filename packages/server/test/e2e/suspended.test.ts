@@ -19,8 +19,9 @@ describe('a worker that did not run for several heartbeat intervals', () => {
       // Two clients shall have two workers.
       SHARDWIRE_ACCEPT: 'handoff',
       SHARDWIRE_WORKERS: '2',
-      SHARDWIRE_HEARTBEAT_MS: '60',
-      SHARDWIRE_HEARTBEAT_MISSES: '3',
+      // Who says nothing for a second and a half is dead: as long may this process stand still.
+      SHARDWIRE_HEARTBEAT_MS: '200',
+      SHARDWIRE_HEARTBEAT_MISSES: '7',
     })
     await using client = await RawClient.connect(daemon.port)
     const { shard } = await frames.greetServer(client)
@@ -32,7 +33,7 @@ describe('a worker that did not run for several heartbeat intervals', () => {
     // The other worker's PINGs tell how many intervals pass.
     await answerPings(other, 10)
     process.kill(stopped, 'SIGCONT')
-    await Promise.all([answerPings(client, 6), answerPings(other, 6)])
+    await Promise.all([answerPings(client, 3), answerPings(other, 3)])
     for (const peer of [client, other]) {
       peer.halfClose()
       await peer.closed()
@@ -52,9 +53,12 @@ describe('a half-closed client', () => {
       SHARDWIRE_FRAME_TIMEOUT_MS: '20',
       SHARDWIRE_IDLE_TIMEOUT_MS: '20',
     })
+    // All that it says is there when it is first looked at.
+    daemon.signal('SIGSTOP', { group: true })
     await using client = await RawClient.connect(daemon.port)
     await client.sendFrames(frames.sleep(1, 400))
     client.halfClose()
+    daemon.signal('SIGCONT', { group: true })
     expect((await client.closed()).how).toBe('end')
     expect(client.received.map(({ kind, id }) => [kind, id])).toEqual([[2, 1]])
     expect(await daemon.stop()).toBe(0)

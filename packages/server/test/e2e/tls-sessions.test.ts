@@ -69,7 +69,7 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])('a session of %s', (version
     await using files = await TlsFiles.create()
     await using daemon = await startDaemon({ ...files.askingFor('require'), SHARDWIRE_WORKERS: '2' })
     // Long enough for the first visit; certificates know whole seconds.
-    const validToMs = Math.floor((performance.timeOrigin + performance.now()) / 1000) * 1000 + 3000
+    const validToMs = Math.floor((performance.timeOrigin + performance.now()) / 1000) * 1000 + 4000
     const options = { ...(await files.client({ validToMs })), minVersion: version, maxVersion: version }
     let { session } = await visit(daemon.port, options)
     for (;;) {
