@@ -1,7 +1,8 @@
 /**
  * Owns the errors that arise in the client itself: one class, one table of codes.
  * Must not know: errors that the server sends; those are ShardwireError.
- * Invariant: a code is a stable name and never gets another meaning; programs look at `code`, people at `message`.
+ * Invariant: a code is a stable name and never gets another meaning; programs look at `name`, as with the errors of a
+ * server, people at `message`.
  */
 import type { HandlerRan } from '@shardwire/protocol'
 
@@ -73,7 +74,9 @@ export interface ClientErrorExtras {
 }
 
 export class ClientError extends Error {
-  override readonly name = 'ClientError'
+  /** What happened. A ShardwireError has its name here too, and on the wire a number, which is its `code`. */
+  override readonly name: ClientErrorCode
+  /** The same as `name`. */
   readonly code: ClientErrorCode
   readonly retryable: boolean
   readonly handler: HandlerRan
@@ -94,6 +97,7 @@ export class ClientError extends Error {
 
   constructor(code: ClientErrorCode, message: string, extras: ClientErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause })
+    this.name = code
     this.code = code
     this.retryable = CLIENT_ERROR_TABLE[code].retryable
     this.handler = CLIENT_ERROR_TABLE[code].handler
