@@ -5,6 +5,7 @@
  * limit; without a range nothing is said. What is wrong with a run is wrong with its comparison.
  */
 import { bucketsOf } from '../histogram/buckets.ts'
+import { rateInWords } from '../options/rate-spec.ts'
 import { Random } from '../random.ts'
 import type { RunReport } from '../report/schema/run.ts'
 import { COMPARISON_SCHEMA } from '../report/schema/comparison.ts'
@@ -148,16 +149,27 @@ function differencesOf(base: RunReport, now: RunReport): string[] {
     ['mode', ({ options }) => options.mode],
     ['connections', ({ options }) => options.connections],
     ['depth', ({ options }) => options.depth],
-    ['rate', ({ options }) => options.open?.stages ?? 'closed loop'],
+    ['messages/s', ({ options }) => (options.open === null ? 'closed loop' : rateInWords(options.open.stages))],
     ['arrivals', ({ options }) => options.open?.arrivals ?? null],
     ['what is sent', ({ options }) => options.traffic],
     ['what runs beside', ({ options }) => options.beside],
     ['load processes', ({ options }) => options.processes],
   ]
-  return rows.flatMap(([name, of]) => {
-    const [one, other] = [of(base), of(now)].map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
-    return one === other ? [] : [`${name}: ${shortened(one)} and ${shortened(other)}`]
-  })
+  return rows.flatMap(([name, of]) => differencesIn(name, of(base), of(now)))
+}
+
+/** Of objects only what differs within them. */
+function differencesIn(name: string, base: unknown, now: unknown): string[] {
+  if (isObject(base) && isObject(now)) {
+    const keys = [...new Set([...Object.keys(base), ...Object.keys(now)])]
+    return keys.flatMap((key) => differencesIn(`${name}, ${key}`, base[key], now[key]))
+  }
+  const [one, other] = [base, now].map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
+  return one === other ? [] : [`${name}: ${shortened(one)} and ${shortened(other)}`]
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const TEXT_MAX = 80

@@ -62,6 +62,13 @@ describe('two runs', () => {
     expect(reasons[0]).toMatch(/kernel: 6.1 and 9\.9; depth: 2 and 99/)
   })
 
+  test('say of what runs beside only what differs', () => {
+    const [base, now] = [runOf(1), runOf(2)]
+    const beside = { ...now.options.beside, idle: 200 }
+    const other = { ...now, options: { ...now.options, beside } }
+    expect(compared(base, other).differences).toEqual(['what runs beside, idle: 0 and 200'])
+  })
+
   test('of which one is INVALID are INVALID', () => {
     const base = { ...runOf(1), verdict: { state: 'INVALID', reasons: ['Lost.'] } as const }
     expect(compared(base, runOf(2)).verdict.state).toBe('INVALID')

@@ -101,6 +101,16 @@ describe.runIf(chromiumPath !== undefined)('in Chromium', () => {
     await page.close()
   })
 
+  test('a reason without a space breaks rather than make the page wider than a phone', async () => {
+    const file = path.join(folder, 'long.html')
+    const reasons = [`${'{"fromPerSecond":5000,'.repeat(20)} and more`]
+    writeFileSync(file, pageOf({ ...EMPTY, lead: 'x'.repeat(300), verdict: { state: 'INVALID', reasons } }))
+    const page = await browser.newPage({ viewport: { width: 360, height: 740 } })
+    await page.goto(`file://${file}`)
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0)
+    await page.close()
+  })
+
   test('text that looks like markup is only text', async () => {
     const file = path.join(folder, 'empty.html')
     writeFileSync(file, pageOf(EMPTY))
