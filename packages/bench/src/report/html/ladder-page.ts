@@ -43,7 +43,8 @@ function leadOf({ options, holders, server, startedAt }: LadderReport): string {
   const sources = new Set(holders.map(({ source }) => source)).size
   const from = holders[0]?.source === null ? '' : ` from ${inGroups(sources)} addresses`
   const who = server === null ? '' : `, a server of ${inGroups(server.processes)} processes`
-  return `${targetUrl(options.target)}: ${inGroups(holders.length)} ${holders.length === 1 ? 'holder' : 'holders'}${from}${who}, ${startedAt.slice(0, 16)}Z`
+  const processes = `${inGroups(holders.length)} ${holders.length === 1 ? 'holder' : 'holders'}`
+  return `${targetUrl(options.target)}: ${processes}${from}${who}, ${startedAt.slice(0, 16)}Z`
 }
 
 function tilesOf({ reached, steps, hold, lost }: LadderReport): Tile[] {
