@@ -149,9 +149,9 @@ export class Closing {
     connection.codecState = undefined
     connection.tags = null
     this.#abandonCalls(connection, new Error('the connection closed'))
-    budget.closed(connection)
     rings.release(connection)
     outbound.reclaim(connection)
+    budget.closed()
     wheel.cancel(connection)
     counters.connectionsOpen--
     countAt(counters.openByListener, connection.listener.index, -1)

@@ -149,8 +149,10 @@ export class Connection extends Deadline implements DecodedStream {
   calls: Map<number, InFlight> | null = null
   /** Blocks that unfinished writes still read from. */
   parked: Parked | null = null
-  /** What it held when it was reset because the worker's buffer budget was spent; else 0. */
-  shedBytes = 0
+  /** What of the worker's buffer budget it has: its ring and its parked blocks, each with what it takes beside. */
+  lentBytes = 0
+  /** It was reset because that budget was spent. */
+  isShed = false
   /** When the last PING was sent. */
   lastPingMs = 0
   /** PINGs that no PONG has come for, and the last round trip that was measured; -1 before there is one. */

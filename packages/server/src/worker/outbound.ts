@@ -4,7 +4,7 @@
  * Invariant: a block that an unfinished write still reads from is *parked* with its connection until the transport has
  * sent everything or is closed. While anything is parked, further answers are copied behind it, so that a peer that
  * does not read holds about as much as is unsent. The read slab is never written: frames that are forwarded are copied
- * first. The slab is `#home`, but while that is parked it is a block from the pool.
+ * first. The slab is `#home`, but while that is parked it is the block that the budget has in reserve for it.
  */
 import {
   allocateKernelMemory,
@@ -122,15 +122,15 @@ export class Outbound {
     connection.parked = null
     for (const block of parked.blocks) {
       if (block === this.#home) this.#homeIsParked = false
-      else this.#budget.release(block)
+      else this.#budget.release(connection, block)
     }
     this.#goHome()
   }
 
-  /** Gives back the block that stood in for the slab, once that is free again and nothing stands in the other. */
+  /** Gives back the reserve that stood in for the slab, once that is free again and nothing stands in the other. */
   #goHome(): void {
     if (this.#slab === this.#home || this.#homeIsParked || this.#owner !== null) return
-    this.#budget.release(this.#slab)
+    this.#budget.releaseReserve(this.#slab)
     this.#slab = this.#home
   }
 
@@ -183,8 +183,10 @@ export class Outbound {
     const slab = this.#slab
     if (!this.#write(connection, slab, 0, bytes)) return
     connection.parked = { blocks: [slab], tailBytes: bytes }
-    if (slab === this.#home) this.#homeIsParked = true
-    this.#slab = this.#budget.lease(connection, WRITE_SLAB_BYTES) ?? this.#budget.leaseForWorker(WRITE_SLAB_BYTES)
+    if (slab === this.#home) {
+      this.#homeIsParked = true
+      this.#slab = this.#budget.leaseReserve()
+    } else this.#slab = this.#budget.swapReserve(connection)
     this.#onPending(connection)
   }
 
@@ -206,7 +208,7 @@ export class Outbound {
 
   /** Writes a block of its own: given back at once, or parked. */
   #writeBlock(connection: Connection, block: Uint8Array, bytes: number): void {
-    if (!this.#write(connection, block, 0, bytes)) return this.#budget.release(block)
+    if (!this.#write(connection, block, 0, bytes)) return this.#budget.release(connection, block)
     connection.parked ??= { blocks: [], tailBytes: 0 }
     connection.parked.blocks.push(block)
     connection.parked.tailBytes = bytes

@@ -56,7 +56,7 @@ export class Rings {
     const grown = Math.max(length * 2, Math.min(frameBytes, length * GROWTH))
     const larger = this.#budget.lease(connection, Math.min(this.#blockBytesMax, grown))
     if (larger === undefined) return false
-    this.#budget.release(ring.moveTo(larger))
+    this.#budget.release(connection, ring.moveTo(larger))
     return ring.writableBytes > 0
   }
 
@@ -71,7 +71,7 @@ export class Rings {
       return
     }
     const larger = this.#budget.lease(connection, Math.min(bytesMax, length * GROWTH))
-    if (larger !== undefined) this.#budget.release(ring.moveTo(larger))
+    if (larger !== undefined) this.#budget.release(connection, ring.moveTo(larger))
   }
 
   /** Makes the ring hold `bytes` more, whatever it takes. @returns false when it has been reset */
@@ -80,7 +80,7 @@ export class Rings {
     if (ring.makeRoom(needed)) return true
     const larger = this.#budget.lease(connection, needed)
     if (larger === undefined) return false
-    this.#budget.release(ring.moveTo(larger))
+    this.#budget.release(connection, ring.moveTo(larger))
     return true
   }
 
@@ -89,6 +89,6 @@ export class Rings {
     const { ring } = connection
     if (ring === null) return
     connection.ring = null
-    this.#budget.release(ring.memory)
+    this.#budget.release(connection, ring.memory)
   }
 }

@@ -137,7 +137,7 @@ export class Shard {
     const nowMs = (): number => wheel.nowMs
     const shed = (connection: Connection): void => closing.reset(connection, CloseReason.BUFFER_LIMIT)
     const { connections, pool } = this
-    const budget = new Budget({ pool, bytesMax: pool.bytesMax, connections, shed })
+    const budget = new Budget({ pool, reserveBytes: WRITE_SLAB_BYTES, connections, shed })
     const rings = new Rings(budget, ringBytesMax, counters)
     const { slowConsumerMs, writeTimeoutMs, writeBufferBytes } = config
     const onPending = (connection: Connection): void => limitUnsent(connection, writeBufferBytes, deadlines)

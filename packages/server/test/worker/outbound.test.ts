@@ -14,16 +14,17 @@ let counters: Counters
 let connections: Set<Connection>
 let shed: Connection[]
 let pending: Connection[]
+let budget: Budget
 let outbound: Outbound
 beforeEach(() => {
   // Poisoned, so that a block that goes back too early shows in what is sent.
   const blocks = { blockBytesMin: 4096, blockBytesMax: BLOCK_BYTES_MAX }
-  pool = new BufferPool({ bytesMax: BYTES_MAX, ...blocks, freeBytesMax: BYTES_MAX, poison: true })
+  pool = new BufferPool({ bytesMax: BYTES_MAX + WRITE_SLAB_BYTES, ...blocks, freeBytesMax: BYTES_MAX, poison: true })
   counters = createCounters()
   connections = new Set()
   shed = []
   pending = []
-  const budget = new Budget({ pool, bytesMax: BYTES_MAX, connections, shed: cutOff })
+  budget = new Budget({ pool, reserveBytes: WRITE_SLAB_BYTES, connections, shed: cutOff })
   outbound = new Outbound(budget, counters, (connection) => pending.push(connection))
 })
 
@@ -61,7 +62,10 @@ function forwardEach(connection: Connection, memory: Buffer, frameBytes: number)
 /** Spends what the budget has left, in the name of one connection. */
 function spend(connection: Connection): void {
   connection.parked = { blocks: [], tailBytes: 0 }
-  for (let block = pool.lease(4096); block !== undefined; block = pool.lease(4096)) connection.parked.blocks.push(block)
+  while (pool.leasedBytes < BYTES_MAX) {
+    const block = budget.lease(connection, 4096)
+    if (block !== undefined) connection.parked.blocks.push(block)
+  }
 }
 
 /** The socket is gone. */

@@ -8,6 +8,7 @@ import { connect } from './fake-transport.ts'
 
 const BLOCK_BYTES_MAX = 64 * 1024
 const BYTES_MAX = 128 * 1024
+const RESERVE_BYTES = 1024
 
 let pool: BufferPool
 let shed: Connection[]
@@ -15,11 +16,11 @@ let rings: Rings
 let connection: Connection
 beforeEach(() => {
   const blocks = { blockBytesMin: RING_BYTES_MIN, blockBytesMax: BLOCK_BYTES_MAX }
-  pool = new BufferPool({ bytesMax: BYTES_MAX, ...blocks, freeBytesMax: BYTES_MAX, poison: true })
+  pool = new BufferPool({ bytesMax: BYTES_MAX + RESERVE_BYTES, ...blocks, freeBytesMax: BYTES_MAX, poison: true })
   shed = []
   connection = connect()
   const connections = new Set([connection])
-  const budget = new Budget({ pool, bytesMax: BYTES_MAX, connections, shed: (victim) => shed.push(victim) })
+  const budget = new Budget({ pool, reserveBytes: RESERVE_BYTES, connections, shed: (victim) => shed.push(victim) })
   rings = new Rings(budget, BLOCK_BYTES_MAX, createCounters())
 })
 
