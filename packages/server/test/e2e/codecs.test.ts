@@ -1,10 +1,7 @@
 /** Owns the proof that limits, deadlines, drain and close reasons hold for every codec alike, over real sockets. */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type Daemon, RawClient, randomChunks, startDaemon, withSeed } from '@shardwire/testkit'
-import { describe, expect, it } from 'vitest'
+import { type Daemon, type LogRecord, RawClient, randomChunks, startDaemon, withSeed } from '@shardwire/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as frames from './frames.ts'
 import { LineClient } from './line-client.ts'
 import { TlsFiles } from './tls-files.ts'
@@ -62,22 +59,78 @@ const CODECS: Readonly<Record<string, CodecCase>> = {
 
 const starred = (text: string): string => text.replaceAll(/"ts":"\d{4}-[^"]+Z"/g, '"ts":"*"')
 
-async function serve(codec: CodecCase, environment = {}, route = 'echo'): Promise<Daemon> {
+/** A daemon with a configuration of its own. */
+async function serve(codec: CodecCase, environment = {}): Promise<Daemon> {
   return await startDaemon({
     ...ONE,
-    SHARDWIRE_LISTEN: `tcp://127.0.0.1:0?${codec.listen(route)}`,
+    SHARDWIRE_LISTEN: `tcp://127.0.0.1:0?${codec.listen('echo')}`,
     SHARDWIRE_SERVICE: SERVICE,
     ...environment,
   })
 }
 
-/** A daemon with a second listener, for frames, and a client there that can release the handlers of `later`. */
-async function serveLater(codec: CodecCase): Promise<{ daemon: Daemon; releaser: RawClient }> {
-  const listen = `tcp://127.0.0.1:0?${codec.listen('later')},tcp://127.0.0.1:0`
-  const daemon = await serve(codec, { SHARDWIRE_LISTEN: listen })
-  const releaser = await RawClient.connect(daemon.addresses[1]?.port ?? 0)
+/** A client that can release the handlers of `later`. */
+async function releaserAt(port: number): Promise<RawClient> {
+  const releaser = await RawClient.connect(port)
   await frames.settle(releaser)
-  return { daemon, releaser }
+  return releaser
+}
+
+/** One daemon with listeners of a codec, for all that can be asked without another configuration. */
+class SharedDaemon {
+  readonly daemon: Daemon
+  readonly files: TlsFiles
+  /** Of the Unix socket. */
+  readonly path: string
+  /** By what is served there. */
+  readonly ports: Readonly<Record<'echo' | 'tls' | 'picky' | 'idle' | 'small' | 'later' | 'frames', number>>
+
+  private constructor(daemon: Daemon, files: TlsFiles, path: string) {
+    this.daemon = daemon
+    this.files = files
+    this.path = path
+    const [echo = 0, tls = 0, picky = 0, idle = 0, small = 0, later = 0, own = 0] = daemon.addresses.map(
+      ({ port }) => port,
+    )
+    this.ports = { echo, tls, picky, idle, small, later, frames: own }
+  }
+
+  static async start(codec: CodecCase): Promise<SharedDaemon> {
+    const files = await TlsFiles.create()
+    const path = files.path('wire.sock')
+    const listen = [
+      `tcp://127.0.0.1:0?${codec.listen('echo')}`,
+      `tls://127.0.0.1:0?${codec.listen('echo')}`,
+      `tcp://127.0.0.1:0?${codec.listen('picky')}`,
+      `tcp://127.0.0.1:0?${codec.listen('echo')}&idle-timeout-ms=60`,
+      `tcp://127.0.0.1:0?${codec.listen('echo')}&max-frame-bytes=2048`,
+      `tcp://127.0.0.1:0?${codec.listen('later')}`,
+      'tcp://127.0.0.1:0',
+      `unix:${path}?${codec.listen('echo')}`,
+    ]
+    const settings = { SHARDWIRE_LISTEN: listen.join(), SHARDWIRE_SERVICE: SERVICE, SHARDWIRE_LOG_LEVEL: 'debug' }
+    const daemon = await startDaemon({ ...ONE, ...files.environment, ...settings })
+    return new SharedDaemon(daemon, files, path)
+  }
+
+  /** Connects to one of its ports. `reason` is why the connection was closed, once it is. */
+  async connect(port: number): Promise<{ client: LineClient; reason: () => Promise<unknown> }> {
+    const client = await LineClient.connect(port)
+    const peer = `127.0.0.1:${client.socket.localPort}`
+    return { client, reason: () => this.reason((its) => its === peer) }
+  }
+
+  async reason(isPeer: (peer: string) => boolean): Promise<unknown> {
+    const isOne = ({ event, peer }: LogRecord): boolean => event === 'connection-closed' && isPeer(String(peer))
+    return (await this.daemon.waitFor(isOne))['reason']
+  }
+
+  async stop(): Promise<void> {
+    expect(await this.daemon.stop()).toBe(0)
+    expect(this.daemon.records.filter(({ event }) => event === 'internal-fault')).toEqual([])
+    await this.daemon[Symbol.asyncDispose]()
+    await this.files[Symbol.asyncDispose]()
+  }
 }
 
 async function closesOf(daemon: Daemon): Promise<unknown> {
@@ -98,42 +151,41 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
     })
   }
 
+  let shared: SharedDaemon
+  beforeAll(async () => {
+    shared = await SharedDaemon.start(codec)
+  })
+  afterAll(async () => {
+    await shared.stop()
+  })
+
   it('is answered over TCP, however it is torn, to the last message before a FIN', async () => {
-    await using daemon = await serve(codec)
-    await using client = await LineClient.connect(daemon.port)
+    const { client, reason } = await shared.connect(shared.ports.echo)
+    await using _ = client
     await talk(client)
-    expect(await closesOf(daemon)).toEqual({ PEER_ENDED: 1 })
+    expect(await reason()).toBe('PEER_ENDED')
   })
 
   it('is answered over TLS', async () => {
-    await using files = await TlsFiles.create()
-    const listen = `tls://127.0.0.1:0?${codec.listen('echo')}`
-    await using daemon = await serve(codec, {
-      ...files.environment,
-      SHARDWIRE_LISTEN: listen,
-      SHARDWIRE_SERVICE: SERVICE,
-    })
-    await using client = new LineClient(await RawClient.connectTls(daemon.port, files.trust))
+    await using client = new LineClient(await RawClient.connectTls(shared.ports.tls, shared.files.trust))
+    const peer = `127.0.0.1:${client.socket.localPort}`
     await talk(client)
-    expect(await closesOf(daemon)).toEqual({ PEER_ENDED: 1 })
+    expect(await shared.reason((its) => its === peer)).toBe('PEER_ENDED')
   })
 
   it('is answered over a Unix socket', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'shardwire-codec-')), 'wire.sock')
-    await using daemon = await serve(codec, { SHARDWIRE_LISTEN: `unix:${path}?${codec.listen('echo')}` })
-    await using client = new LineClient(await RawClient.connectPath(path))
+    await using client = new LineClient(await RawClient.connectPath(shared.path))
     await talk(client)
-    expect(await closesOf(daemon)).toEqual({ PEER_ENDED: 1 })
-    await rm(join(path, '..'), { recursive: true })
+    expect(await shared.reason((peer) => !peer.startsWith('127.'))).toBe('PEER_ENDED')
   })
 
   it('a thousand messages in one write are answered in order', async () => {
-    await using daemon = await serve(codec)
-    await using client = await LineClient.connect(daemon.port)
-    const many = Array.from({ length: 1000 }, (_, n) => `message ${n}`)
+    const { client, reason } = await shared.connect(shared.ports.echo)
+    await using _ = client
+    const many = Array.from({ length: 1000 }, (_each, n) => `message ${n}`)
     await client.send(many.map((body) => codec.ask(body)).join(''))
     expect(starred(await client.finish())).toBe(many.map((body) => codec.answer(body)).join(''))
-    expect(await closesOf(daemon)).toEqual({ PEER_ENDED: 1 })
+    expect(await reason()).toBe('PEER_ENDED')
   })
 
   it('is drained by a FIN, without a word', async () => {
@@ -148,10 +200,10 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
   })
 
   it('a handler that runs when the drain begins has its answer sent first', async () => {
-    const scene = await serveLater(codec)
-    await using daemon = scene.daemon
-    await using releaser = scene.releaser
+    const listen = `tcp://127.0.0.1:0?${codec.listen('later')},tcp://127.0.0.1:0`
+    await using daemon = await serve(codec, { SHARDWIRE_LISTEN: listen })
     await using client = await LineClient.connect(daemon.port)
+    await using releaser = await releaserAt(daemon.addresses[1]?.port ?? 0)
     await client.send(codec.ask('x', 'later'))
     await daemon.waitFor(({ msg }) => msg === 'later has begun')
     daemon.signal('SIGTERM')
@@ -167,24 +219,22 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
   })
 
   it('a handler that runs when the client ends has its answer sent first', async () => {
-    const scene = await serveLater(codec)
-    await using daemon = scene.daemon
-    await using releaser = scene.releaser
-    await using client = await LineClient.connect(daemon.port)
+    const { client, reason } = await shared.connect(shared.ports.later)
+    await using _ = client
+    await using releaser = await releaserAt(shared.ports.frames)
     await client.send(codec.ask('x', 'later'))
     const all = client.finish()
-    await daemon.waitFor(({ msg }) => msg === 'later has begun')
+    await shared.daemon.waitFor(({ msg }) => msg === 'later has begun')
     await releaser.sendFrames(frames.message(ROUTE_RELEASE, ''))
     expect(starred(await all)).toBe(codec.answer('x'))
-    releaser.destroy()
-    expect(await closesOf(daemon)).toEqual({ PEER_ENDED: 2 })
+    expect(await reason()).toBe('PEER_ENDED')
   })
 
   it('who says nothing is ended by a FIN, without a word', async () => {
-    await using daemon = await serve(codec, { SHARDWIRE_IDLE_TIMEOUT_MS: '60' })
-    await using client = await LineClient.connect(daemon.port)
+    const { client, reason } = await shared.connect(shared.ports.idle)
+    await using _ = client
     expect(await client.ended()).toBe('')
-    expect(await closesOf(daemon)).toEqual({ IDLE_TIMEOUT: 1 })
+    expect(await reason()).toBe('IDLE_TIMEOUT')
   })
 
   it('who is as old as may be is ended by a FIN, without a word', async () => {
@@ -238,12 +288,12 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
   })
 
   it('an error of a handler is told, where that can be told, or closes', async () => {
-    await using daemon = await serve(codec, {}, 'picky')
-    await using client = await LineClient.connect(daemon.port)
+    const { client, reason } = await shared.connect(shared.ports.picky)
+    await using _ = client
     await client.send(codec.ask('x', 'picky'))
     const text = name === 'json' ? await client.finish() : await client.ended()
     expect(text).toMatch(codec.told('BAD_REQUEST'))
-    expect(await closesOf(daemon)).toEqual({ [name === 'json' ? 'PEER_ENDED' : 'ERROR_UNSPOKEN']: 1 })
+    expect(await reason()).toBe(name === 'json' ? 'PEER_ENDED' : 'ERROR_UNSPOKEN')
   })
 
   it('who comes beyond the limit of connections is told so, where that can be told, or closed', async () => {
@@ -258,18 +308,16 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
   })
 
   it('anything at all harms nobody else', async () => {
-    await using daemon = await serve(codec)
-    await using neighbour = await LineClient.connect(daemon.port)
+    await using neighbour = await LineClient.connect(shared.ports.echo)
     for (let round = 0; round < 20; round++) {
-      await using client = await LineClient.connect(daemon.port)
+      await using client = await LineClient.connect(shared.ports.echo)
       client.socket.write(randomBytes(5000))
       client.raw.halfClose()
       await client.raw.gone
     }
     await neighbour.send(codec.ask('still here'))
     expect(starred(await neighbour.finish())).toBe(codec.answer('still here'))
-    expect(await daemon.stop()).toBe(0)
-    expect(daemon.records.filter(({ event }) => event === 'internal-fault')).toEqual([])
+    expect(shared.daemon.records.filter(({ event }) => event === 'internal-fault')).toEqual([])
   })
 
   const { cut } = codec
@@ -284,19 +332,19 @@ describe.each(Object.entries(CODECS))('%s', (name, codec) => {
     })
 
     it('is ended when it is too large', async () => {
-      await using daemon = await serve(codec, { SHARDWIRE_MAX_FRAME_BYTES: '2048' })
-      await using client = await LineClient.connect(daemon.port)
+      const { client, reason } = await shared.connect(shared.ports.small)
+      await using _ = client
       await client.send(codec.ask('z'.repeat(3000)))
       expect(await client.ended()).toMatch(codec.told('FRAME_TOO_LARGE'))
-      expect(await closesOf(daemon)).toEqual({ FRAME_TOO_LARGE: 1 })
+      expect(await reason()).toBe('FRAME_TOO_LARGE')
     })
 
     it('is cut by a FIN, unless what is there is a message', async () => {
-      await using daemon = await serve(codec)
-      await using client = await LineClient.connect(daemon.port)
+      const { client, reason } = await shared.connect(shared.ports.echo)
+      await using _ = client
       await client.send(cut)
       expect(await client.finish()).toBe(name === 'line' ? codec.answer('a line') : '')
-      expect(await closesOf(daemon)).toEqual({ [name === 'line' ? 'PEER_ENDED' : 'TRUNCATED']: 1 })
+      expect(await reason()).toBe(name === 'line' ? 'PEER_ENDED' : 'TRUNCATED')
     })
   })
 })
