@@ -169,8 +169,7 @@ describe('idle timeout', () => {
     await client.sendFrames(frames.sleep(1, 700))
     daemon.signal('SIGCONT', { group: true })
     expect(await client.nextFrame()).toMatchObject({ id: 1, kind: 2 })
-    client.destroy()
-    expect(await closesAtStop(daemon)).toEqual({ PEER_ENDED: 1 })
+    expect(await daemon.stop()).toBe(0)
   })
 })
 

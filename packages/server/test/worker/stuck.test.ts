@@ -2,6 +2,7 @@
 import { encodeFrame, KIND_MESSAGE } from '@shardwire/protocol'
 import { describe, expect, it } from 'vitest'
 import { route } from '../../src/service/route.ts'
+import { WRITE_SLAB_BYTES } from '../../src/worker/outbound.ts'
 import { type FakePeer, type FakeShard, fakeShard, request } from './fake-shard.ts'
 
 const ROUTE_ECHO = 1
@@ -71,7 +72,9 @@ describe.each([
 
   it('hold the bound and no more where it is small: so many stay as it has room for, and the rest is shed', () => {
     const worker = shardOf({ SHARDWIRE_MAX_BUFFER_BYTES: String(2 * MIB) })
-    const room = Math.floor(worker.shard.pool.bytesMax / eachBytes)
+    const { pool } = worker.shard
+    // All but the reserve, which is the worker's.
+    const room = Math.floor((pool.bytesMax - pool.costOf(WRITE_SLAB_BYTES)) / eachBytes)
     const peers = stick(worker, COUNT, bytes)
     expect(worker.shard.pool.leasedBytes).toBe(room * eachBytes)
     expect(worker.shard.connections.size).toBe(room)
