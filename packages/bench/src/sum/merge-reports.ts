@@ -41,12 +41,24 @@ export function mergeProblems(reports: readonly RunReport[]): string[] {
     return values.size > 1 ? [`${name} differs: ${[...values].join(' and ')}`] : []
   }
   return [
+    ...repeated(reports),
     ...differing('the codec', ({ options }) => options.codec),
     ...differing('the mode', ({ options }) => options.mode),
     ...differing('the kind of loop', ({ options }) => (options.open === null ? 'closed' : 'open')),
     ...differing('what is sent', ({ options }) => options.traffic),
     ...differing('the target', ({ options }) => options.target),
   ]
+}
+
+/** The same run twice would weigh double, and lend its percentiles a certainty that they have not. */
+function repeated(reports: readonly RunReport[]): string[] {
+  const seen = new Map<string, number>()
+  return reports.flatMap((report, index) => {
+    const text = JSON.stringify(report)
+    const before = seen.get(text)
+    if (before === undefined) seen.set(text, index)
+    return before === undefined ? [] : [`the runs ${before + 1} and ${index + 1} are the same: name each report once`]
+  })
 }
 
 /** @param reports at least one, without `mergeProblems` */

@@ -79,6 +79,12 @@ describe('runs', () => {
     expect(verdict.reasons).toContain('Run 2 of 2: Lost connections: 2.')
   })
 
+  test('of which two are one and the same are refused', () => {
+    expect(mergeProblems([first, second, structuredClone(first)])).toEqual([
+      'the runs 1 and 3 are the same: name each report once',
+    ])
+  })
+
   test('of different loads are told apart', () => {
     expect(mergeProblems([first, second])).toEqual([])
     const other = { ...second, options: { ...second.options, codec: 'json' as const } }
