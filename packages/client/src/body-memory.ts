@@ -10,9 +10,12 @@ import { copyBytes, viewOf } from '@shardwire/protocol'
 const OWN_BYTES_MAX = 32
 /** From here on a body has memory of its own, so that one that is kept keeps no more than itself. */
 const SHARED_BYTES_MAX = 8192
+/** Largest of `Copies`. */
+export const COPY_BYTES_MAX = SHARED_BYTES_MAX
 const CHUNK_BYTES = 65_536
 
 const NO_BYTES = new Uint8Array(0)
+const NO_CHUNK = Buffer.alloc(0)
 
 export class BodyMemory {
   #chunk: Buffer = NO_CHUNK
@@ -36,7 +39,26 @@ export class BodyMemory {
   }
 }
 
-const NO_CHUNK = Buffer.alloc(0)
+/**
+ * Copies of small bodies, one behind the other, without a view for each: for what is hardly ever read again. The last
+ * one stands at `chunk`[`at`, ...), until the next `put`; the chunk is never written there again.
+ */
+export class Copies {
+  chunk: Uint8Array = NO_CHUNK
+  at = 0
+  #used = 0
+
+  /** @param body up to COPY_BYTES_MAX */
+  put(body: Uint8Array): void {
+    if (this.#used + body.length > this.chunk.length) {
+      this.chunk = new Uint8Array(CHUNK_BYTES)
+      this.#used = 0
+    }
+    this.at = this.#used
+    this.#used += body.length
+    this.chunk.set(body, this.at)
+  }
+}
 
 /** Of all connections: what is left of a chunk is of use to the next body, whoever it is for. */
 export const bodyMemory = new BodyMemory()

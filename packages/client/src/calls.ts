@@ -4,44 +4,21 @@
  * Invariant: a request ends once, within its timeoutMs. Nothing is awaited between the choice of a connection and its
  * use: it could be closed meanwhile. What fails for good fails with the error that says most of what may have run.
  */
-import type { Endpoint } from './balance/endpoint.ts'
 import type { Endpoints } from './balance/endpoints.ts'
 import { NO_PASS } from './breaker/breaker.ts'
 import { outcomeOf } from './breaker/outcome.ts'
 import type { ClientRequestOptions } from './client-api.ts'
 import { ClientError } from './client-error.ts'
 import type { CompleteClientOptions } from './client-options.ts'
-import type { Connection } from './connection-api.ts'
 import { checkBody, checkDelayMs } from './options.ts'
-import type { Entry } from './pool/item-set.ts'
-import type { RequestOptions, Route } from './request-options.ts'
+import { FirstAttempt } from './first-attempt.ts'
+import type { Failures, Sendable } from './first-attempt.ts'
+import type { Ask, Place } from './place.ts'
+import type { Route } from './request-options.ts'
 import type { Retries } from './retry/retries.ts'
 import { saysItDidNotRun } from './retry/retry-rules.ts'
 
-/** A connection, and the address that it belongs to. */
-export interface Place {
-  readonly endpoint: Endpoint
-  readonly entry: Entry<Connection>
-  /** What the breaker let the request through with. */
-  readonly pass: number
-}
-
-/** How a connection is asked. */
-export type Ask<Body, Answer> = (
-  connection: Connection,
-  route: Route,
-  body: Body,
-  options: RequestOptions,
-) => Promise<Answer>
-
-export interface Call<Body> {
-  readonly route: Route
-  readonly body: Body
-  /** Nobody else writes to the body: it needs no copy. */
-  readonly isOurs: boolean
-}
-
-export class Calls {
+export class Calls implements Failures {
   /** Requests that were made. */
   requests = 0
   readonly #options: Pick<CompleteClientOptions, 'clock' | 'idempotentRoutes' | 'requestTimeoutMs'>
@@ -73,6 +50,12 @@ export class Calls {
    */
   take(isAnswered: boolean): Place | undefined {
     this.assertOpen()
+    const { only } = this.#endpoints
+    if (only?.breaker.state === 'closed') {
+      const pass = isAnswered ? only.breaker.pass() : NO_PASS
+      const entry = only.take()
+      if (entry !== undefined) return { endpoint: only, entry, pass }
+    }
     const endpoint = this.#endpoints.pick(isAnswered)
     if (endpoint === undefined) return undefined
     const pass = isAnswered ? endpoint.breaker.pass() : NO_PASS
@@ -87,43 +70,112 @@ export class Calls {
    * The connection that gets the body copies it at once. What waits, or may be sent again, is copied here, before the
    * caller may use the memory for something else: in this turn.
    */
-  async request<Body, Answer>(
+  request<Body, Answer>(
     ask: Ask<Body, Answer>,
-    { route, body: given, isOurs }: Call<Body>,
+    route: Route,
+    body: Body,
+    isOurs: boolean,
     options: ClientRequestOptions,
   ): Promise<Answer> {
-    if (!isOurs) checkBody(given)
-    const { clock, idempotentRoutes, requestTimeoutMs } = this.#options
-    const { timeoutMs = requestTimeoutMs, signal, meta, idempotent = idempotentRoutes.has(route) } = options
-    const nowMs = clock.nowMs()
-    const deadlineMs = nowMs + checkDelayMs('timeoutMs', timeoutMs)
+    try {
+      return this.#begin(ask, route, body, isOurs, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** For first attempts alone. */
+  async onFirstFailed<Body, Answer>(attempt: FirstAttempt<Body, Answer>, error: unknown): Promise<Answer> {
+    const { endpoint, entry, pass } = attempt.place
+    endpoint.settle(entry, pass, outcomeOf(error))
+    return await this.#persist(attempt, { error })
+  }
+
+  /** @param isOurs nobody else writes to the body: it needs no copy */
+  #begin<Body, Answer>(
+    ask: Ask<Body, Answer>,
+    route: Route,
+    body: Body,
+    isOurs: boolean,
+    options: ClientRequestOptions,
+  ): Promise<Answer> {
+    if (!isOurs) checkBody(body)
+    const { timeoutMs = this.#options.requestTimeoutMs, signal, meta } = options
+    checkDelayMs('timeoutMs', timeoutMs)
     this.requests++
-    this.#retries.budget.onRequest(nowMs)
-    let leftMs = timeoutMs
-    let place = this.take(true)
-    const body = isOurs || (place !== undefined && !this.#retries.areOn) ? given : copied(given)
-    for (let attempt = 1, last: unknown; ; attempt++) {
+    let place: Place | undefined
+    try {
+      place = this.take(true)
+    } catch (error) {
+      this.#countedMs()
+      throw error
+    }
+    if (place === undefined) {
+      const own = isOurs ? body : copied(body)
+      return this.#persist({ ask, route, body: own, options, deadlineMs: this.#countedMs() + timeoutMs }, undefined)
+    }
+    const attempt = new FirstAttempt(this, place, ask, route, options)
+    if (isOurs || !this.#retries.areOn) attempt.keep(body)
+    else attempt.keepCopy(body)
+    let nowMs: number | undefined
+    try {
       // Nothing is awaited between the place and the request: the connection could be closed meanwhile.
-      while (place === undefined) {
-        await this.#endpoints.wait(deadlineMs, signal).catch(orRather(last, signal))
-        leftMs = Math.max(1, Math.floor(deadlineMs - clock.nowMs()))
-        place = this.#takeAgain(last)
-      }
-      const { endpoint, entry, pass }: Place = place
-      try {
-        const answer = await ask(entry.item, route, body, { timeoutMs: leftMs, signal, meta })
-        endpoint.settle(entry, pass, 'success')
-        return answer
-      } catch (error) {
-        endpoint.settle(entry, pass, outcomeOf(error))
+      nowMs = ask(place.entry.item, attempt, route, body, timeoutMs, signal, meta)
+    } catch (error) {
+      attempt.reject(error)
+    }
+    attempt.deadlineMs = this.#countedMs(nowMs) + timeoutMs
+    return attempt.promise
+  }
+
+  /** Counts a request for what retries may cost. @returns the clock, which is read unless it is given */
+  #countedMs(nowMs = this.#options.clock.nowMs()): number {
+    this.#retries.budget.onRequest(nowMs)
+    return nowMs
+  }
+
+  /** Sends a request until it is answered or may not be sent again. @param failed how its first attempt ended */
+  async #persist<Body, Answer>(
+    request: Sendable<Body, Answer>,
+    failed: { readonly error: unknown } | undefined,
+  ): Promise<Answer> {
+    const { deadlineMs, options, route } = request
+    const { signal, idempotent: isIdempotent = this.#options.idempotentRoutes.has(route) } = options
+    let last: unknown
+    for (let attempt = failed === undefined ? 0 : 1; ; attempt++) {
+      let place: Place | undefined
+      if (failed !== undefined) {
+        const { error } = failed
         if (!hidesRun(error, last)) last = error
         if (this.#isClosed) throw last
-        await this.#retries
-          .next({ error, attempt, isIdempotent: idempotent, deadlineMs, signal })
-          .catch(orRather(last, signal))
-        leftMs = Math.max(1, Math.floor(deadlineMs - clock.nowMs()))
+        await this.#retries.next({ error, attempt, isIdempotent, deadlineMs, signal }).catch(orRather(last, signal))
         place = this.#takeAgain(last)
       }
+      while (place === undefined) {
+        await this.#endpoints.wait(deadlineMs, signal).catch(orRather(last, signal))
+        place = this.#takeAgain(last)
+      }
+      try {
+        return await this.#askOnce(request, place)
+      } catch (error) {
+        failed = { error }
+      }
+    }
+  }
+
+  async #askOnce<Body, Answer>(request: Sendable<Body, Answer>, place: Place): Promise<Answer> {
+    const { ask, body, deadlineMs, options, route } = request
+    const { endpoint, entry, pass } = place
+    const leftMs = Math.max(1, Math.floor(deadlineMs - this.#options.clock.nowMs()))
+    try {
+      const receiver = Promise.withResolvers<Answer>()
+      ask(entry.item, receiver, route, body, leftMs, options.signal, options.meta)
+      const answer = await receiver.promise
+      endpoint.settle(entry, pass, 'success')
+      return answer
+    } catch (error) {
+      endpoint.settle(entry, pass, outcomeOf(error))
+      throw error
     }
   }
 

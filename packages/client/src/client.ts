@@ -8,17 +8,19 @@ import type { CancelTimer, TypedService } from '@shardwire/protocol'
 import { Endpoint } from './balance/endpoint.ts'
 import { Endpoints } from './balance/endpoints.ts'
 import { Calls } from './calls.ts'
-import type { Ask, Place } from './calls.ts'
 import type { Client, ClientRequestOptions } from './client-api.ts'
 import { ClientError } from './client-error.ts'
 import { completeClientOptions } from './client-options.ts'
 import type { ClientOptions, CompleteAddress, CompleteClientOptions } from './client-options.ts'
 import type { ClientState, ClientStatus, StatusEvent } from './client-status.ts'
+import { ClientConnection } from './connection.ts'
 import type { Connection, ConnectionListeners, Message } from './connection-api.ts'
 import { checkDelayMs } from './options.ts'
+import type { Ask, Place } from './place.ts'
 import { Leases, TakenAt } from './pool/lease.ts'
 import type { Lease } from './pool/lease.ts'
 import type { AcquireOptions } from './pool/pool.ts'
+import { receiveFrom } from './receiver.ts'
 import type { Route, SendOptions } from './request-options.ts'
 import type { ServiceClient } from './request/service-client.ts'
 import { Retries } from './retry/retries.ts'
@@ -51,12 +53,17 @@ export function createClient(options: ClientOptions): Client {
   return new PooledClient(completeClientOptions(options))
 }
 
-const askBytes: Ask<Uint8Array, Uint8Array> = (connection, route, body, options) => {
-  return connection.request(route, body, options)
+const askBytes: Ask<Uint8Array, Uint8Array> = (connection, receiver, route, body, timeoutMs, signal, meta) => {
+  if (connection instanceof ClientConnection) {
+    return connection.requestFor(receiver, route, body, timeoutMs, signal, meta)
+  }
+  receiveFrom(connection.request(route, body, { timeoutMs, signal, meta }), receiver)
+  return undefined
 }
 
-const askValue: Ask<unknown, unknown> = (connection, route, value, options) => {
-  return connection.requestValue(route, value, options)
+const askValue: Ask<unknown, unknown> = (connection, receiver, route, value, timeoutMs, signal, meta) => {
+  receiveFrom(connection.requestValue(route, value, { timeoutMs, signal, meta }), receiver)
+  return undefined
 }
 
 class PooledClient implements Client {
@@ -130,12 +137,12 @@ class PooledClient implements Client {
   }
 
   request(route: Route, body = NO_BYTES, options = NO_OPTIONS): Promise<Uint8Array> {
-    return this.#calls.request(askBytes, { route, body, isOurs: false }, options)
+    return this.#calls.request(askBytes, route, body, false, options)
   }
 
   async requestValue(route: Route, value: unknown, options = NO_OPTIONS): Promise<unknown> {
-    if (this.codec === 'json') return await this.#calls.request(askValue, { route, body: value, isOurs: true }, options)
-    const answer = await this.#calls.request(askBytes, { route, body: encodeBody(value), isOurs: true }, options)
+    if (this.codec === 'json') return await this.#calls.request(askValue, route, value, true, options)
+    const answer = await this.#calls.request(askBytes, route, encodeBody(value), true, options)
     if (answer.length === 0) return undefined
     try {
       return decodeBody(answer, 0, answer.length)

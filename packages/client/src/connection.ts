@@ -4,7 +4,7 @@
  * Invariant: a call that throws or rejects before anything was written has changed nothing.
  */
 import { BAD_FRAME, PROTOCOL_VERSION, ShardwireError } from '@shardwire/protocol'
-import type { Welcome } from '@shardwire/protocol'
+import type { MetadataFields, Welcome } from '@shardwire/protocol'
 import { ClientError } from './client-error.ts'
 import { FrameWire } from './codec/frame-wire.ts'
 import { JsonWire } from './codec/json-wire.ts'
@@ -23,6 +23,8 @@ import { Lifecycle } from './lifecycle.ts'
 import { checkDelayMs, checkRoute } from './options.ts'
 import type { CompleteOptions } from './options.ts'
 import { Outbound } from './outbound.ts'
+import { receiveFrom } from './receiver.ts'
+import type { Receiver } from './receiver.ts'
 import type { RequestOptions, Route, SendOptions } from './request-options.ts'
 import {
   msgpackHandler,
@@ -115,6 +117,26 @@ export class ClientConnection implements Connection {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * As `request`, told to a receiver; throws what cannot be sent. Of a traced connection, or JSON, it is a promise.
+   * @returns the clock, not older than this turn of the loop
+   */
+  requestFor(
+    receiver: Receiver<Uint8Array>,
+    route: Route,
+    body: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    meta: MetadataFields | undefined,
+  ): number {
+    this.#life.assertTakesRequests()
+    const wire = this.#wire
+    if (wire.requestFor !== undefined) return wire.requestFor(receiver, route, body, timeoutMs, signal, meta)
+    const nowMs = this.#options.clock.nowMs()
+    receiveFrom(wire.request(route, body, { timeoutMs, signal, meta }), receiver)
+    return nowMs
   }
 
   async requestValue(route: Route, value: unknown, options = NO_OPTIONS): Promise<unknown> {

@@ -9,6 +9,7 @@
 import { ID_MAX } from '@shardwire/protocol'
 import type { Clock } from '@shardwire/protocol'
 import { ClientError } from './client-error.ts'
+import type { Receiver } from './receiver.ts'
 import { Deadline, fineWheelOf, type SharedWheel } from './shared-wheel.ts'
 
 export interface PendingOptions {
@@ -42,8 +43,7 @@ class PendingRequest<Answer> extends Deadline {
   id = 0
   route: number | string = 0
   timeoutMs = 0
-  resolve: (answer: Answer) => void = nobody
-  reject: (error: Error) => void = nobody
+  receiver: Receiver<Answer> = NOBODY
   signal: AbortSignal | undefined = undefined
   readonly #owner: PendingRequests<Answer>
 
@@ -108,8 +108,7 @@ export class PendingRequests<Answer = Uint8Array> {
     route: number | string,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-    resolve: (answer: Answer) => void,
-    reject: (error: Error) => void,
+    receiver: Receiver<Answer>,
     nowMs: number,
   ): number {
     if (signal?.aborted === true) throw new ClientError('ABORTED', 'request aborted', { cause: signal.reason })
@@ -119,8 +118,7 @@ export class PendingRequests<Answer = Uint8Array> {
     pending.state = WAITING
     pending.route = route
     pending.timeoutMs = timeoutMs
-    pending.resolve = resolve
-    pending.reject = reject
+    pending.receiver = receiver
     pending.signal = signal
     this.#taken++
     this.#waiting++
@@ -133,9 +131,9 @@ export class PendingRequests<Answer = Uint8Array> {
   resolve(id: number, answer: Answer): boolean {
     const pending = this.#take(id)
     if (pending === undefined) return false
-    const { resolve } = pending
+    const { receiver } = pending
     this.#free(pending)
-    resolve(answer)
+    receiver.resolve(answer)
     this.#afterAnswer()
     return true
   }
@@ -144,9 +142,9 @@ export class PendingRequests<Answer = Uint8Array> {
   reject(id: number, error: Error): boolean {
     const pending = this.#take(id)
     if (pending === undefined) return false
-    const { reject } = pending
+    const { receiver } = pending
     this.#free(pending)
-    reject(error)
+    receiver.reject(error)
     this.#afterAnswer()
     return true
   }
@@ -160,22 +158,21 @@ export class PendingRequests<Answer = Uint8Array> {
     this.#waiting = 0
     for (const pending of slots) {
       if (pending.state !== WAITING) continue
-      const { reject } = pending
+      const { receiver } = pending
       this.#release(pending)
       this.#free(pending)
-      reject(error)
+      receiver.reject(error)
     }
   }
 
   /** For requests alone: settles one without its answer; the id stays taken until that comes. */
   giveUp(pending: PendingRequest<Answer>, error: ClientError): void {
-    const { id, route, reject } = pending
+    const { id, route, receiver } = pending
     this.#waiting--
     this.#release(pending)
     pending.state = OWED
-    pending.resolve = nobody
-    pending.reject = nobody
-    reject(error)
+    pending.receiver = NOBODY
+    receiver.reject(error)
     if (!this.#listener.onCancel(id, route) && pending.state === OWED && pending.id === id) {
       this.#taken--
       this.#free(pending)
@@ -216,8 +213,7 @@ export class PendingRequests<Answer = Uint8Array> {
 
   #free(pending: PendingRequest<Answer>): void {
     pending.state = FREE
-    pending.resolve = nobody
-    pending.reject = nobody
+    pending.receiver = NOBODY
   }
 
   /** The slot of the next id whose slot is free, with that id; there is one, as at most half of them are taken. */
@@ -251,6 +247,5 @@ export class PendingRequests<Answer = Uint8Array> {
   }
 }
 
-function nobody(): void {
-  // A slot that is free, or whose answer nobody waits for.
-}
+/** Of a slot that is free, or whose answer nobody waits for. */
+const NOBODY: Receiver<unknown> = { resolve: () => {}, reject: () => {} }

@@ -31,8 +31,8 @@ function ask(
   timeoutMs = 1000,
   signal?: AbortSignal,
 ): { id: number; answer: Promise<Uint8Array> } {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-  return { id: pending.add(5, timeoutMs, signal, resolve, reject, clock.nowMs()), answer: promise }
+  const answer = Promise.withResolvers<Uint8Array>()
+  return { id: pending.add(5, timeoutMs, signal, answer, clock.nowMs()), answer: answer.promise }
 }
 
 function expectEmpty({ pending, clock }: Table): void {

@@ -26,6 +26,7 @@ export class Endpoints {
   readonly #list: readonly Endpoint[]
   readonly #options: EndpointsOptions
   readonly #strategy: Strategy
+  readonly #only: Endpoint | undefined
   readonly #ejectedMax: number
   readonly #waiters: Waiters<void>
   /** Used again for each choice. */
@@ -34,6 +35,7 @@ export class Endpoints {
   constructor(list: readonly Endpoint[], options: EndpointsOptions) {
     const { balance, clock, ejectedShareMax, random, waitersMax } = options
     this.#list = list
+    this.#only = list.length === 1 ? list[0] : undefined
     this.#options = options
     this.#strategy = strategyOf(balance, random)
     this.#ejectedMax = Math.max(1, Math.ceil(list.length * ejectedShareMax))
@@ -50,6 +52,11 @@ export class Endpoints {
 
   get list(): readonly Endpoint[] {
     return this.#list
+  }
+
+  /** The one address, where there is one: nobody need choose. */
+  get only(): Endpoint | undefined {
+    return this.#only
   }
 
   /** Calls that wait. */

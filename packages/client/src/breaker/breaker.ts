@@ -60,6 +60,9 @@ export class Breaker {
   #era = 1
   #failuresInRow = 0
   #openUntilMs = 0
+  /** Successes of this turn, which are added to the window together: one look at the clock for all. */
+  #successes = 0
+  #successesAtMs = 0
   /** The one request of half-open is under way. */
   #isProbing = false
 
@@ -73,7 +76,7 @@ export class Breaker {
   }
 
   get status(): BreakerStatus {
-    const { calls, failures } = this.#window.sums(this.#nowMs())
+    const { calls, failures } = this.#sums()
     const [state, failuresInRow, retryAfterMs] = [this.#state, this.#failuresInRow, this.retryAfterMs]
     return { state, calls, failures, failuresInRow, retryAfterMs }
   }
@@ -106,19 +109,33 @@ export class Breaker {
   }
 
   #count(outcome: Outcome): void {
-    const { failuresInRow, failureShare, callsMin } = this.#options
-    const nowMs = this.#nowMs()
-    this.#window.add(nowMs, outcome !== 'success')
     if (outcome === 'success') {
       this.#failuresInRow = 0
+      if (this.#successes++ > 0) return
+      this.#successesAtMs = this.#nowMs()
+      process.nextTick(addSuccesses, this)
       return
     }
+    const { failuresInRow, failureShare, callsMin } = this.#options
+    this.addSuccesses()
+    this.#window.add(this.#nowMs(), 1, 1)
     if (outcome !== 'refused' && ++this.#failuresInRow === failuresInRow) {
       this.#open(`${failuresInRow} failures in a row`)
       return
     }
-    const { calls, failures } = this.#window.sums(nowMs)
+    const { calls, failures } = this.#sums()
     if (calls >= callsMin && failures >= calls * failureShare) this.#open(`${failures} of ${calls} calls failed`)
+  }
+
+  /** For itself alone. */
+  addSuccesses(): void {
+    if (this.#successes > 0) this.#window.add(this.#successesAtMs, this.#successes, 0)
+    this.#successes = 0
+  }
+
+  #sums(): { readonly calls: number; readonly failures: number } {
+    this.addSuccesses()
+    return this.#window.sums(this.#nowMs())
   }
 
   #afterProbe(outcome: Outcome): void {
@@ -139,12 +156,17 @@ export class Breaker {
     this.#era++
     this.#failuresInRow = 0
     this.#window.clear()
+    this.#successes = 0
     this.#options.onChange({ state, before, reason })
   }
 
   #nowMs(): number {
     return this.#options.clock.nowMs()
   }
+}
+
+function addSuccesses(breaker: Breaker): void {
+  breaker.addSuccesses()
 }
 
 /** Counts calls of the last while, in slices of time that are used again. */
@@ -161,14 +183,13 @@ class CallWindow {
     this.#sliceMs = windowMs / SLICES
   }
 
-  add(nowMs: number, isFailure: boolean): void {
+  add(nowMs: number, calls: number, failures: number): void {
     this.#moveOn(nowMs)
     const at = this.#latest % SLICES
-    this.#calls[at] = (this.#calls[at] ?? 0) + 1
-    this.#allCalls++
-    if (!isFailure) return
-    this.#failures[at] = (this.#failures[at] ?? 0) + 1
-    this.#allFailures++
+    this.#calls[at] = (this.#calls[at] ?? 0) + calls
+    this.#allCalls += calls
+    this.#failures[at] = (this.#failures[at] ?? 0) + failures
+    this.#allFailures += failures
   }
 
   sums(nowMs: number): { readonly calls: number; readonly failures: number } {

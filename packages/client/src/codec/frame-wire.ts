@@ -25,6 +25,7 @@ import { checkBody, checkDelayMs, checkRoute } from '../options.ts'
 import type { CompleteOptions } from '../options.ts'
 import type { Outbound } from '../outbound.ts'
 import { PendingRequests } from '../pending-requests.ts'
+import type { Receiver } from '../receiver.ts'
 import type { RequestOptions, Route, SendOptions } from '../request-options.ts'
 import { ServedRequests } from '../serve/served-requests.ts'
 import type { RequestHandler } from '../serve/server-request.ts'
@@ -96,16 +97,29 @@ export class FrameWire implements Wire {
 
   request(route: Route, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     const { signal, timeoutMs = this.#options.requestTimeoutMs, meta } = options
+    const answer = Promise.withResolvers<Uint8Array>()
+    this.requestFor(answer, route, body, timeoutMs, signal, meta)
+    return answer.promise
+  }
+
+  /** As `request`, for somebody who needs no promise. @returns the clock */
+  requestFor(
+    receiver: Receiver<Uint8Array>,
+    route: Route,
+    body: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    meta: MetadataFields | undefined,
+  ): number {
     const number = checkRoute(route)
     checkBody(body)
     const block = this.#requestMeta(checkDelayMs('timeoutMs', timeoutMs), meta)
     this.#assertFits(ID_BYTES, block, body)
     const outbound = this.#outbound
     if (!outbound.isFlushDue) this.#nowMs = this.#options.clock.nowMs()
-    const answer = new Promise<Uint8Array>(capture)
-    const id = this.#pending.add(number, timeoutMs, signal, capturedResolve, capturedReject, this.#nowMs)
+    const id = this.#pending.add(number, timeoutMs, signal, receiver, this.#nowMs)
     outbound.frame(KIND_REQUEST, number, id, block, body)
-    return answer
+    return this.#nowMs
   }
 
   async requestValue(route: Route, value: unknown, options: RequestOptions): Promise<unknown> {
@@ -215,13 +229,4 @@ export class FrameWire implements Wire {
       },
     })
   }
-}
-
-/** The two ends of the promise that was made last: without a closure for each. */
-let capturedResolve: (answer: Uint8Array) => void
-let capturedReject: (error: Error) => void
-
-function capture(resolve: (answer: Uint8Array) => void, reject: (error: Error) => void): void {
-  capturedResolve = resolve
-  capturedReject = reject
 }

@@ -146,11 +146,11 @@ export class JsonWire implements Wire {
     checkDelayMs('timeoutMs', timeoutMs)
     refuseMeta(meta)
     this.#assertFits(named, val)
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const id = this.#pending.add(route, timeoutMs, signal, resolve, reject, this.#options.clock.nowMs())
+    const answer = Promise.withResolvers<unknown>()
+    const id = this.#pending.add(route, timeoutMs, signal, answer, this.#options.clock.nowMs())
     const uid = this.#options.jsonUid === 'string' ? `"${id}"` : String(id)
     this.#outbound.bytes(Buffer.from(`{"uid":${uid},${named}"val":${val}}\n`))
-    return promise
+    return answer.promise
   }
 
   #tell(route: Route, val: string, options: SendOptions): void {

@@ -2,9 +2,10 @@
  * Owns what a connection needs of its codec: how requests and messages are said, and what comes is understood.
  * Must not know: sockets, when a connection ends.
  */
-import type { Goaway, ShardwireError, Welcome } from '@shardwire/protocol'
+import type { Goaway, MetadataFields, ShardwireError, Welcome } from '@shardwire/protocol'
 import type { ConnectionStats, Message } from '../connection-api.ts'
 import type { PingRequest } from '../heartbeat.ts'
+import type { Receiver } from '../receiver.ts'
 import type { RequestOptions, Route, SendOptions } from '../request-options.ts'
 import type { RequestHandler } from '../serve/server-request.ts'
 
@@ -13,6 +14,18 @@ export type WireStats = Omit<ConnectionStats, 'bytesUnsent' | 'messagesUnheard'>
 /** Says what it is asked to say. A call that throws or rejects before anything was written has changed nothing. */
 export interface Wire {
   request(route: Route, body: Uint8Array, options: RequestOptions): Promise<Uint8Array>
+  /**
+   * As `request`, told to a receiver, where the codec can do without a promise.
+   * @returns the clock, not older than this turn of the loop, from which the timeout is counted
+   */
+  requestFor?(
+    receiver: Receiver<Uint8Array>,
+    route: Route,
+    body: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    meta: MetadataFields | undefined,
+  ): number
   requestValue(route: Route, value: unknown, options: RequestOptions): Promise<unknown>
   send(route: Route, body: Uint8Array, options: SendOptions): void
   sendValue(route: Route, value: unknown, options: SendOptions): void

@@ -198,10 +198,16 @@ export class ItemSet<T> {
   #best(): Entry<T> | undefined {
     const { leasesMax } = this.#options
     let best: Entry<T> | undefined
+    let [leastLeases, idleSinceMs] = [Infinity, -Infinity]
     for (const entry of this.#entries) {
-      if (entry.leases >= leasesMax || !this.#takesLeases(entry)) continue
-      if (best === undefined || entry.leases < best.leases) best = entry
-      else if (entry.leases === best.leases && entry.idleSinceMs > best.idleSinceMs) best = entry
+      const { leases } = entry
+      if (leases >= leasesMax || leases > leastLeases) continue
+      if (leases === leastLeases && entry.idleSinceMs <= idleSinceMs) continue
+      // Asked last, as it costs most.
+      if (!this.#takesLeases(entry)) continue
+      best = entry
+      leastLeases = leases
+      idleSinceMs = entry.idleSinceMs
     }
     return best
   }

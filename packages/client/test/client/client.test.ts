@@ -149,6 +149,25 @@ describe('a request whose connection is lost', () => {
     await leavesNothing(all)
   })
 
+  it('is sent again with its own body, whatever its size and whoever was asked beside it', async () => {
+    const all = await scene({ idempotentRoutes: [1] })
+    const { client, network } = all
+    const sizes = [0, 1, 40, 8192, 8193, 70_000, 60_000, 3]
+    const shared = new Uint8Array(70_000)
+    const answers = sizes.map((size, number) => client.request(1, shared.fill(number + 1).subarray(0, size)))
+    shared.fill(0)
+    await network.pass()
+    network.all[0]?.lose()
+    await network.pass(100)
+    expect(network.pending.map(({ body }) => body.length)).toEqual(sizes)
+    for (const [number, { body }] of network.pending.entries()) {
+      expect(body.every((byte) => byte === number + 1)).toBe(true)
+    }
+    for (const again of [...network.pending]) again.resolve(bytesOf('done'))
+    expect((await Promise.all(answers)).map(textOf)).toEqual(sizes.map(() => 'done'))
+    await leavesNothing(all)
+  })
+
   it('is not dialled for without its wait, also where the socket is not gone yet', async () => {
     const all = await scene()
     const { client, network } = all
