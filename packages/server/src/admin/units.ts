@@ -30,10 +30,12 @@ export function secondsText(seconds: number | undefined): string {
 
 /**
  * A duration in seconds that is read out of a histogram: `4 ms`. Its buckets end at 1, 2, 5, 10, 20 ..., so that of an
- * estimate the first digit is all there is.
+ * estimate the first digit is all there is, and nothing of what is below the first bucket's end.
+ * @param none where nothing was counted
  */
-export function estimateText(seconds: number | undefined): string {
-  return secondsText(seconds === undefined ? undefined : Number(seconds.toPrecision(1)))
+export function estimateText(seconds: number | undefined, none = '-'): string {
+  if (seconds === undefined) return none
+  return seconds < 1e-6 ? '< 1 µs' : secondsText(Number(seconds.toPrecision(1)))
 }
 
 /** How long something lasts: `3 d 4 h`, `5 min 6 s`. */

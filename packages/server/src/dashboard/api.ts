@@ -82,7 +82,7 @@ export class Api {
       return await fetch(path, { method, headers, signal, cache: 'no-store', credentials: 'omit' })
     } catch {
       // What a browser says of it is the same for all causes, and no help.
-      throw new ApiError(0, 'no answer from the daemon: does it run?')
+      throw new ApiError(0, 'no answer from the daemon')
     }
   }
 }

@@ -36,6 +36,8 @@ const CLOSED_FACTS = [
   ...['Closed', 'Reason', 'Class', 'Told', 'Client', 'Listener', 'Worker', 'Lived', 'Bytes in', 'Bytes out'],
   'Frames in',
 ]
+/** Looks for an end before a connection is given up: in between a worker that leaves hands over what it knows. */
+const LOOKS_BACK_MAX = 3
 const HOLDS = { unsent: 'it has too much unsent', turn: 'it had its share of this turn', other: 'it has to wait' }
 
 export class Details {
@@ -76,7 +78,7 @@ export class Details {
     if (shown === undefined) return
     // Names may have come since.
     if (shown.closed !== undefined) shown.drawClosed(shown.closed)
-    else void this.#ask(shown)
+    else if (shown.looksBack < LOOKS_BACK_MAX) void this.#ask(shown)
   }
 
   async #ask(shown: Shown): Promise<void> {
@@ -99,8 +101,8 @@ export class Details {
     try {
       const { closed } = await this.#parts.api.get<{ readonly closed: readonly ClosedRow[] }>('api/closed?limit=200')
       const row = closed.find(({ id }) => id === shown.id)
-      if (row !== undefined) shown.drawClosed(row)
-      else shown.say('It has ended, and is not among the last that did.', 'warn')
+      if (row === undefined) shown.drawLost()
+      else shown.drawClosed(row)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       shown.say(error.message, 'bad')
@@ -113,11 +115,14 @@ class Shown {
   readonly dialog: HTMLDialogElement
   /** What is known of its end, when it has ended. */
   closed: ClosedRow | undefined
+  /** How often it was neither among those that are open nor among those that ended last. */
+  looksBack = 0
   readonly #parts: DetailsParts
   readonly #state = element('p', { class: 'badge', role: 'status' }, 'asking')
   readonly #place = element('div', {})
   readonly #frames: Table<NumberedFrame>
   readonly #end: HTMLButtonElement
+  readonly #trail: HTMLElement
   #facts: { readonly names: readonly string[]; readonly draw: (values: readonly string[]) => void } | undefined
 
   constructor(id: string, parts: DetailsParts) {
@@ -127,15 +132,17 @@ class Shown {
     this.#frames = framesTable(parts.routes)
     this.#end = button({ class: 'danger' }, 'Close this connection…', () => void parts.close(id))
     const leave = button({ class: 'dismiss', 'aria-label': 'Close details' }, '✕', () => this.dialog.close())
-    this.dialog.append(
-      leave,
-      this.#state,
-      this.#place,
+    this.#trail = element(
+      'section',
+      {},
       element('h3', {}, 'Last frames, oldest first'),
       this.#frames.root,
       element('p', { class: 'note' }, 'Headers alone: of a body nothing is kept. Of an id its low 20 bits are.'),
-      element('div', { class: 'choices' }, this.#end),
     )
+    // Until it is known what there is.
+    this.#trail.hidden = true
+    this.#end.hidden = true
+    this.dialog.append(leave, this.#state, this.#place, this.#trail, element('div', { class: 'choices' }, this.#end))
   }
 
   say(text: string, tone: string): void {
@@ -143,7 +150,15 @@ class Shown {
     setAttribute(this.#state, 'data-tone', tone)
   }
 
+  /** Nothing is known of its end: it was another daemon's, or too many have ended since. What was seen of it stays. */
+  drawLost(): void {
+    this.looksBack++
+    this.#end.hidden = true
+    this.say('It has ended, and is not among the last that did.', 'warn')
+  }
+
   drawOpen(details: ConnectionDetails): void {
+    this.#end.hidden = false
     const isSlow = details.hold === 'unsent'
     this.say(isSlow ? `${details.state}, slow` : details.state, isSlow ? 'warn' : 'good')
     const { roundTripMs, hold } = details
@@ -203,6 +218,7 @@ class Shown {
   }
 
   #drawFrames(frames: readonly FrameHeader[]): void {
+    this.#trail.hidden = false
     this.#frames.update(frames.map((frame, place) => ({ ...frame, place })))
   }
 }

@@ -31,6 +31,7 @@ it.each([
   [0.0000347, '30 µs'],
   [0.00347, '3 ms'],
   [0.00096, '1 ms'],
+  [0.0000005, '< 1 µs'],
   [1.5, '2 s'],
 ])('%s seconds, read out of buckets, are about %s', (seconds, text) => expect(estimateText(seconds)).toBe(text))
 

@@ -4,7 +4,7 @@ import { type Daemon, eventually, RawClient, startDaemon } from '@shardwire/test
 import { type Browser, chromiumPath, openChromium, type Page } from '@shardwire/testkit/chromium'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as frames from '../e2e/frames.ts'
 import { type Look, type Opened, openPage } from './open-page.ts'
 
@@ -13,52 +13,33 @@ const READ_TOKEN = 'a-token-that-may-read'
 const ADMIN = { SHARDWIRE_ADMIN: 'http://127.0.0.1:0', SHARDWIRE_ADMIN_TOKEN: TOKEN, SHARDWIRE_WORKERS: '2' }
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const TABS = ['overview', 'connections', 'closed', 'config']
+const EVIL = '<img src=//elsewhere.invalid/x onerror=alert(1)><b>"\'&'
 const GARBAGE = 'GET / HTTP/1.1\r\n\r\n'
 
-describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
+// Each waits for what comes once a second: they do so beside one another. Those that count connections have a daemon of
+// their own.
+describe.runIf(chromiumPath !== undefined).concurrent('the dashboard', () => {
   let browser: Browser
-  let daemon: Daemon
-  const clients: RawClient[] = []
+  let shared: Daemon
 
   beforeAll(async () => {
-    ;[browser, daemon] = await Promise.all([openChromium(), startDaemon(ADMIN)])
-  })
-  afterEach(() => {
-    for (const client of clients.splice(0)) client.destroy()
+    ;[browser, shared] = await Promise.all([openChromium(), startDaemon(ADMIN)])
   })
   afterAll(async () => {
     await browser.close()
-    await daemon[Symbol.asyncDispose]()
+    await shared[Symbol.asyncDispose]()
   })
 
-  /** So many, of which the n-th has had n echoes. */
-  async function connect(count: number, port = daemon.port): Promise<RawClient[]> {
-    const made = await Promise.all(Array.from({ length: count }, () => RawClient.connect(port)))
-    clients.push(...made)
-    await Promise.all(
-      made.map(async (client, index) => {
-        const echoes = Array.from({ length: index + 1 }, (_, id) => frames.request(frames.ROUTE_ECHO, id + 1, 'x'))
-        await client.sendFrames(...echoes)
-        await client.frames(echoes.length)
-      }),
-    )
-    return made
-  }
-
-  /** One that said HELLO, and knows what it is called. */
-  async function greet(): Promise<{ client: RawClient; connection: string }> {
-    const client = await RawClient.connect(daemon.port)
-    clients.push(client)
-    return { client, connection: (await frames.greetServer(client)).connection }
-  }
-
-  const open = (place: string, look?: Look): Promise<Opened> => openPage(browser, `${daemon.admin}/${place}`, look)
+  const open = (daemon: Daemon, place: string, look?: Look): Promise<Opened> =>
+    openPage(browser, `${daemon.admin}/${place}`, look)
 
   it('shows what happens as it happens, and needs nothing but the daemon', async () => {
-    await using opened = await open('')
+    await using daemon = await startDaemon(ADMIN)
+    await using crowd = new Crowd(daemon)
+    await using opened = await open(daemon, '')
     const { page, faults } = opened
     await page.locator('#state', { hasText: 'ready' }).waitFor()
-    const [first] = await connect(3)
+    const [first] = await crowd.join(3)
     await tile(page, 'Connections', '3').waitFor()
     const echo = async (): Promise<void> => {
       for (let id = 1; id <= 100; id++) await first?.sendFrames(frames.request(frames.ROUTE_ECHO, id, 'x'.repeat(50)))
@@ -69,7 +50,9 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     await page.locator('#routes td', { hasText: 'echo' }).waitFor()
     await page.locator('#talkers .opener').first().waitFor()
     expect(await page.locator('article.worker').count()).toBe(2)
-    expect(await page.locator('#chart-rate').getAttribute('aria-label')).toMatch(/^Messages a second: in [\d.]+ k?/)
+    expect(await page.locator('#chart-rate').getAttribute('aria-label')).toMatch(
+      /^Messages a second: in [\d.]+( k)?, out/,
+    )
     expect(await coloursOf(page, '#chart-heat canvas')).toBeGreaterThan(2)
     expect(await coloursOf(page, '#chart-rate canvas')).toBeGreaterThan(5)
     // Who comes later sees what was before.
@@ -85,8 +68,10 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   })
 
   it('sorts, filters and turns the pages of connections', async () => {
-    await connect(60)
-    await using opened = await open('#connections')
+    await using daemon = await startDaemon(ADMIN)
+    await using crowd = new Crowd(daemon)
+    await crowd.join(60)
+    await using opened = await open(daemon, '#connections')
     const { page, faults } = opened
     const told = page.locator('#told-connections')
     const field = (label: string): ReturnType<Page['locator']> => page.locator('#filters-connections').getByLabel(label)
@@ -116,10 +101,11 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   })
 
   it('closes a connection for who has the token, and tells why it ended', async () => {
-    const { client, connection } = await greet()
+    await using crowd = new Crowd(shared)
+    const { client, connection } = await crowd.greet()
     await client.sendFrames(frames.request(frames.ROUTE_ECHO, 1, 'four!'))
     await client.nextFrame()
-    await using opened = await open('#connections')
+    await using opened = await open(shared, '#connections')
     const { page, faults } = opened
     await page.getByRole('button', { name: connection }).click()
     const sheet = page.getByRole('dialog', { name: connection })
@@ -145,12 +131,13 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   })
 
   it('has the history of those that ended: why, and the headers of what came last', async () => {
-    const { client, connection } = await greet()
+    await using crowd = new Crowd(shared)
+    const { client, connection } = await crowd.greet()
     await client.sendFrames(frames.request(frames.ROUTE_GREET, 77, encodeBody({ uid: 1, val: 'x' })))
     await client.nextFrame()
     await client.write(new TextEncoder().encode(GARBAGE))
     await client.closed()
-    await using opened = await open('#closed?class=protocol')
+    await using opened = await open(shared, '#closed?class=protocol')
     const { page, faults } = opened
     const row = page.getByRole('row').filter({ hasText: connection })
     await row.filter({ hasText: 'FRAME_TOO_LARGE' }).waitFor()
@@ -163,8 +150,10 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   })
 
   it('can be used by keys alone', async () => {
-    await connect(3)
-    await using opened = await open('')
+    await using daemon = await startDaemon(ADMIN)
+    await using crowd = new Crowd(daemon)
+    await crowd.join(3)
+    await using opened = await open(daemon, '')
     const { page, faults } = opened
     await page.locator('#state', { hasText: 'ready' }).waitFor()
     await page.keyboard.press('Tab')
@@ -199,7 +188,8 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     let other = await startDaemon(ADMIN)
     try {
       const { admin, port } = other
-      await connect(40, port)
+      await using crowd = new Crowd(other)
+      await crowd.join(40)
       await using opened = await openPage(browser, `${admin}/#connections?sort=frames-in&worker=1`)
       const { page, faults } = opened
       await page.locator('#told-connections', { hasText: '1 to 20 of 20' }).waitFor()
@@ -209,7 +199,8 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
       await page.locator('.notice.bad', { hasText: 'the last that was seen' }).waitFor()
       expect(await page.locator('#table-connections tbody tr').count()).toBe(20)
       other = await again(admin, `tcp://127.0.0.1:${port}`)
-      await connect(40, port)
+      await using next = new Crowd(other)
+      await next.join(40)
       await page.locator('#state', { hasText: 'ready' }).waitFor()
       await page.locator('#facts', { hasText: `pid ${other.pid}` }).waitFor()
       await page.locator('#told-connections', { hasText: '1 to 20 of 20' }).waitFor()
@@ -223,7 +214,7 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   })
 
   it('holds no stream while nobody sees it', async () => {
-    await using opened = await openPage(browser, `${daemon.admin}/`, { hasClock: true })
+    await using opened = await openPage(browser, `${shared.admin}/`, { hasClock: true })
     const { page, faults } = opened
     await page.locator('#state', { hasText: 'ready' }).waitFor()
     const isStream = (request: { url: () => string }): boolean => request.url().endsWith('/api/events')
@@ -241,6 +232,49 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     await seen(true)
     await begun
     expect(await page.locator('.notice').count()).toBe(0)
+    expect(faults).toEqual([])
+  })
+
+  it('shows what others wrote as text, whatever they wrote', async () => {
+    await using opened = await openPage(browser, `${shared.admin}/#config`)
+    const { page, faults } = opened
+    await page.locator('#told-config:not(:empty)').waitFor()
+    const row = { id: `a-1${EVIL}`, peer: EVIL, identity: EVIL, state: EVIL, detail: EVIL, reason: 'SERVICE_CLOSED' }
+    const numbers = { worker: 0, listener: 0, ageMs: 1, idleMs: 1, bytesIn: 1, bytesOut: 1, framesIn: 1, closedAt: 1 }
+    const whole = { ...row, ...numbers, livedMs: 1, unsentBytes: 0, callsInFlight: 0, roundTripMs: null, hold: null }
+    const pages = {
+      connections: { connections: [whole], matched: 1, total: 1, next: null, missing: [] },
+      closed: { closed: [{ ...whole, lastFrames: [{ broken: EVIL }] }], missing: [] },
+    }
+    for (const [tab, json] of Object.entries(pages)) {
+      await page.route(`**/api/${tab}?*`, (route) => route.fulfill({ json }))
+      await page.evaluate(`location.hash = '#${tab}'`)
+      await page.locator(`#view-${tab} tbody td`, { hasText: EVIL }).first().waitFor()
+      expect(await page.locator(`#view-${tab} tbody :is(img, b)`).count()).toBe(0)
+    }
+    await page.locator('#view-closed .opener').first().click()
+    const sheet = page.getByRole('dialog', { name: row.id })
+    await sheet.getByText(`no frame`).waitFor()
+    expect(await sheet.locator('img, b').count()).toBe(0)
+    expect(faults).toEqual([])
+  })
+
+  it('gives up a connection whose end nobody knows, and asks no more of it', async () => {
+    await using opened = await openPage(browser, `${shared.admin}/#connections?open=another-0-1`)
+    const { page, faults } = opened
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    const sheet = page.getByRole('dialog', { name: 'another-0-1' })
+    await sheet.getByText('It has ended, and is not among the last that did').waitFor()
+    expect(await sheet.getByRole('button', { name: 'Close this connection' }).isVisible()).toBe(false)
+    expect(await sheet.getByText('None came yet').isVisible()).toBe(false)
+    const looks = (): number => asked.filter((path) => path === '/api/connections/another-0-1').length
+    // A page that is live asks for its rows every two seconds, and for this one every second.
+    await eventually(
+      () => asked.filter((path) => path === '/api/connections').length > 2,
+      () => `it does not live: ${asked.join(' ')}`,
+    )
+    expect(looks()).toBeLessThanOrEqual(3)
     expect(faults).toEqual([])
   })
 
@@ -267,8 +301,9 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
   })
 
   it.each(['light', 'dark'] as const)('fits a phone in the %s, and is told to who does not see it', async (scheme) => {
-    await connect(2)
-    await using opened = await open('', { width: 390, scheme })
+    await using crowd = new Crowd(shared)
+    await crowd.join(2)
+    await using opened = await open(shared, '', { width: 390, scheme })
     const { page, faults } = opened
     await page.locator('#state', { hasText: 'ready' }).waitFor()
     await page.evaluate(AXE)
@@ -284,6 +319,46 @@ describe.runIf(chromiumPath !== undefined)('the dashboard', () => {
     expect(faults).toEqual([])
   })
 })
+
+/** Clients of one daemon. */
+class Crowd implements AsyncDisposable {
+  readonly #daemon: Daemon
+  readonly #clients: RawClient[] = []
+
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon
+  }
+
+  /** So many, of which the n-th has had n echoes. */
+  async join(count: number): Promise<RawClient[]> {
+    const made = await Promise.all(Array.from({ length: count }, () => this.#one()))
+    await Promise.all(
+      made.map(async (client, index) => {
+        const echoes = Array.from({ length: index + 1 }, (_, id) => frames.request(frames.ROUTE_ECHO, id + 1, 'x'))
+        await client.sendFrames(...echoes)
+        await client.frames(echoes.length)
+      }),
+    )
+    return made
+  }
+
+  /** One that said HELLO, and knows what it is called. */
+  async greet(): Promise<{ client: RawClient; connection: string }> {
+    const client = await this.#one()
+    return { client, connection: (await frames.greetServer(client)).connection }
+  }
+
+  async #one(): Promise<RawClient> {
+    const client = await RawClient.connect(this.#daemon.port)
+    this.#clients.push(client)
+    return client
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.destroy()
+    return Promise.resolve()
+  }
+}
 
 /** What axe finds, with the elements that it finds it of. */
 const VIOLATIONS =

@@ -25,7 +25,8 @@ export async function openPage(
     colorScheme: scheme,
     reducedMotion: 'reduce',
   })
-  page.setDefaultTimeout(10_000)
+  // Pages are opened beside one another, on a machine that may be busy.
+  page.setDefaultTimeout(30_000)
   const faults: string[] = []
   const { origin } = new URL(url)
   page.on('pageerror', (error) => faults.push(String(error)))

@@ -91,7 +91,7 @@ function routesText({ routes }: View): string {
         route,
         countText(perSecond),
         countText(failedPerSecond),
-        ...[p50, p90, p99, p999].map(estimateText),
+        ...[p50, p90, p99, p999].map((value) => estimateText(value)),
       ]),
   )
 }

@@ -50,10 +50,10 @@ const ROUTES: readonly TableColumn<RouteView>[] = [
     text: ({ failedPerSecond }) => rateText(failedPerSecond),
     tone: ({ failedPerSecond }) => (failedPerSecond > 0 ? 'bad' : ''),
   },
-  { name: 'p50', title: 'p50', isNumber: true, text: ({ p50 }) => estimateText(p50) },
-  { name: 'p90', title: 'p90', isNumber: true, text: ({ p90 }) => estimateText(p90), isMinor: true },
-  { name: 'p99', title: 'p99', isNumber: true, text: ({ p99 }) => estimateText(p99) },
-  { name: 'p999', title: 'p99.9', isNumber: true, text: ({ p999 }) => estimateText(p999), isMinor: true },
+  { name: 'p50', title: 'p50', isNumber: true, text: ({ p50 }) => estimateText(p50, '–') },
+  { name: 'p90', title: 'p90', isNumber: true, text: ({ p90 }) => estimateText(p90, '–'), isMinor: true },
+  { name: 'p99', title: 'p99', isNumber: true, text: ({ p99 }) => estimateText(p99, '–') },
+  { name: 'p999', title: 'p99.9', isNumber: true, text: ({ p999 }) => estimateText(p999, '–'), isMinor: true },
 ]
 
 const TALKERS: readonly TableColumn<Talker>[] = [

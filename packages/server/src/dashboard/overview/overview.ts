@@ -50,7 +50,7 @@ export class Overview {
     const { primary } = status
     this.#primary.draw([
       percentText(view.primaryLoop),
-      estimateText(view.primaryDelayP99),
+      estimateText(view.primaryDelayP99, '–'),
       bytesText(primary.residentBytes),
       `${countText(primary.openFiles)} of ${countText(primary.openFilesMax)}`,
       countText(status.handoffPending),

@@ -40,8 +40,8 @@ const TILES: readonly TileSpec[] = [
   {
     name: 'Latency p99',
     column: 'p99',
-    value: ({ latency }) => estimateText(latency.p99),
-    beside: ({ latency }) => `p50 ${estimateText(latency.p50)}`,
+    value: ({ latency }) => estimateText(latency.p99, '–'),
+    beside: ({ latency }) => `p50 ${estimateText(latency.p50, '–')}`,
   },
   {
     name: 'In flight',

@@ -78,7 +78,7 @@ function createCard(worker: number): Card {
         `${countText(view?.framesInPerSecond ?? 0)}/s`,
         `${countText(view?.framesOutPerSecond ?? 0)}/s`,
         countText(status.requestsInFlight),
-        estimateText(view?.delayP99),
+        estimateText(view?.delayP99, '–'),
         percentText(view?.cpu ?? 0),
         percentText(view?.gc ?? 0),
         bytesText(status.residentBytes),
