@@ -5,6 +5,7 @@
  * waits, within a bound, and goes out in its order as soon as there is room; what is more is lost, and told of then.
  */
 import { constants, fstatSync, openSync, type Stats } from 'node:fs'
+import { Writable } from 'node:stream'
 import type { Clock } from '@shardwire/protocol'
 import { type DestinationStream, pino } from 'pino'
 
@@ -58,6 +59,18 @@ export class LogOutput {
 
   get destination(): DestinationStream {
     return this.#destination
+  }
+
+  /**
+   * The same for who pipes into it: a pipe destroys the destination that tells of an error, and would take a disk that
+   * is full for the end of the log.
+   */
+  asStream(): Writable {
+    const write = (line: Buffer | string, _encoding: unknown, done: () => void): void => {
+      this.#destination.write(String(line))
+      done()
+    }
+    return new Writable({ decodeStrings: false, write })
   }
 
   /** Tells `tell` from now on how many lines were lost, once they get through again. The first who asks is told. */

@@ -33,10 +33,9 @@ export function createLogger(options: LogOptions): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
   }
   const output = logOutput(options.clock)
-  const { destination } = output
   const log = isPretty(options.format)
-    ? pino(settings, pretty({ destination, ignore: 'pid,event,role', translateTime: 'HH:MM:ss.l' }))
-    : pino(settings, destination)
+    ? pino(settings, pretty({ destination: output.asStream(), ignore: 'pid,event,role', translateTime: 'HH:MM:ss.l' }))
+    : pino(settings, output.destination)
   output.onLost((lines) => {
     const text = `${lines} lines of the log were lost: standard output took none for a while; look at what reads it`
     log.warn({ event: 'log-lost', class: 'system', lines }, text)
