@@ -98,7 +98,7 @@ export class Reloads {
   async #reload(): Promise<void> {
     const { env, machine, readFile, possible, primary } = this.#options
     const loaded: LoadedConfig = loadConfig(env, machine, readFile)
-    if (!loaded.ok) return this.#refuse(loaded.problems)
+    if (!loaded.ok) return this.#refuse([...loaded.problems, ...this.#fixed(loaded)])
     const config = possible(loaded.config)
     const { names, problems } = changesBetween(primary.config, config)
     if (problems.length > 0) return this.#refuse(problems)
@@ -111,6 +111,12 @@ export class Reloads {
       this.#tellRefusal([error.message], error.message)
     }
     return undefined
+  }
+
+  /** What needs a restart of what is right: so that whoever mends the rest is not refused once more. */
+  #fixed({ attempt, sound }: Extract<LoadedConfig, { ok: false }>): Problem[] {
+    const { possible, primary } = this.#options
+    return changesBetween(primary.config, possible(attempt)).problems.filter(({ name }) => sound.has(name))
   }
 
   #ended(outcome: 'done' | 'failed' | 'refused', problems: readonly string[]): void {

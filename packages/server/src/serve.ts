@@ -16,6 +16,7 @@ import { type Config, loadConfig, type Sources } from './config/load-config.ts'
 import { withoutSecrets } from './config/secrets.ts'
 import { readMachine } from './config/machine.ts'
 import { createLogger, isPretty, type Logger } from './log.ts'
+import { obeyHangup } from './hangups.ts'
 import type { FigureSources } from './metrics/daemon-figures.ts'
 import { type KernelFigures, readKernel, readText } from './metrics/kernel.ts'
 import { VitalSigns } from './metrics/vitals.ts'
@@ -179,7 +180,7 @@ function obeySignals(primary: Primary, reloads: Reloads, log: Logger): void {
   // One that was started with nohup, or in the background with all streams elsewhere, shall outlive it. (Node makes
   // SIGHUP end a process again for which nohup had it ignored, so the streams have to tell.)
   const isAtTerminal = STANDARD_STREAMS.some((fd) => isatty(fd))
-  process.on('SIGHUP', () => {
+  obeyHangup(() => {
     // Of somebody who closed the terminal, and wants nothing to stay behind that holds the port.
     if (isAtTerminal && !hasTerminal()) void primary.stop('SIGHUP, and the terminal has gone')
     else void reloads.request('SIGHUP')

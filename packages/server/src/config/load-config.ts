@@ -28,7 +28,14 @@ export type LoadedConfig =
       /** The real environment over that of SHARDWIRE_ENV_FILE: what workers are started with. */
       readonly env: Environment
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** With defaults for what is wrong: for telling more, never to run with. */
+      readonly attempt: Config
+      /** Names of the options that somebody has set, to a value with which nothing is wrong. */
+      readonly sound: ReadonlySet<string>
+    }
 
 /**
  * The configuration that `environment` and the defaults for `machine` make.
@@ -45,5 +52,13 @@ export function loadConfig(environment: Environment, machine: Machine, files?: R
   const rules = [checkTls, checkProxy, checkAdmin].flatMap((check) => check(config, bad))
   const pairs = [...checkPairs(config, sources, machine, bad), ...rules]
   const problems = [...fileProblems, ...read.problems, ...unknown, ...pairs, ...traceProblems(env)]
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config, sources, env }
+  if (problems.length === 0) return { ok: true, config, sources, env }
+  return { ok: false, problems, attempt: config, sound: soundNames(sources, problems) }
+}
+
+function soundNames(sources: Sources, problems: readonly Problem[]): Set<string> {
+  const wrong = new Set(problems.map(({ name }) => name))
+  const rows = Object.entries(OPTIONS) as [keyof Config, (typeof OPTIONS)[keyof typeof OPTIONS]][]
+  const set = rows.filter(([key]) => sources[key] !== 'default' && sources[key] !== 'computed')
+  return new Set(set.map(([, { name }]) => name).filter((name) => !wrong.has(name)))
 }

@@ -105,6 +105,30 @@ describe('the daemon itself', () => {
     expect(finding?.mend.join()).toContain(mend)
   })
 
+  it('at its limit of connections is told so, though nobody was refused meanwhile', () => {
+    const withOpen = (connections: number, openFilesMax = 1000): Status => {
+      const base = status(AT_END)
+      const listeners = [
+        { address: 'tcp://127.0.0.1:1', connections: connections - 1 },
+        { address: 'tcp://127.0.0.1:2', connections: 1 },
+      ]
+      return { ...base, listeners, primary: { ...base.primary, openFilesMax } }
+    }
+    const limit: Record<string, string> = { SHARDWIRE_MAX_CONNECTIONS: '100' }
+    const at = (after: Status, environment = limit): Finding | undefined =>
+      of('connection-limit', found({ after }, environment))
+    expect(at(withOpen(100))).toMatchObject({
+      level: 'critical',
+      read: '100 connections of SHARDWIRE_MAX_CONNECTIONS=100',
+      mend: expect.arrayContaining(['SHARDWIRE_MAX_CONNECTIONS=200']),
+    })
+    expect(at(withOpen(85))?.level).toBe('warning')
+    expect(at(withOpen(84))?.level).toBe('fine')
+    // Where there is no limit, or open files end first, by what the daemon may have and not this shell.
+    expect(at(withOpen(100), { SHARDWIRE_MAX_CONNECTIONS: '0' })).toBeUndefined()
+    expect(at(withOpen(30, 70), { ...limit, SHARDWIRE_WORKERS: '1' })).toBeUndefined()
+  })
+
   it('that refuses is told which limit it is', () => {
     const before = status(0, {}, { refusals: { RATE: 5, DENIED: 1 } })
     const after = status(AT_END, {}, { refusals: { RATE: 25, DENIED: 1 } })

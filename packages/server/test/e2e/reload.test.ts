@@ -151,7 +151,27 @@ describe('SIGHUP where workers have parts of SHARDWIRE_MAX_CONNECTIONS', () => {
   })
 })
 
+/** Preloaded into the daemon: it hangs itself up at the moment when it begins to load the rest of itself. */
+const HANGS_UP_EARLY = `
+import { registerHooks } from 'node:module'
+registerHooks({
+  resolve(name, context, next) {
+    if (name.endsWith('/command-line.js')) process.kill(process.pid, 'SIGHUP')
+    return next(name, context)
+  },
+})`
+
 describe('SIGHUP', () => {
+  it('that comes before the daemon is loaded does not end it: a reload follows its start', async () => {
+    const preload = `--import=data:text/javascript,${encodeURIComponent(HANGS_UP_EARLY)}`
+    await using daemon = await start('GREETING=old\n', { NODE_OPTIONS: preload })
+    await daemon.waitFor(named('reloaded'))
+    expect(daemon.records.filter(named('reload-queued'))).toEqual([
+      expect.objectContaining({ reason: 'SIGHUP', msg: expect.stringContaining('still starting') }),
+    ])
+    await stopsCleanly(daemon)
+  })
+
   it('reads the file again: variables, limits and log level are those of the new workers', async () => {
     await using daemon = await start('GREETING=old\nSHARDWIRE_MAX_IN_FLIGHT=5\n')
     expect(await variable(daemon, 'GREETING')).toBe('old')
@@ -231,6 +251,25 @@ describe('SIGHUP', () => {
     ])
     expect(pids(daemon)).toEqual(before)
     expect(await variable(daemon, 'GREETING')).toBe('old')
+    await stopsCleanly(daemon)
+  })
+
+  it('with values that are wrong and others that need a restart is told of all of them at once', async () => {
+    const settings = { SHARDWIRE_WORKERS: '', SHARDWIRE_TRANSPORT: '' }
+    await using daemon = await start('SHARDWIRE_WORKERS=2\n', settings)
+    // Not that it needs a restart for the workers, too: a misspelled name is what there is to mend.
+    await writeSettings('SHARDWIRE_WORKRES=2\nSHARDWIRE_BACKLOG=x\nSHARDWIRE_TRANSPORT=socket\n')
+    await hangUp(daemon, 'reload-refused')
+    expect(daemon.records.find(named('reload-refused'))?.['problems']).toEqual([
+      expect.stringContaining('SHARDWIRE_BACKLOG is "x"'),
+      expect.stringContaining('SHARDWIRE_WORKRES is not an option'),
+      expect.stringContaining('SHARDWIRE_TRANSPORT is socket now'),
+    ])
+    await writeSettings('SHARDWIRE_WORKERS=0x\nSHARDWIRE_BACKLOG=12\n')
+    await hangUp(daemon, 'reload-refused', 2)
+    expect(daemon.records.findLast(named('reload-refused'))?.['problems']).toEqual([
+      expect.stringContaining('SHARDWIRE_WORKERS is "0x"'),
+    ])
     await stopsCleanly(daemon)
   })
 

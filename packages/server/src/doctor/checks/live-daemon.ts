@@ -1,4 +1,5 @@
 /** Owns the checks of a running daemon by what it tells of itself: what holds it back, and what it refuses. */
+import { connectionsMax } from '../../admission/limits.ts'
 import type { Status, WorkerStatus } from '../../admin/status.ts'
 import { bytesText, estimateText, percentText } from '../../admin/units.ts'
 import { between, percentilesOf, type View, viewOf } from '../../admin/view.ts'
@@ -34,6 +35,7 @@ export function checkDaemon(live: Live): Finding[] {
     ...checkLoops(live),
     ...checkCollections(live),
     ...checkLevels(live),
+    ...checkPlaces(live),
     ...checkRefusals(live),
     ...checkDeaths(live),
     ...checkHeartbeat(live),
@@ -156,6 +158,22 @@ function checkLevels({ after }: Live): Finding[] {
     const title = `${what}: nearly all`
     return [{ check, level, title, read, why, mend: [mend(max(fullest))] }]
   })
+}
+
+/** A limit that is full refuses nobody while nobody comes: the next client finds out. */
+function checkPlaces({ scene, after }: Live): Finding[] {
+  const { listeners, primary } = after.sample.status
+  const max = connectionsMax(scene.config, primary.openFilesMax)
+  // Open files end first, and are looked at by themselves.
+  if (max === Infinity) return []
+  const open = listeners.reduce((sum, { connections }) => sum + connections, 0)
+  const read = `${open} connections of SHARDWIRE_MAX_CONNECTIONS=${max}`
+  if (open / max < FULL) return [fine('connection-limit', 'connections', read)]
+  const isFull = open >= max
+  const why = isFull ? 'whoever connects now is refused (MAX_CONNECTIONS)' : 'beyond it clients are refused'
+  const title = isFull ? 'as many connections as there may be' : 'nearly as many connections as there may be'
+  const mend = [`SHARDWIRE_MAX_CONNECTIONS=${max * 2}`, 'shardwire conns --sort age  # who has them']
+  return [{ check: 'connection-limit', level: isFull ? 'critical' : 'warning', title, read, why, mend }]
 }
 
 /** What an operator does about sockets that are refused. */
