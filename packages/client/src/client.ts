@@ -15,7 +15,7 @@ import type { ClientOptions, CompleteAddress, CompleteClientOptions } from './cl
 import type { ClientState, ClientStatus, StatusEvent } from './client-status.ts'
 import { ClientConnection } from './connection.ts'
 import type { Connection, ConnectionListeners, Message } from './connection-api.ts'
-import { checkDelayMs } from './options.ts'
+import { checkDelayMs } from './checks.ts'
 import type { Ask, Place } from './place.ts'
 import { Leases, TakenAt } from './pool/lease.ts'
 import type { Lease } from './pool/lease.ts'

@@ -20,7 +20,7 @@ import type {
 } from './connection-api.ts'
 import type { DialedSocket } from './dial/dial.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { checkDelayMs, checkRoute } from './options.ts'
+import { checkDelayMs, checkRoute } from './checks.ts'
 import type { CompleteOptions } from './options.ts'
 import { Outbound } from './outbound.ts'
 import { receiveFrom } from './receiver.ts'

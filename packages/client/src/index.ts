@@ -9,7 +9,7 @@ export type {
   PhaseTime,
 } from './client-error.ts'
 export type { BalanceName } from './balance/strategies.ts'
-export type { PoolLimits } from './balance/endpoint.ts'
+export type { PoolLimits } from './balance/endpoint-options.ts'
 export type { BreakerState, BreakerStatus } from './breaker/breaker.ts'
 export { createClient } from './client.ts'
 export type { Client, ClientRequestOptions } from './client-api.ts'

@@ -3,16 +3,10 @@
  * Must not know: what an option leads to.
  * Invariant: complete options are valid; nothing behind this file checks them again.
  */
-import {
-  encodeHello,
-  FRAME_BYTES_MAX_DEFAULT,
-  FRAME_OVERHEAD_BYTES,
-  PROTOCOL_VERSION,
-  ROUTE_MAX,
-} from '@shardwire/protocol'
+import { encodeHello, FRAME_BYTES_MAX_DEFAULT, FRAME_OVERHEAD_BYTES, PROTOCOL_VERSION } from '@shardwire/protocol'
 import type { Clock, Hello } from '@shardwire/protocol'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
-import { types } from 'node:util'
+import { checkDelayMs, checkRoute, DELAY_MS_MAX, integer, invalid, oneOf } from './checks.ts'
 import { ClientError } from './client-error.ts'
 import { systemClock } from './clock.ts'
 import type { ConnectionListeners } from './connection-api.ts'
@@ -147,8 +141,6 @@ export interface CompleteConnectionOptions {
 
 const PORT_MAX = 65_535
 const HEARTBEAT_MISSES_MAX = 100
-/** Longest delay that the system's timers take. */
-const DELAY_MS_MAX = 0x7fff_ffff
 /** As the server's own least limit: below it not even every ERROR would come through. */
 const FRAME_BYTES_MAX_LEAST = 1024
 /** A frame's length is a u32, but no machine needs more than this at once. */
@@ -198,35 +190,6 @@ function completeHandlers(handlers: ConnectionOptions['handlers'] = {}): Readonl
   return new Map(Object.entries(handlers).map(([route, handler]) => [checkRoute(Number(route)), handler]))
 }
 
-/** The route itself. Throws a ClientError INVALID_OPTION unless it is an integer from 1 to 4095. */
-export function checkRoute(route: number | string): number {
-  if (typeof route === 'number') return integer('route', route, 1, ROUTE_MAX)
-  throw invalid('route', route, `an integer from 1 to ${ROUTE_MAX}: names are for connections that speak JSON`)
-}
-
-/** The delay itself. Throws a ClientError INVALID_OPTION unless it is an integer from 1 to 2147483647. */
-export function checkDelayMs(name: string, valueMs: number): number {
-  return integer(name, valueMs, 1, DELAY_MS_MAX)
-}
-
-/** The integer itself. Throws a ClientError INVALID_OPTION unless it is one from `min` to `max`. */
-export function integer(name: string, value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw invalid(name, value, `an integer from ${min} to ${max}`)
-  }
-  return value
-}
-
-/**
- * Throws a ClientError INVALID_OPTION unless the body is a Uint8Array: anything else with a length would be sent as
- * that many wrong bytes. Says what kind of thing it got, not its value, which may be long or secret.
- */
-export function checkBody(body: unknown): void {
-  if (types.isUint8Array(body)) return
-  const what = typeof body === 'string' ? 'a string (TextEncoder makes bytes of it)' : kindOf(body)
-  throw new ClientError('INVALID_OPTION', `body: expected a Uint8Array, got ${what}; for a value use the msgpack call`)
-}
-
 function checkFrameBytesMax(bytes: number): number {
   return integer('maxFrameBytes', bytes, FRAME_BYTES_MAX_LEAST, FRAME_BYTES_MAX)
 }
@@ -262,11 +225,6 @@ export function tlsOf(tls: DialOptions['tls']): TlsClient | undefined {
   return new TlsClient(tls === true ? {} : tls)
 }
 
-function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
-  if (values.includes(value)) return value
-  throw invalid(name, value, values.join(' or '))
-}
-
 /** JSON has no frame to say these with. */
 function checkJson({ codec, hello, handlers }: ConnectOptions): void {
   if (codec !== 'json') return
@@ -295,19 +253,4 @@ function helloFrame(hello: false | Omit<Hello, 'protocol'>): Uint8Array | undefi
     const what = 'name and version of at most 256 characters and a token of at most 4096 bytes'
     throw new ClientError('INVALID_OPTION', `hello: expected ${what}`, { cause })
   }
-}
-
-/** The type of a value or, of an object, its class. */
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  if (typeof value !== 'object') return `a ${typeof value}`
-  // An object without a prototype has none.
-  const made: unknown = value.constructor
-  return typeof made === 'function' && made.name !== '' ? `an instance of ${made.name}` : 'an object'
-}
-
-/** What an option is refused with. */
-export function invalid(name: string, value: unknown, expected: string): ClientError {
-  const given = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return new ClientError('INVALID_OPTION', `${name}: expected ${expected}, got ${given}`)
 }

@@ -4,47 +4,16 @@
  * Invariant: what changes is told, in the order in which it happens. A connection that nobody here had ended is
  * accounted for as lost before the address is dialled again, so that no attempt goes without its wait.
  */
-import type { Clock, Goaway } from '@shardwire/protocol'
+import type { Goaway } from '@shardwire/protocol'
 import { Breaker } from '../breaker/breaker.ts'
-import type { BreakerOptions, Outcome } from '../breaker/breaker.ts'
+import type { Outcome } from '../breaker/breaker.ts'
 import type { AddressState, AddressStatus, StatusEvent } from '../client-status.ts'
 import type { CloseInfo, Connection, ConnectionListeners } from '../connection-api.ts'
 import { ItemSet } from '../pool/item-set.ts'
 import type { Entry } from '../pool/item-set.ts'
-import type { Random } from '../random.ts'
-import type { BackoffRange } from '../reconnect/backoff.ts'
 import { Reconnector } from '../reconnect/reconnector.ts'
 import type { ReconnectorListener } from '../reconnect/reconnector.ts'
-
-/** One attempt to connect. @param timeoutMs at most so long; Infinity where only its own limit holds */
-export type Dial = (listeners: ConnectionListeners, signal: AbortSignal, timeoutMs: number) => Promise<Connection>
-
-/** How many connections an address has. */
-export interface PoolLimits {
-  readonly min: number
-  readonly max: number
-  readonly idleTimeoutMs: number
-  readonly maxAgeMs: number
-  /** With so many requests on each there is one connection more, up to `max`. */
-  readonly requestsPerConnection: number
-}
-
-export interface EndpointOptions {
-  /** `host:port`. */
-  readonly address: string
-  readonly dial: Dial
-  readonly pool: PoolLimits
-  readonly reconnect: BackoffRange & { readonly giveUpAfterMs: number }
-  readonly breaker: Omit<BreakerOptions, 'clock' | 'onChange'>
-  readonly clock: Clock
-  readonly random: Random
-}
-
-export interface EndpointListener {
-  onEvent(event: StatusEvent): void
-  /** What it is, or what it can take, may have changed. */
-  onChange(): void
-}
+import type { EndpointListener, EndpointOptions } from './endpoint-options.ts'
 
 /** Timeouts in a row on one connection. */
 const SILENCES_MAX = 5

@@ -21,7 +21,7 @@ import {
 import type { MetadataFields, Welcome } from '@shardwire/protocol'
 import { ClientError } from '../client-error.ts'
 import { Heartbeat, type PingRequest } from '../heartbeat.ts'
-import { checkBody, checkDelayMs, checkRoute } from '../options.ts'
+import { checkBody, checkDelayMs, checkRoute } from '../checks.ts'
 import type { CompleteOptions } from '../options.ts'
 import type { Outbound } from '../outbound.ts'
 import { PendingRequests } from '../pending-requests.ts'

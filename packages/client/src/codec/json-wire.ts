@@ -8,7 +8,7 @@
 import type { Metadata, MetadataFields, ShardwireError } from '@shardwire/protocol'
 import { ClientError } from '../client-error.ts'
 import type { Message } from '../connection-api.ts'
-import { checkBody, checkDelayMs, checkRoute } from '../options.ts'
+import { checkBody, checkDelayMs, checkRoute } from '../checks.ts'
 import type { CompleteOptions } from '../options.ts'
 import type { Outbound } from '../outbound.ts'
 import { PendingRequests } from '../pending-requests.ts'

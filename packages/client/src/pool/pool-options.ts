@@ -5,7 +5,7 @@
  */
 import type { Clock } from '@shardwire/protocol'
 import { systemClock } from '../clock.ts'
-import { integer, invalid } from '../options.ts'
+import { integer, invalid } from '../checks.ts'
 import { systemRandom } from '../random.ts'
 import type { Random } from '../random.ts'
 import type { LeaseWarning } from './lease.ts'

@@ -6,7 +6,7 @@
  */
 import type { CancelTimer } from '@shardwire/protocol'
 import { ClientError } from '../client-error.ts'
-import { integer } from '../options.ts'
+import { integer } from '../checks.ts'
 import { tell } from '../tell.ts'
 import { ItemSet } from './item-set.ts'
 import type { Entry } from './item-set.ts'
