@@ -31,7 +31,8 @@ import type { Generation } from './spawn-worker.ts'
 import { Supervisor, type SupervisorOptions } from './supervisor.ts'
 import { TlsCurrent } from './tls-current.ts'
 import { Totals } from './totals.ts'
-import type { WorkerObserver, WorkerProcess } from './worker-process.ts'
+import { observeWorkers } from './worker-events.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** How often sockets on their way are looked at. */
 const SWEEP_INTERVAL_MS = 100
@@ -110,6 +111,9 @@ export class Primary {
       onSocket: (accepted, listener) => this.#door.offer(accepted, listener),
       onFault: createAcceptReport(clock, log),
     })
+    this.#inquiries = new Inquiries(clock, () => this.#supervisor.workers)
+    this.#profiles = new Profiles(clock)
+    this.#seconds = new Seconds(clock, () => this.#supervisor.workers)
     const supervision: SupervisorOptions = {
       slots: config.workers,
       clock,
@@ -118,7 +122,15 @@ export class Primary {
       workerModule,
       nextEpoch: createEpochs(clock),
       tls: () => this.#tls.material,
-      observer: this.#observer(),
+      observer: observeWorkers({
+        ...{ door: this.#door, entrance: this.#entrance, supervisor: () => this.#supervisor },
+        ...{ seconds: this.#seconds, inquiries: this.#inquiries, profiles: this.#profiles },
+        onReady: (worker) => this.#ready(worker),
+        onFailed: (worker, message) => this.#failed(worker, message),
+        onServes: (worker) => this.#serves(worker),
+        onRetired: (worker) => this.#retired(worker),
+        onExit: (worker) => this.#exited(worker),
+      }),
       onRetired: (worker) => this.#retired(worker),
     }
     this.#supervisor = new Supervisor(supervision, { config, env })
@@ -126,9 +138,6 @@ export class Primary {
     this.#serving = new Serving({ ...parts, readiness: this.#readiness, slots: config.workers })
     const { totals, handoff } = { totals: this.#totals, handoff: this.#handoff }
     this.#shutdown = new Shutdown({ ...parts, clock, log, totals, handoff, refusals: () => this.#refusalsSoFar() })
-    this.#inquiries = new Inquiries(clock, () => this.#supervisor.workers)
-    this.#profiles = new Profiles(clock)
-    this.#seconds = new Seconds(clock, () => this.#supervisor.workers)
   }
 
   /** What the daemon runs with by now. */
@@ -241,43 +250,6 @@ export class Primary {
     addRefusals(sum, this.#handoff.refusals)
     for (const { refusals } of this.#supervisor.workers) addRefusals(sum, refusals)
     return sum
-  }
-
-  #observer(): WorkerObserver {
-    const handoff = this.#handoff
-    const entrance = this.#entrance
-    return {
-      onReady: (worker) => this.#ready(worker),
-      onFailed: (worker, message) => this.#failed(worker, message),
-      onAccepted: (worker, sequences) => {
-        worker.accepted += sequences.length
-        for (const sequence of sequences) handoff.acknowledge(worker, sequence)
-      },
-      onQuotaTaken: (worker, waiting) => this.#door.quotaTaken(worker, waiting),
-      onWant: (worker, places) => this.#door.want(worker, places),
-      onRefused: (worker, sequence) => handoff.decline(worker, sequence),
-      onGone: (worker, ids) => this.#door.gone(worker, ids),
-      onAsk: (worker, asks) => worker.tell({ type: 'verdicts', verdicts: this.#door.answer(worker, asks) }),
-      onListening: (worker, slot, listener) => {
-        entrance.workerListening(worker, slot, listener)
-        this.#serves(worker)
-      },
-      onUnlistened: (worker, slot) => entrance.workerUnlistened(worker, slot),
-      onSnapshot: (worker) => {
-        handoff.heard(worker)
-        entrance.workerHeard(worker)
-        this.#seconds.reported(worker)
-      },
-      onHeard: (worker) => this.#supervisor.heard(worker),
-      onLeaving: (worker, why, deadlineMs) => {
-        this.#retired(worker)
-        this.#supervisor.leaves(worker, why, deadlineMs)
-      },
-      onOutworn: (worker, why) => this.#supervisor.outworn(worker, why),
-      onFound: (worker, id, finding) => this.#inquiries.found(worker, id, finding),
-      onProfile: (worker, message) => this.#profiles.told(worker, message),
-      onExit: (worker) => this.#exited(worker),
-    }
   }
 
   #ready(worker: WorkerProcess): void {

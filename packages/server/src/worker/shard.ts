@@ -3,9 +3,9 @@
  * Must not know: the channel to the primary, signals.
  * Invariant: what happens to a connection happens in one of the parts; here is only who knows whom.
  */
-import { BufferPool, type Clock, FRAME_OVERHEAD_BYTES } from '@shardwire/protocol'
+import type { BufferPool, Clock } from '@shardwire/protocol'
 import { CloseReason } from '../close-reason.ts'
-import { CODEC_OVERHEAD_BYTES, type SpokenCodec } from '../codec/spoken-codec.ts'
+import type { SpokenCodec } from '../codec/spoken-codec.ts'
 import type { Config } from '../config/load-config.ts'
 import type { Socket } from 'node:net'
 import type { RunnableService } from '../service/compile.ts'
@@ -27,6 +27,7 @@ import type { Connection, ShardIdentity } from './connection.ts'
 import { CodecAnswers } from './codecs/codec-answers.ts'
 import { type Counters, createCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
+import { createPool, ringBytesMaxOf } from './create-pool.ts'
 import { createServing } from './create-serving.ts'
 import { Drain, type DrainOrder } from './drain.ts'
 import type { DrainReport } from './drain-report.ts'
@@ -38,8 +39,8 @@ import type { MirrorReport } from './mirror/mirror-report.ts'
 import { type Outbound, WRITE_SLAB_BYTES } from './outbound.ts'
 import { Overload, type OverloadParts, type OverloadSignals } from './overload.ts'
 import type { ClientAddress } from './proxy-header.ts'
-import { READ_SLAB_BYTES, ReadPath } from './read-path.ts'
-import { Rings, RING_BYTES_MIN } from './rings.ts'
+import { ReadPath } from './read-path.ts'
+import { Rings } from './rings.ts'
 import { createGreetings, createScope, type ServiceScope } from './service-side.ts'
 import { Handshakes } from './tls/handshakes.ts'
 import { TurnBudget } from './turn-budget.ts'
@@ -52,15 +53,6 @@ import { limitUnsent } from './write-limits.ts'
  * connection is looked at once an interval.
  */
 const WHEEL = { tickMs: 20, slots: 2048 }
-/** What the pool keeps free after a burst. */
-const FREE_BYTES_MAX = 16 * 1024 * 1024
-/** Large enough for malloc to map it: what is cut from it leaves no holes in the heap when it goes. */
-const SLAB_BYTES = 1024 * 1024
-/** What V8 takes for a block beside its bytes, with the ring over it: measured over 15 000 of the smallest. */
-const BLOCK_OVERHEAD_BYTES = 320
-/** On top of what connections may have: a slab to write in while another is parked, and a largest block's overhead. */
-const OWN_BYTES = WRITE_SLAB_BYTES + 2 * BLOCK_OVERHEAD_BYTES
-
 export interface ShardOptions {
   readonly identity: ShardIdentity
   readonly config: Config
@@ -288,26 +280,6 @@ export class Shard {
     this.#options.onClosed?.(connection)
     this.#drain?.closed()
   }
-}
-
-/** A ring holds one frame or message of the largest size, or what a read leaves. */
-function ringBytesMaxOf({ listen }: Config): number {
-  const overhead = listen.some(({ codec }) => codec !== 'frame') ? CODEC_OVERHEAD_BYTES : FRAME_OVERHEAD_BYTES
-  const frameBytesMax = Math.max(...listen.map(({ maxFrameBytes }) => maxFrameBytes)) + overhead
-  return Math.max(frameBytesMax, READ_SLAB_BYTES)
-}
-
-function createPool(config: Config, ringBytesMax: number): BufferPool {
-  return new BufferPool({
-    bytesMax: config.maxBufferBytes + OWN_BYTES,
-    blockBytesMin: RING_BYTES_MIN,
-    blockOverheadBytes: BLOCK_OVERHEAD_BYTES,
-    slabBytes: SLAB_BYTES,
-    // A documented socket reads in memory of its own: the chunk that ends a frame brings some of the next.
-    blockBytesMax: ringBytesMax + READ_SLAB_BYTES,
-    freeBytesMax: Math.min(FREE_BYTES_MAX, config.maxBufferBytes / 4),
-    poison: config.debugViews,
-  })
 }
 
 type AdmissionBase = Pick<OverloadParts, 'wheel' | 'pool' | 'budget'> &
