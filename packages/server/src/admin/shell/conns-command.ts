@@ -38,6 +38,11 @@ interface Page {
   readonly missing: readonly number[]
 }
 
+interface ClosedPage {
+  readonly closed: readonly ClosedRow[]
+  readonly missing: readonly number[]
+}
+
 export async function connsCommand(args: readonly string[], io: ShellIo): Promise<number> {
   const texts = Object.fromEntries([...FILTERS, ...CLOSED_FILTERS, 'sort', 'limit'].map((name) => [name, TEXT_OPTION]))
   const parsed = parse(args, { ...texts, asc: { type: 'boolean' }, closed: { type: 'boolean' } }, CONNS_USAGE)
@@ -83,7 +88,7 @@ async function showMany(parsed: Parsed, client: AdminClient, io: ShellIo): Promi
     if (page.next !== null) query.set('after', page.next)
   } while (page.next !== null && shown < limit)
   if (!isSet(parsed, 'json')) io.write(`\n${shown} of ${page.matched} shown, ${page.total} connections in all\n`)
-  if (page.missing.length > 0) io.writeError(`workers that did not answer: ${page.missing.join(', ')}\n`)
+  tellMissing(page.missing, io)
   return 0
 }
 
@@ -98,10 +103,16 @@ async function showOne(id: string, parsed: Parsed, client: AdminClient, io: Shel
 async function showClosed(parsed: Parsed, client: AdminClient, io: ShellIo): Promise<number> {
   const query = queryOf(parsed, CLOSED_FILTERS)
   query.set('limit', String(Math.min(PAGE_ROWS_MAX, numberOf(parsed, 'limit', LIMIT_DEFAULT))))
-  const { closed } = await client.get<{ closed: readonly ClosedRow[] }>(`/api/closed?${query.toString()}`)
+  const { closed, missing } = await client.get<ClosedPage>(`/api/closed?${query.toString()}`)
   if (!isSet(parsed, 'json')) io.write(`${closedText(closed)}\n`)
   else for (const row of closed) io.write(`${JSON.stringify(row)}\n`)
+  tellMissing(missing, io)
   return 0
+}
+
+/** A page without them is not all there is. */
+function tellMissing(missing: readonly number[], { writeError }: ShellIo): void {
+  if (missing.length > 0) writeError(`workers that did not answer: ${missing.join(', ')}\n`)
 }
 
 function queryOf(parsed: Parsed, names: readonly string[]): URLSearchParams {
