@@ -69,6 +69,8 @@ export interface Status {
   /** Milliseconds since 1970, both. */
   readonly now: number
   readonly startedAt: number
+  /** Milliseconds that it has run, of a clock that nobody sets: what differences are taken of. */
+  readonly upMs: number
   /** Of the histograms below, in seconds: of durations, and of delays. */
   readonly bounds: { readonly duration: readonly number[]; readonly delay: readonly number[] }
   readonly ready: boolean
@@ -116,6 +118,7 @@ export function statusOf(figures: DaemonFigures, clock: Clock): Status {
     pid: process.pid,
     now: Math.round(wallMs),
     startedAt: Math.round(startedAtSeconds * MS_PER_S),
+    upMs: Math.round(process.uptime() * MS_PER_S),
     bounds: { duration: DURATION_BOUNDS, delay: DELAY_BOUNDS },
     ready: figures.isReady,
     reasons: figures.reasons,

@@ -77,7 +77,7 @@ const MS_PER_S = 1000
 export function viewOf(before: Status, after: Status): View {
   const isSame = before.pid === after.pid && before.startedAt === after.startedAt
   const from = isSame ? before : after
-  const seconds = Math.max(0.001, (after.now - before.now) / MS_PER_S)
+  const seconds = Math.max(0.001, (after.upMs - before.upMs) / MS_PER_S)
   const rate = (now: number, then: number): number => Math.max(0, now - then) / seconds
   const latencyCounts = differences(from.routes, after.routes)
   const sum = (status: Status, of: (worker: WorkerStatus) => number): number => {

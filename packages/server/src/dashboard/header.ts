@@ -41,10 +41,10 @@ export class Header {
   }
 
   draw(status: Status): void {
-    const { ready, reasons, version, pid, node, now, startedAt, workers } = status
+    const { ready, reasons, version, pid, node, upMs, workers } = status
     this.#say(ready ? 'good' : 'warn', ready ? 'ready' : 'not ready')
     this.#notices.keep('ready', 'warn', ready ? undefined : `Not ready: ${reasons.join('; ')}`)
-    const up = spanText((now - startedAt) / MS_PER_S)
+    const up = spanText(upMs / MS_PER_S)
     setText(find('facts', HTMLElement), `${version} · pid ${pid} · up ${up} · ${workers.length} workers · Node ${node}`)
     const open = workers.reduce((sum, worker) => sum + worker.connections, 0)
     setText(find('count-connections', HTMLElement), open.toLocaleString('en'))

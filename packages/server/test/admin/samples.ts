@@ -42,7 +42,7 @@ function route(ok: number, failed: number): RouteStatus {
 export function status(now: number, frames: number, active: number, ok: number, pid = 1): Status {
   const loop = { loopActiveSeconds: 0, loopIdleSeconds: now / 1000 }
   return {
-    ...{ version: '0', node: '26', pid, now, startedAt: 0, ready: true, reasons: [], listeners: [] },
+    ...{ version: '0', node: '26', pid, now, startedAt: 0, upMs: now, ready: true, reasons: [], listeners: [] },
     bounds: { duration: DURATION_BOUNDS, delay: DELAY_BOUNDS },
     workers: [worker(frames, active)],
     routes: [route(ok, ok / 10)],

@@ -17,6 +17,14 @@ describe('a view', () => {
     expect(view.refusals).toEqual({})
   })
 
+  it('is the same when the clock of the machine was set in between, either way', () => {
+    const [before, after] = [status(1000, 100, 1, 10), status(3000, 500, 2, 30)]
+    for (const now of [after.now - 864_000_000, after.now + 864_000_000]) {
+      expect(viewOf(before, { ...after, now })).toEqual(viewOf(before, after))
+    }
+    expect(viewOf(before, after)).toMatchObject({ seconds: 2, framesInPerSecond: 200 })
+  })
+
   it('over a restart of the daemon has no rates, and none below 0', () => {
     const view = viewOf(status(1000, 5000, 5, 500, 1), status(2000, 10, 1, 10, 2))
     expect(view).toMatchObject({ framesInPerSecond: 0, closedPerSecond: 0 })

@@ -23,8 +23,8 @@ export async function statusCommand(args: readonly string[], io: ShellIo): Promi
 }
 
 export function statusText(status: Status): string {
-  const { version, node, pid, now, startedAt, listeners, routes, closes, refusals, connectionsLost, reload } = status
-  const upText = spanText((now - startedAt) / MS_PER_S)
+  const { version, node, pid, upMs, listeners, routes, closes, refusals, connectionsLost, reload } = status
+  const upText = spanText(upMs / MS_PER_S)
   const lines = [
     `shardwire ${version}  pid ${pid}  node ${node}  up ${upText}  ${readyText(status)}`,
     '',

@@ -14,12 +14,12 @@ const ROUTES_SHOWN = 10
 
 /** Lines, without a line break at the end. */
 export function frameText({ status, talkers, slow, missing }: Sample, view: View): string {
-  const { version, pid, now, startedAt } = status
+  const { version, pid, now, upMs } = status
   const time = new Date(now).toISOString().slice(11, 19)
   const rate = (value: number): string => `${countText(value)}/s`
   const { p50, p90, p99, p999 } = view.latency
   const parts = [
-    `shardwire ${version}  pid ${pid}  up ${spanText((now - startedAt) / MS_PER_S)}  ${readyText(status)}  ${time} UTC`,
+    `shardwire ${version}  pid ${pid}  up ${spanText(upMs / MS_PER_S)}  ${readyText(status)}  ${time} UTC`,
     [
       `connections ${view.connections}  (+${rate(view.acceptedPerSecond)}, -${rate(view.closedPerSecond)}, ` +
         `refused ${rate(view.refusedPerSecond)})  in flight ${view.requestsInFlight}`,
