@@ -121,7 +121,9 @@ describe('a refusal at the door', () => {
     expect(error).toMatchObject({ name: 'TOO_MANY_CONNECTIONS', retryAfterMs: expect.any(Number) })
     const waiting = diary.find('waiting')
     if (!(error instanceof ShardwireError)) throw new Error('no error of the server')
-    expect(waiting?.delayMs).toBeGreaterThanOrEqual((error.retryAfterMs ?? Infinity) - 1)
+    // What has passed since the refusal is no longer waited for: on a busy machine that is some milliseconds.
+    expect(waiting?.reason).toBe('refused')
+    expect(waiting?.delayMs).toBeGreaterThan((error.retryAfterMs ?? Infinity) - 500)
     expect(await rejectionOf(second.request(1, undefined, { timeoutMs: 1 }))).toMatchObject({ code: 'NO_CONNECTION' })
     await first.close()
     await second.connect()
