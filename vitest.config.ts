@@ -21,8 +21,8 @@ export default defineConfig({
     allowOnly: false,
     // Processes, not threads: tests fork workers, send signals and change their own environment.
     pool: 'forks',
-    // On two cores: tests wait for processes to start, for timers and for each other a quarter of the time.
-    maxWorkers: 3,
+    // On two cores: tests wait for processes to start, for timers and for each other half of the time.
+    maxWorkers: 4,
     // Nothing takes as long; what has not come by then does not come, however slow the machine is.
     testTimeout: 60_000,
     hookTimeout: 60_000,

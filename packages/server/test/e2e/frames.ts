@@ -76,9 +76,19 @@ export async function inParallel(count: number, width: number, task: (index: num
   await Promise.all(Array.from({ length: width }, lane))
 }
 
-/** Waits until the server has read everything that the client sent before. */
+/** Waits until the server has read everything that the client sent before, where nothing is to be answered meanwhile. */
 export async function settle(client: RawClient): Promise<void> {
+  const [first] = await settleAmong(client)
+  if (first !== undefined) throw new Error(`expected the PONG, got kind ${first.kind} of route ${first.route}`)
+}
+
+/** The same where answers may come meanwhile. @returns those */
+export async function settleAmong(client: RawClient): Promise<ReceivedFrame[]> {
   await client.sendFrames({ kind: 7, route: 0, body: bytesOf('settle') })
-  const pong = await client.nextFrame()
-  if (text(pong) !== 'settle') throw new Error(`expected the PONG, got kind ${pong.kind} of route ${pong.route}`)
+  const before: ReceivedFrame[] = []
+  for (;;) {
+    const frame = await client.nextFrame()
+    if (frame.kind === 7 && text(frame) === 'settle') return before
+    before.push(frame)
+  }
 }

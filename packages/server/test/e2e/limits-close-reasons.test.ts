@@ -146,20 +146,25 @@ const CASES: Readonly<Record<Exclude<CloseReasonName, 'OPEN' | (typeof OF_TLS)[n
 
 /**
  * A worker whose loop is held between taking a socket and saying so: its ticket expires, it lets go. What holds it is a
- * handler in the same turn: its frame came behind the socket while an earlier handler, of another connection, ran.
+ * handler in the same turn: it is stopped while the socket, and behind it the frame of another connection, come to it.
  */
 async function disowned({ daemon, client }: Scene): Promise<void> {
   // Sockets go to the two workers in turn: the first, third and fifth to the one that is held.
   await using second = await RawClient.connect(daemon.port)
   await using third = await RawClient.connect(daemon.port)
-  for (const peer of [client, second, third]) await frames.settle(peer)
-  await client.sendFrames(frames.request(ROUTE_BURN, 1, encodeBody(500)))
   await using fourth = await RawClient.connect(daemon.port)
-  await frames.settle(fourth)
+  for (const peer of [client, second, fourth]) await frames.settle(peer)
+  const { connection } = await frames.greetServer(third)
+  const slot = Number(connection.split('-')[1])
+  const held = daemon.workers.find((worker) => worker.slot === slot)
+  if (held === undefined) throw new Error(`no worker of slot ${slot} in ${JSON.stringify(daemon.workers)}`)
+  process.kill(held.pid, 'SIGSTOP')
   await using fifth = await RawClient.connect(daemon.port)
   await using sixth = await RawClient.connect(daemon.port)
+  // Who came later is served: the fifth is on its way.
   await frames.settle(sixth)
-  await third.sendFrames(frames.request(ROUTE_BURN, 1, encodeBody(1500)))
+  await third.sendFrames(frames.request(ROUTE_BURN, 1, encodeBody(2000)))
+  process.kill(held.pid, 'SIGCONT')
   await third.nextFrame()
   await frames.settle(fifth)
   // It stays open until then: else its end may be what the worker that was held sees first.
