@@ -76,7 +76,7 @@ export async function inParallel(count: number, width: number, task: (index: num
   await Promise.all(Array.from({ length: width }, lane))
 }
 
-/** Waits until the server has read everything that the client sent before, where nothing is to be answered meanwhile. */
+/** Waits until the server has read everything that the client sent before; nothing may be answered meanwhile. */
 export async function settle(client: RawClient): Promise<void> {
   const [first] = await settleAmong(client)
   if (first !== undefined) throw new Error(`expected the PONG, got kind ${first.kind} of route ${first.route}`)
