@@ -22,15 +22,12 @@ interface Pass {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Tests of commands, in which no byte of a client decides anything: they would say the same again. */
-const OF_COMMANDS = 'packages/server/test/e2e/{command-line,dev,doctor,hangup,profile,service-manager,shell}.test.ts'
-
 /**
  * By hand: `TEST_DAEMON_TRANSPORT=socket npm test -- packages/server/test/e2e`. Tests that say nothing of workers have
  * one here, two in the first pass: half of what a test takes is the start of processes.
  */
 const ON_DOCUMENTED_SOCKETS: Pass = {
-  args: ['packages/server/test/e2e/', '--exclude', OF_COMMANDS],
+  args: ['packages/server/test/e2e/'],
   environment: { TEST_DAEMON_TRANSPORT: 'socket', TEST_DAEMON_WORKERS: '1' },
 }
 
