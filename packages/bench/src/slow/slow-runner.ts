@@ -54,8 +54,10 @@ export class SlowRunner {
 
   stop(): void {
     this.#isStopped = true
-    for (const reader of this.#readers) reader.wire?.reset()
-    this.#emit({ type: 'stopped', report: this.#report() })
+    // Before they end: how many were up is told of the end of the load. One that is reset may be gone at once.
+    const report = this.#report()
+    for (const reader of [...this.#readers]) reader.wire?.reset()
+    this.#emit({ type: 'stopped', report })
   }
 
   gone(reader: SlowReader, code: string | null): void {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import type { SlowMessage } from '../../src/slow/slow-messages.ts'
 import { SlowRunner } from '../../src/slow/slow-runner.ts'
 import { openDial } from '../../src/socket/open-dial.ts'
+import type { Wire, WireEvents } from '../../src/socket/wire.ts'
 import { EchoServer } from '../fixtures/echo-server.ts'
 
 function start({ port }: { readonly port: number }): {
@@ -58,4 +59,29 @@ test('one that the server ends is counted, and comes again a second later', asyn
   if (last?.type !== 'stopped') throw new Error('not stopped')
   expect(last.report.ended).toBe(2)
   expect(Object.values(last.report.endedBy).reduce((sum, one) => sum + one, 0)).toBe(2)
+})
+
+test('how many were up is told of the end of the load, though they are gone as soon as they are reset', () => {
+  const wire = (events: WireEvents): Wire => {
+    return { write: () => false, pause: () => {}, resume: () => {}, close: () => {}, reset: () => events.onDown(null) }
+  }
+  const dialled: WireEvents[] = []
+  const told: SlowMessage[] = []
+  const route = { hosts: ['127.0.0.1'], port: 1, localAddress: null }
+  const plan = { route, echoRoute: 1, connections: 3, bytesPerSecond: 2048, payloadBytes: 1000 }
+  const runner = new SlowRunner(plan, {
+    clock: new FakeClock(),
+    emit: (message) => told.push(message),
+    openDial: (slab) => ({
+      slab,
+      dial: (_address, events) => {
+        dialled.push(events)
+        return wire(events)
+      },
+    }),
+  })
+  for (const events of dialled) events.onUp()
+  runner.stop()
+  expect(told).toMatchObject([{ type: 'stopped', report: { up: 3, ended: 0 } }])
+  expect(runner.up).toBe(0)
 })
