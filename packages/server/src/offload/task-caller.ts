@@ -61,8 +61,8 @@ export class TaskCaller {
     const own = span === undefined ? metadata : { rest: {}, ...metadata, traceparent: span.traceparent }
     const deadlineAtMs = this.#clock.nowMs() + deadlineMs
     const common = { ...place, route, metadata: own, answer, deadlineAtMs }
-    // Whoever waits has another copy besides, as any asynchronous handler does. How much a value takes nobody can say:
-    // hardly less than what it came in.
+    // Twice: whoever waits has a copy besides, as any asynchronous handler does. The size of a value would take writing
+    // it out to know, so that of its frame stands for it: one that a handler made larger is bounded by their number.
     const bytes = 2 * (body instanceof Uint8Array ? body.length : frameBytes)
     try {
       const running = answerOf(route, this.#pool.run({ order: () => orderOf(common, copy()), bytes, signal }))
