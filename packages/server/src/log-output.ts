@@ -34,6 +34,8 @@ export class LogOutput {
   readonly #clock: Clock
   readonly #fd: number
   readonly #destination: Destination
+  /** What makes writes wait or not, where that is shared with other processes. */
+  readonly #shared: SettableHandle | undefined
   #cancelRetry: (() => void) | undefined
   /** Whether the last write was told to come again later. */
   #isFull = false
@@ -43,6 +45,7 @@ export class LogOutput {
   constructor(clock: Clock, fd = STDOUT) {
     this.#clock = clock
     this.#fd = openOutput(fd)
+    this.#shared = sharedHandle(this.#fd)
     this.keepFromBlocking()
     this.#destination = pino.destination({
       dest: this.#fd,
@@ -58,7 +61,7 @@ export class LogOutput {
   }
 
   get destination(): DestinationStream {
-    return this.#destination
+    return this.#shared === undefined ? this.#destination : { write: (line) => this.#write(line) }
   }
 
   /**
@@ -67,7 +70,7 @@ export class LogOutput {
    */
   asStream(): Writable {
     const write = (line: Buffer | string, _encoding: unknown, done: () => void): void => {
-      this.#destination.write(String(line))
+      this.#write(String(line))
       done()
     }
     return new Writable({ decodeStrings: false, write })
@@ -79,14 +82,16 @@ export class LogOutput {
   }
 
   /**
-   * Where standard output could not be opened anew, a write to it shall not wait either. To be called again after a
-   * process was started that shares it: libuv makes it wait again then.
+   * Where standard output could not be opened anew, whether a write to it waits is a matter of all who share it: libuv
+   * makes it wait when it starts a process, and Node, at the end of one, makes it what it was at its beginning.
    */
   keepFromBlocking(): void {
-    const stats = this.#fd === STDOUT ? statsOf(STDOUT) : undefined
-    if (stats?.isFIFO() !== true && stats?.isSocket() !== true) return
-    const handle: unknown = Reflect.get(process.stdout, '_handle')
-    if (isSettable(handle)) handle.setBlocking(false)
+    this.#shared?.setBlocking(false)
+  }
+
+  #write(line: string): void {
+    this.keepFromBlocking()
+    this.#destination.write(line)
   }
 
   #failed(isFull: boolean): void {
@@ -99,7 +104,7 @@ export class LogOutput {
     this.#cancelRetry = undefined
     this.#isFull = false
     // With nothing of its own to write it writes what waits; that it cannot shows as an error before this returns.
-    this.#destination.write('')
+    this.#write('')
     const lost = this.#lost
     if (this.#cancelRetry !== undefined || lost === 0) return
     this.#lost = 0
@@ -126,6 +131,13 @@ function openOutput(fd: number): number {
     // No /proc outside Linux, or the pipe is of another user.
     return fd
   }
+}
+
+function sharedHandle(fd: number): SettableHandle | undefined {
+  const stats = fd === STDOUT ? statsOf(STDOUT) : undefined
+  if (stats?.isFIFO() !== true && stats?.isSocket() !== true) return undefined
+  const handle: unknown = Reflect.get(process.stdout, '_handle')
+  return isSettable(handle) ? handle : undefined
 }
 
 function statsOf(fd: number): Stats | undefined {

@@ -1,14 +1,17 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { FakeClock } from '@shardwire/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LogOutput } from '../src/log-output.ts'
 
 const LINE = `${'x'.repeat(1000)}\n`
 const RETRY_MS = 250
+const SHARED_OUTPUT = fileURLToPath(new URL('fixtures/shared-output.ts', import.meta.url))
 
 let folder = ''
 let reader = -1
@@ -79,5 +82,16 @@ describe('the log of a process whose output nobody reads', () => {
     expect(text === lines.slice(0, came).join('')).toBe(true)
     expect(told).toEqual([lines.length - came])
     expect(came).toBeGreaterThan(1000)
+  })
+
+  it('waits for nobody, also after another process that shares it made writes wait', async () => {
+    const writes = spawn(process.execPath, ['--conditions=source', SHARED_OUTPUT], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const exited = once(writes, 'exit')
+    const [told] = (await once(writes.stderr, 'data')) as [Buffer]
+    expect(String(told)).toBe('written\n')
+    expect(await exited).toEqual([0, null])
+    writes.stdout.destroy()
   })
 })

@@ -47,7 +47,9 @@ async function start(
 async function isServed(): Promise<boolean> {
   const client = connect(path)
   client.write(MESSAGE)
+  client.once('close', () => client.emit('error', new Error('closed before it had an answer')))
   const [answer] = (await once(client, 'data')) as [Buffer]
+  client.removeAllListeners('close')
   client.destroy()
   return answer.equals(MESSAGE)
 }
