@@ -42,8 +42,9 @@ describe('preflight', () => {
   test.runIf(process.platform === 'linux')('of too many exits 3 and names the limit, with its cure', async () => {
     const bench = new BenchProgram('preflight', '--connections', '100000000')
     expect(await bench.ended()).toBe(3)
-    expect(bench.stdout).toMatch(/BINDS +open files of the system/)
-    expect(bench.stdout).toMatch(/-> sysctl -w fs.file-max=\d+/)
+    // Which of them are low depends on the machine: systemd lifts that of open files altogether.
+    expect(bench.stdout).toMatch(/BINDS +(open files of the system|descriptors of the generator|memory)/)
+    expect(bench.stdout).toMatch(/-> (sysctl -w fs\.file-max=\d+|ulimit -n \d+|fewer connections)/)
     expect(bench.stdout).toMatch(/[\d,]+ connections are possible now, bound by/)
   })
 })

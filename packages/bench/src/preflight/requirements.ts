@@ -107,13 +107,17 @@ function serverDescriptors(demand: Demand, { processes }: ServerFacts): Check {
 
 function openFiles(demand: Demand, { filesMax, filesOpen }: SystemFacts): Check {
   const ends = demand.isLocal ? 2 : 1
+  // systemd sets it to what a signed 64-bit integer holds.
+  const isUnbounded = filesMax !== null && filesMax > Number.MAX_SAFE_INTEGER
   const room = filesMax === null ? null : Math.max(0, Math.floor((filesMax - (filesOpen ?? 0)) / ends))
   const needed = demand.connections * ends + (filesOpen ?? 0)
-  return judge('open files of the system', demand, room, {
-    have: filesMax === null ? 'unknown' : `${filesMax}, ${filesOpen ?? 0} open (root may pass it)`,
+  const root = isUnbounded ? '' : ' (root may pass it)'
+  const check = judge('open files of the system', demand, isUnbounded ? null : room, {
+    have: filesMax === null ? 'unknown' : `${isUnbounded ? 'no limit' : filesMax}, ${filesOpen ?? 0} open${root}`,
     need: String(needed),
     cure: `sysctl -w fs.file-max=${needed + 10_000}`,
   })
+  return isUnbounded ? { ...check, state: 'ok' } : check
 }
 
 function ports(demand: Demand, { portsPerAddress, portRange }: SystemFacts): Check {

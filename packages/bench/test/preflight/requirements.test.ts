@@ -54,6 +54,12 @@ test('where there is room for all nothing binds, and the largest number is that 
   expect(connections).toBe(6 * (20_000 - 64))
 })
 
+test('an open-files limit of the largest integer there is, as systemd sets it, is none', () => {
+  const system = { filesMax: Number('9223372036854775807') }
+  const found = check('open files of the system', { connections: 100_000_000 }, system)
+  expect(found).toMatchObject({ state: 'ok', largest: null, have: 'no limit, 1000 open', cure: null })
+})
+
 describe.each<[string, Partial<Demand>, Partial<SystemFacts>, number, RegExp]>([
   ['descriptors of the generator', { processesMax: 4 }, {}, 79_744, /^ulimit -n 25064$/],
   ['descriptors of the server', { connections: 200_000 }, {}, 119_616, /SHARDWIRE_WORKERS=11/],

@@ -291,3 +291,10 @@ it('a service module that is not there ends the start', () => {
   expectOne(checkService(scene(service)), 'critical', 'ls -l ./service.ts')
   expect(checkService(scene())).toEqual([])
 })
+
+it('takes an open-files limit of the largest integer there is, as systemd sets it, for none', () => {
+  const [finding] = checkAllFiles(
+    scene(MANY, sysctl({ 'fs.file-max': '9223372036854775807', 'fs.file-nr': '5000\t0\t1' })),
+  )
+  expect(finding).toMatchObject({ level: 'fine', read: expect.stringContaining('5000 of any number') as unknown })
+})

@@ -34,7 +34,9 @@ export function checkAllFiles(scene: Scene): Finding[] {
   const max = readNumber(system, sysctlPath('fs.file-max'))
   if (max === undefined) return []
   const [open = 0] = (system.read(sysctlPath('fs.file-nr')) ?? '').trim().split(/\s+/).map(Number)
-  const read = `open files of all processes: ${open} of ${max} (/proc/sys/fs/file-nr)`
+  // systemd sets it to what a signed 64-bit integer holds.
+  const most = max > Number.MAX_SAFE_INTEGER ? 'any number' : String(max)
+  const read = `open files of all processes: ${open} of ${most} (/proc/sys/fs/file-nr)`
   const needed = open + connectionsWanted(scene) + config.handoffQueue
   if (!isLimitSet(scene) || needed <= max) return [fine('all-files', 'open files of the machine', read)]
   const why =
