@@ -2,9 +2,11 @@
  * Owns the requests that wait for their answers: their ids, their deadlines, their abort signals.
  * Must not know: sockets, frames, what an answer holds.
  * Invariant: an id is here from its REQUEST until its one answer, cancelled or not, and is given to no other request
- * before. A request settles once; when it does, it stands in no wheel and listens to no signal. An id stands in the
- * slot of its lowest bits, and is not given out while that slot is taken, so no id is searched for. What is in a slot
- * is used again for the next id there: a request costs no object but its promise.
+ * before. A request settles once; when it does, it listens to no signal. An id stands in the slot of its lowest bits,
+ * and is not given out while that slot is taken, so no id is searched for. What is in a slot is used again for the next
+ * id there: a request costs no object but its promise. One deadline stands in the wheel for all that wait, that of the
+ * earliest or before: to put each into the wheel and take it out again costs far more than to look at all now and then.
+ * None stands there while nobody waits.
  */
 import { ID_MAX } from '@shardwire/protocol'
 import type { Clock } from '@shardwire/protocol'
@@ -37,18 +39,19 @@ const WAITING = 1
 /** Given up; its answer is still owed. */
 const OWED = 2
 
-/** One slot; also its own entry in the wheel, and the listener of its signal. */
-class PendingRequest<Answer> extends Deadline {
+/** One slot; also the listener of its signal. */
+class PendingRequest<Answer> {
   state = FREE
   id = 0
   route: number | string = 0
   timeoutMs = 0
+  /** When it has waited for so long. */
+  dueMs = 0
   receiver: Receiver<Answer> = NOBODY
   signal: AbortSignal | undefined = undefined
   readonly #owner: PendingRequests<Answer>
 
   constructor(owner: PendingRequests<Answer>) {
-    super()
     this.#owner = owner
   }
 
@@ -58,10 +61,27 @@ class PendingRequest<Answer> extends Deadline {
     this.#owner.giveUp(this, new ClientError('ABORTED', `request ${this.id} aborted`, { cause }))
   }
 
-  override expire(): void {
+  expire(): void {
     const { id, route, timeoutMs } = this
     const text = `no answer to request ${id} of route ${route} within ${timeoutMs} ms`
     this.#owner.giveUp(this, new ClientError('REQUEST_TIMEOUT', text))
+  }
+}
+
+/** The earliest deadline of those that wait, or one before it. */
+class EarliestDeadline extends Deadline {
+  /** Infinity while it stands in no wheel. */
+  dueMs = Infinity
+  readonly #owner: { expireDue(): void }
+
+  constructor(owner: { expireDue(): void }) {
+    super()
+    this.#owner = owner
+  }
+
+  override expire(): void {
+    this.dueMs = Infinity
+    this.#owner.expireDue()
   }
 }
 
@@ -72,6 +92,7 @@ export class PendingRequests<Answer = Uint8Array> {
   readonly #options: PendingOptions
   readonly #listener: PendingListener
   readonly #wheel: SharedWheel
+  readonly #earliest = new EarliestDeadline(this)
   readonly #idMax: number
   /** None before the first request: a connection that is merely there keeps nothing for requests. */
   #slots: PendingRequest<Answer>[] = []
@@ -122,7 +143,9 @@ export class PendingRequests<Answer = Uint8Array> {
     pending.signal = signal
     this.#taken++
     this.#waiting++
-    this.#wheel.scheduleAt(pending, nowMs + timeoutMs)
+    pending.dueMs = nowMs + timeoutMs
+    this.#wheel.note(nowMs)
+    if (pending.dueMs < this.#earliest.dueMs) this.#schedule(pending.dueMs)
     signal?.addEventListener('abort', pending)
     return pending.id
   }
@@ -156,6 +179,7 @@ export class PendingRequests<Answer = Uint8Array> {
     this.#mask = 0
     this.#taken = 0
     this.#waiting = 0
+    this.#unschedule()
     for (const pending of slots) {
       if (pending.state !== WAITING) continue
       const { receiver } = pending
@@ -170,6 +194,7 @@ export class PendingRequests<Answer = Uint8Array> {
     const { id, route, receiver } = pending
     this.#waiting--
     this.#release(pending)
+    if (this.#waiting === 0) this.#unschedule()
     pending.state = OWED
     pending.receiver = NOBODY
     receiver.reject(error)
@@ -178,6 +203,29 @@ export class PendingRequests<Answer = Uint8Array> {
       this.#free(pending)
     }
     if (this.#waiting === 0) this.#listener.onIdle()
+  }
+
+  /** For its deadline alone: gives up all whose time has passed, in the order in which it did. */
+  expireDue(): void {
+    const { nowMs } = this.#wheel
+    const due = this.#slots.filter(({ state, dueMs }) => state === WAITING && dueMs <= nowMs)
+    // One may have been answered or failed by what another one's end led to.
+    for (const pending of due.sort((one, other) => one.dueMs - other.dueMs)) {
+      if (pending.state === WAITING && pending.dueMs <= nowMs) pending.expire()
+    }
+    let earliestMs = Infinity
+    for (const { state, dueMs } of this.#slots) if (state === WAITING && dueMs < earliestMs) earliestMs = dueMs
+    if (earliestMs < this.#earliest.dueMs) this.#schedule(earliestMs)
+  }
+
+  #schedule(dueMs: number): void {
+    this.#earliest.dueMs = dueMs
+    this.#wheel.scheduleAt(this.#earliest, dueMs)
+  }
+
+  #unschedule(): void {
+    this.#earliest.dueMs = Infinity
+    this.#wheel.cancel(this.#earliest)
   }
 
   /** Takes an answered id out of the table. @returns its request, if somebody waits for it */
@@ -200,12 +248,12 @@ export class PendingRequests<Answer = Uint8Array> {
 
   #afterAnswer(): void {
     if (this.#waiting > 0) return
+    this.#unschedule()
     if (this.#taken === 0 && this.#mask >= SLOTS_KEPT) this.#slots = this.#createSlots(SLOTS_MIN)
     this.#listener.onIdle()
   }
 
   #release(pending: PendingRequest<Answer>): void {
-    this.#wheel.cancel(pending)
     if (pending.signal === undefined) return
     pending.signal.removeEventListener('abort', pending)
     pending.signal = undefined

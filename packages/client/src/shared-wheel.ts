@@ -14,7 +14,10 @@ export abstract class Deadline extends WheelEntry {
 }
 
 export class SharedWheel {
-  /** The clock as of the last tick or `schedule`: as good as the wheel's own precision, and costs nothing to read. */
+  /**
+   * The clock as of the last tick, `schedule` or `note`, and never behind what it was: as good as the wheel's own
+   * precision while something stands in it, and costs nothing to read.
+   */
   nowMs: number
   readonly #clock: Clock
   readonly #tickMs: number
@@ -45,6 +48,11 @@ export class SharedWheel {
     this.#cancelTimer ??= this.#clock.every(this.#tickMs, () => {
       this.#tick()
     })
+  }
+
+  /** Somebody has looked at the clock. */
+  note(nowMs: number): void {
+    if (nowMs > this.nowMs) this.nowMs = nowMs
   }
 
   /** Takes `deadline` out; one that is not scheduled is left as it is. */

@@ -29,6 +29,7 @@ import type { Receiver } from '../receiver.ts'
 import type { RequestOptions, Route, SendOptions } from '../request-options.ts'
 import { ServedRequests } from '../serve/served-requests.ts'
 import type { RequestHandler } from '../serve/server-request.ts'
+import { Settler } from '../settler.ts'
 import { coarseWheelOf, fineWheelOf } from '../shared-wheel.ts'
 import { Inbound } from './inbound.ts'
 import { ServerFrames } from './server-frames.ts'
@@ -97,7 +98,7 @@ export class FrameWire implements Wire {
 
   request(route: Route, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     const { signal, timeoutMs = this.#options.requestTimeoutMs, meta } = options
-    const answer = Promise.withResolvers<Uint8Array>()
+    const answer = new Settler<Uint8Array>()
     this.requestFor(answer, route, body, timeoutMs, signal, meta)
     return answer.promise
   }
