@@ -17,6 +17,7 @@ import type { Ask, Place } from './place.ts'
 import type { Route } from './request-options.ts'
 import type { Retries } from './retry/retries.ts'
 import { saysItDidNotRun } from './retry/retry-rules.ts'
+import { fineWheelOf, type SharedWheel } from './shared-wheel.ts'
 
 export class Calls implements Failures {
   /** Requests that were made. */
@@ -24,12 +25,14 @@ export class Calls implements Failures {
   readonly #options: Pick<CompleteClientOptions, 'clock' | 'idempotentRoutes' | 'requestTimeoutMs'>
   readonly #endpoints: Endpoints
   readonly #retries: Retries
+  readonly #wheel: SharedWheel
   #isClosed = false
 
   constructor(options: CompleteClientOptions, endpoints: Endpoints, retries: Retries) {
     this.#options = options
     this.#endpoints = endpoints
     this.#retries = retries
+    this.#wheel = fineWheelOf(options.clock)
   }
 
   /** Takes nothing new; what waits for a connection or for a retry fails. */
@@ -129,8 +132,15 @@ export class Calls implements Failures {
   }
 
   /** Counts a request for what retries may cost. @returns the clock, which is read unless it is given */
-  #countedMs(nowMs = this.#options.clock.nowMs()): number {
+  #countedMs(nowMs = this.#readClock()): number {
     this.#retries.budget.onRequest(nowMs)
+    return nowMs
+  }
+
+  /** A connection that has no deadlines of its own in the wheel would leave its time behind. */
+  #readClock(): number {
+    const nowMs = this.#options.clock.nowMs()
+    this.#wheel.note(nowMs)
     return nowMs
   }
 
@@ -166,7 +176,7 @@ export class Calls implements Failures {
   async #askOnce<Body, Answer>(request: Sendable<Body, Answer>, place: Place): Promise<Answer> {
     const { ask, body, deadlineMs, options, route } = request
     const { endpoint, entry, pass } = place
-    const leftMs = Math.max(1, Math.floor(deadlineMs - this.#options.clock.nowMs()))
+    const leftMs = Math.max(1, Math.floor(deadlineMs - this.#readClock()))
     try {
       const receiver = Promise.withResolvers<Answer>()
       ask(entry.item, receiver, route, body, leftMs, options.signal, options.meta)

@@ -98,7 +98,7 @@ export interface CompleteClientOptions extends Pick<ConnectionListeners, PassedO
   readonly balance: BalanceName
   readonly pool: PoolLimits
   readonly reconnect: { readonly minMs: number; readonly maxMs: number; readonly giveUpAfterMs: number }
-  readonly breaker: Omit<BreakerOptions, 'clock' | 'onChange'>
+  readonly breaker: Omit<BreakerOptions, 'clock' | 'onChange' | 'recent'>
   readonly ejectedShareMax: number
   readonly retry: Pick<RetriesOptions, 'attemptsMax' | 'budgetShare' | 'floorPerSecond'>
   readonly idempotentRoutes: ReadonlySet<Route>

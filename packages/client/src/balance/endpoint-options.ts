@@ -28,7 +28,7 @@ export interface EndpointOptions {
   readonly dial: Dial
   readonly pool: PoolLimits
   readonly reconnect: BackoffRange & { readonly giveUpAfterMs: number }
-  readonly breaker: Omit<BreakerOptions, 'clock' | 'onChange'>
+  readonly breaker: Omit<BreakerOptions, 'clock' | 'onChange' | 'recent'>
   readonly clock: Clock
   readonly random: Random
 }

@@ -13,6 +13,7 @@ import { ItemSet } from '../pool/item-set.ts'
 import type { Entry } from '../pool/item-set.ts'
 import { Reconnector } from '../reconnect/reconnector.ts'
 import type { ReconnectorListener } from '../reconnect/reconnector.ts'
+import { fineWheelOf } from '../shared-wheel.ts'
 import type { EndpointListener, EndpointOptions } from './endpoint-options.ts'
 
 /** Timeouts in a row on one connection. */
@@ -46,6 +47,7 @@ export class Endpoint {
     this.breaker = new Breaker({
       ...options.breaker,
       clock,
+      recent: fineWheelOf(clock),
       onChange: (change) => {
         this.#tell({ type: 'breaker', address, ...change })
       },
@@ -116,6 +118,11 @@ export class Endpoint {
   settle(entry: Entry<Connection>, pass: number, outcome: Outcome): void {
     this.inFlight--
     this.#items.give(entry)
+    if (outcome === 'success') {
+      entry.silences = 0
+      this.breaker.settle(pass, outcome)
+      return
+    }
     if (outcome === 'failure' && entry.item.status === 'closed') {
       const counts = this.#isFirstOfLoss(entry)
       this.#lose(entry)

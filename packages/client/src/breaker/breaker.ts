@@ -18,6 +18,8 @@ export type Outcome = 'success' | 'failure' | 'silence' | 'refused' | 'void'
 
 export interface BreakerOptions {
   readonly clock: Clock
+  /** The clock of late, which costs nothing to read: successes are counted by it. */
+  readonly recent: { readonly nowMs: number }
   /** Opens after so many failures in a row; 0 is never. */
   readonly failuresInRow: number
   /** Opens when at least this share of the calls of the window failed, 0 to 1 ... */
@@ -60,9 +62,6 @@ export class Breaker {
   #era = 1
   #failuresInRow = 0
   #openUntilMs = 0
-  /** Successes of this turn, which are added to the window together: one look at the clock for all. */
-  #successes = 0
-  #successesAtMs = 0
   /** The one request of half-open is under way. */
   #isProbing = false
 
@@ -111,13 +110,10 @@ export class Breaker {
   #count(outcome: Outcome): void {
     if (outcome === 'success') {
       this.#failuresInRow = 0
-      if (this.#successes++ > 0) return
-      this.#successesAtMs = this.#nowMs()
-      process.nextTick(addSuccesses, this)
+      this.#window.add(this.#options.recent.nowMs, 1, 0)
       return
     }
     const { failuresInRow, failureShare, callsMin } = this.#options
-    this.addSuccesses()
     this.#window.add(this.#nowMs(), 1, 1)
     if (outcome !== 'refused' && ++this.#failuresInRow === failuresInRow) {
       this.#open(`${failuresInRow} failures in a row`)
@@ -127,14 +123,7 @@ export class Breaker {
     if (calls >= callsMin && failures >= calls * failureShare) this.#open(`${failures} of ${calls} calls failed`)
   }
 
-  /** For itself alone. */
-  addSuccesses(): void {
-    if (this.#successes > 0) this.#window.add(this.#successesAtMs, this.#successes, 0)
-    this.#successes = 0
-  }
-
   #sums(): { readonly calls: number; readonly failures: number } {
-    this.addSuccesses()
     return this.#window.sums(this.#nowMs())
   }
 
@@ -156,7 +145,6 @@ export class Breaker {
     this.#era++
     this.#failuresInRow = 0
     this.#window.clear()
-    this.#successes = 0
     this.#options.onChange({ state, before, reason })
   }
 
@@ -165,17 +153,15 @@ export class Breaker {
   }
 }
 
-function addSuccesses(breaker: Breaker): void {
-  breaker.addSuccesses()
-}
-
-/** Counts calls of the last while, in slices of time that are used again. */
+/** Counts calls of the last while, in slices of time that are used again. What is told late counts for the latest. */
 class CallWindow {
   readonly #sliceMs: number
   readonly #calls = new Uint32Array(SLICES)
   readonly #failures = new Uint32Array(SLICES)
   /** Number of the latest slice, counted from the clock's beginning. */
   #latest = 0
+  /** When the one behind it begins. */
+  #latestEndMs = 0
   #allCalls = 0
   #allFailures = 0
 
@@ -184,7 +170,7 @@ class CallWindow {
   }
 
   add(nowMs: number, calls: number, failures: number): void {
-    this.#moveOn(nowMs)
+    if (nowMs >= this.#latestEndMs) this.#moveOn(nowMs)
     const at = this.#latest % SLICES
     this.#calls[at] = (this.#calls[at] ?? 0) + calls
     this.#allCalls += calls
@@ -193,7 +179,7 @@ class CallWindow {
   }
 
   sums(nowMs: number): { readonly calls: number; readonly failures: number } {
-    this.#moveOn(nowMs)
+    if (nowMs >= this.#latestEndMs) this.#moveOn(nowMs)
     return { calls: this.#allCalls, failures: this.#allFailures }
   }
 
@@ -210,6 +196,7 @@ class CallWindow {
     for (let slice = Math.max(this.#latest + 1, latest - SLICES + 1); slice <= latest; slice++)
       this.#empty(slice % SLICES)
     this.#latest = latest
+    this.#latestEndMs = (latest + 1) * this.#sliceMs
   }
 
   #empty(at: number): void {

@@ -74,6 +74,10 @@ export class ItemSet<T> {
   readonly #gone = Promise.withResolvers<void>()
   #destroying = 0
   #isClosed = false
+  /** The best of the last look, or one that was given back since with no more leases. */
+  #best: Entry<T> | undefined
+  /** None but the best has fewer leases, usable or not: as long as the best has no more it need not be looked for. */
+  #othersLeast = 0
 
   constructor(options: ItemSetOptions<T>, listener: ItemSetListener<T>) {
     this.#options = options
@@ -110,7 +114,8 @@ export class ItemSet<T> {
 
   /** Leases the item with the fewest leases, of several the one that was used last: so the others can grow idle. */
   take(): Entry<T> | undefined {
-    const best = this.#best()
+    let best = this.#best
+    if (best === undefined || best.leases > this.#othersLeast || !this.#isFree(best)) best = this.#findBest()
     if (best !== undefined) best.leases++
     return best
   }
@@ -118,6 +123,7 @@ export class ItemSet<T> {
   /** Ends a lease. One that grew too old meanwhile ends with it. */
   give(entry: Entry<T>): void {
     entry.leases--
+    if (entry !== this.#best) this.#compare(entry)
     if (entry.leases === 0) {
       entry.idleSinceMs = this.#options.clock.nowMs()
       if (entry.idleSinceMs >= entry.outdatedAtMs) entry.isRetired = true
@@ -187,6 +193,7 @@ export class ItemSet<T> {
     const at = this.#entries.indexOf(entry)
     if (at < 0) return false
     this.#entries.splice(at, 1)
+    if (entry === this.#best) this.#best = undefined
     entry.isRetired = true
     return true
   }
@@ -195,20 +202,42 @@ export class ItemSet<T> {
     return !entry.isRetired && this.#options.isUsable(entry.item)
   }
 
-  #best(): Entry<T> | undefined {
+  #isFree(entry: Entry<T>): boolean {
+    return entry.leases < this.#options.leasesMax && this.#takesLeases(entry)
+  }
+
+  /** One has a lease less. */
+  #compare(entry: Entry<T>): void {
+    const best = this.#best
+    if (best === undefined || entry.isRetired) return
+    if (entry.leases <= best.leases) {
+      this.#best = entry
+      this.#othersLeast = Math.min(this.#othersLeast, best.leases)
+    } else this.#othersLeast = Math.min(this.#othersLeast, entry.leases)
+  }
+
+  #findBest(): Entry<T> | undefined {
     const { leasesMax } = this.#options
     let best: Entry<T> | undefined
-    let [leastLeases, idleSinceMs] = [Infinity, -Infinity]
+    let leastLeases = Infinity
+    let idleSinceMs = -Infinity
+    let othersLeast = Infinity
     for (const entry of this.#entries) {
       const { leases } = entry
-      if (leases >= leasesMax || leases > leastLeases) continue
-      if (leases === leastLeases && entry.idleSinceMs <= idleSinceMs) continue
-      // Asked last, as it costs most.
-      if (!this.#takesLeases(entry)) continue
-      best = entry
-      leastLeases = leases
-      idleSinceMs = entry.idleSinceMs
+      if (
+        leases < leasesMax &&
+        (leases < leastLeases || (leases === leastLeases && entry.idleSinceMs > idleSinceMs)) &&
+        // Asked last, as it costs most.
+        this.#takesLeases(entry)
+      ) {
+        othersLeast = Math.min(othersLeast, leastLeases)
+        best = entry
+        leastLeases = leases
+        idleSinceMs = entry.idleSinceMs
+      } else if (!entry.isRetired) othersLeast = Math.min(othersLeast, leases)
     }
+    this.#best = best
+    this.#othersLeast = othersLeast
     return best
   }
 
@@ -248,6 +277,7 @@ export class ItemSet<T> {
     const ageMs = maxAgeMs === 0 ? Infinity : maxAgeMs * (1 + AGE_JITTER_PART * (random() - 0.5))
     const entry = new Entry(item, nowMs, nowMs + ageMs)
     this.#entries.push(entry)
+    this.#othersLeast = 0
     this.#listener.onAdded?.(entry)
     if (replaced !== undefined && !replaced.isRetired) this.retire(replaced)
     this.#listener.onAvailable()

@@ -17,6 +17,11 @@ function bench(options: Partial<BreakerOptions> = {}): Bench {
   const changes: BreakerChange[] = []
   const breaker = new Breaker({
     clock,
+    recent: {
+      get nowMs() {
+        return clock.nowMs()
+      },
+    },
     failuresInRow: 5,
     failureShare: 0.5,
     callsMin: 20,
@@ -49,6 +54,19 @@ describe('closed', () => {
     expect(changes).toEqual([{ state: 'open', before: 'closed', reason: '5 failures in a row' }])
     expect(breaker.pass()).toBe(NO_PASS)
     expect(breaker.retryAfterMs).toBe(5000)
+  })
+
+  it('counts a success that is told by a clock that lags behind', () => {
+    const recent = { nowMs: 123_456 }
+    const { breaker, clock, calls } = bench({ recent, failuresInRow: 0 })
+    calls('success', 'success')
+    clock.advance(5000)
+    calls('failure', 'success', 'success')
+    expect(breaker.status).toMatchObject({ calls: 5, failures: 1 })
+    clock.advance(5000)
+    expect(breaker.status).toMatchObject({ calls: 3, failures: 1 })
+    clock.advance(5000)
+    expect(breaker.status).toMatchObject({ calls: 0, failures: 0 })
   })
 
   it('opens when half of at least 20 calls in 10 s failed', () => {
