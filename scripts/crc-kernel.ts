@@ -11,6 +11,8 @@ import { writeFileSync } from 'node:fs'
 import wabt from 'wabt'
 import { KERNEL_LAYOUT } from '../packages/protocol/src/crc/kernel-layout.ts'
 import { FOLD_BYTES_MIN, foldLocals, foldText, REST_BYTES } from './crc-kernel/fold.ts'
+import { lanesData, lanesFunction } from './crc-kernel/lanes.ts'
+import { scanFunction } from './crc-kernel/scan.ts'
 import { tableFunction } from './crc-kernel/table.ts'
 
 /** Where the compiled kernel stands. */
@@ -21,7 +23,8 @@ const COLUMNS = 110
 const FOLD_FROM_BYTES = Math.max(FOLD_BYTES_MIN, 176)
 
 /**
- * The kernel as WebAssembly text: `crc32(start, end, seed)` and `copy(from, to, bytes)`, over the memory env.memory.
+ * The kernel as WebAssembly text, over the memory env.memory: `crc32(start, end, seed)`, `copy(from, to, bytes)` and
+ * `scan(start, end, lengthMax)`.
  */
 export function kernelText(): string {
   const { tablesAt, restAt, pages } = KERNEL_LAYOUT
@@ -32,13 +35,16 @@ export function kernelText(): string {
     tableFunction(),
     '(func (export "copy") (param $from i32) (param $to i32) (param $bytes i32)',
     '  (memory.copy (local.get $to) (local.get $from) (local.get $bytes)))',
-    '(func (export "crc32") (param $at i32) (param $end i32) (param $crc i32) (result i32)',
+    '(func $crc32 (export "crc32") (param $at i32) (param $end i32) (param $crc i32) (result i32)',
     `  ${foldLocals()}`,
     '(local.set $crc (i32.xor (local.get $crc) (i32.const -1)))',
     `(if (i32.ge_u (i32.sub (local.get $end) (local.get $at)) (i32.const ${FOLD_FROM_BYTES})) (then`,
     ...foldText(restAt),
     `(local.set $crc (call $table (i32.const ${restAt}) (i32.const ${restAt + REST_BYTES}) (i32.const 0)))))`,
     '(i32.xor (call $table (local.get $at) (local.get $end) (local.get $crc)) (i32.const -1)))',
+    lanesData(),
+    lanesFunction(),
+    scanFunction(),
     ')',
   ].join('\n')
 }
@@ -46,7 +52,9 @@ export function kernelText(): string {
 /** The text of the file. */
 export async function kernelModule(): Promise<string> {
   const toolkit = await wabt()
-  const { buffer } = toolkit.parseWat('crc-kernel.wat', kernelText(), { simd: true, bulk_memory: true }).toBinary({})
+  const { buffer } = toolkit
+    .parseWat('crc-kernel.wat', kernelText(), { simd: true, relaxed_simd: true, bulk_memory: true })
+    .toBinary({})
   const lines =
     Buffer.from(buffer)
       .toString('base64')

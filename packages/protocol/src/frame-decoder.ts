@@ -7,6 +7,7 @@
  */
 import { readI32, readU16, readU32 } from './bytes.ts'
 import { crc32, crc32Signed } from './crc/crc32.ts'
+import { FOUND_MAX, FOUND_WORDS } from './crc/kernel-layout.ts'
 import { BAD_CRC, BAD_FRAME, FRAME_TOO_LARGE } from './errors.ts'
 import {
   CRC_BYTES,
@@ -15,11 +16,13 @@ import {
   ID_BYTES,
   KIND_CANCEL,
   KIND_CONTROL,
+  KIND_MASK,
   KIND_MESSAGE,
   KIND_NAMES,
   KIND_REQUEST,
   KIND_RESERVED_FIRST,
   KIND_RESERVED_LAST,
+  KIND_SHIFT,
   META_BYTES_MAX,
   META_LENGTH_BYTES,
   OPCODE_PONG,
@@ -27,8 +30,12 @@ import {
   PREFIX_BYTES,
   ROUTE_MAX,
 } from './frame.ts'
+import { found, scanFrames } from './frame-scan.ts'
 import { META_LIMITS } from './msgpack/limits.ts'
 import { isMsgpackMap, MSGPACK_OK, scanMsgpack } from './msgpack/scan.ts'
+
+/** Headers from here on, of those that are found at once, are of REQUESTs. */
+const FIRST_REQUEST = KIND_REQUEST << KIND_SHIFT
 
 /** More bytes are needed; `bytesNeeded` says how many the frame has in all. */
 export const DECODE_NEED_MORE = 0
@@ -68,20 +75,36 @@ export class FrameDecoder {
   /** After DECODE_BROKEN: what is wrong, for the ERROR frame and the log. */
   brokenDetail = ''
 
+  /** Frames that `begin` found and `next` has not told of yet: where the first begins, and its place in `found`. */
+  #ahead = 0
+  #aheadAt = 0
+  #aheadPlace = 0
+
   constructor(frameBytesMax: number) {
     this.frameBytesMax = frameBytesMax
+  }
+
+  /**
+   * Announces that the frames of memory[start, end) are asked for one after another, so that as many as may be are
+   * looked for at once. From here to the last call of `next` nothing in it may change but what `next` has told of.
+   */
+  begin(memory: Uint8Array, start: number, end: number): void {
+    this.#ahead = scanFrames(memory, start, end, this.frameBytesMax)
+    this.#aheadAt = start
+    this.#aheadPlace = 0
   }
 
   /** Looks for one frame at the beginning of memory[start, end). */
   next(stream: DecodedStream, memory: Uint8Array, start: number, end: number): DecodeStatus {
     if (stream.brokenCode !== 0) return DECODE_BROKEN
+    if (this.#ahead > 0 && start === this.#aheadAt) return this.#nextAhead(memory, start, end)
     const available = end - start
     if (available < PREFIX_BYTES) {
       this.bytesNeeded = PREFIX_BYTES
       return DECODE_NEED_MORE
     }
     const header = readU16(memory, start)
-    const kind = (header >>> 12) & 7
+    const kind = (header >>> KIND_SHIFT) & KIND_MASK
     const length = readU32(memory, start + 2)
     if (kind === KIND_RESERVED_FIRST || kind === KIND_RESERVED_LAST) {
       return this.#broken(stream, BAD_FRAME, `kind ${kind} is reserved`)
@@ -112,6 +135,25 @@ export class FrameDecoder {
       this.metaStart = this.metaEnd = this.bodyStart = at
     }
     return this.#structure(stream, memory, header)
+  }
+
+  /** The next frame that was looked for already. */
+  #nextAhead(memory: Uint8Array, start: number, end: number): DecodeStatus {
+    const place = this.#aheadPlace
+    const header = found[place] as number
+    const frameEnd = start + (found[place + 1] as number)
+    const isRequest = header >= FIRST_REQUEST
+    this.kind = isRequest ? KIND_REQUEST : KIND_MESSAGE
+    this.route = header & ROUTE_MAX
+    this.id = (found[place + 2] as number) >>> 0
+    this.frameStart = start
+    this.frameEnd = frameEnd
+    this.metaStart = this.metaEnd = this.bodyStart = start + (isRequest ? PREFIX_BYTES + ID_BYTES : PREFIX_BYTES)
+    this.bodyEnd = frameEnd - CRC_BYTES
+    this.#aheadAt = frameEnd
+    this.#aheadPlace = place + FOUND_WORDS
+    if (--this.#ahead === 0 && this.#aheadPlace === FOUND_MAX * FOUND_WORDS) this.begin(memory, frameEnd, end)
+    return DECODE_FRAME
   }
 
   /** The rules of each kind, and the metadata block. */

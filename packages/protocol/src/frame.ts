@@ -26,6 +26,10 @@ export const META_LENGTH_BYTES = 2
 /** Header bit 15: a metadata block follows (after the id, where the kind has one). */
 export const FLAG_META = 0x8000
 
+/** Where the kind stands in a header, and how wide it is. */
+export const KIND_SHIFT = 12
+export const KIND_MASK = 7
+
 /** One way; what the handler returns goes back as one MESSAGE on the same route. */
 export const KIND_MESSAGE = 0
 /** Wants exactly one RESPONSE or ERROR with the same id; sent by either end. */

@@ -7,6 +7,7 @@
  */
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { viewOf } from '../bytes.ts'
+import { addressInKernel, ELSEWHERE, REMEMBERED_BYTES_MAX } from './kernel-address.ts'
 import { kernel } from './kernel.ts'
 import { KERNEL_LAYOUT } from './kernel-layout.ts'
 import { CRC_TABLES } from './tables.ts'
@@ -19,25 +20,12 @@ export const CRC_STAGED_BYTES_MIN = 256
 /** From this length on zlib wins over the table where there is no kernel. */
 export const CRC_NATIVE_BYTES_MIN = 448
 
-/** Memory above this is not remembered, lest a large frame live on until others have come. */
-const REMEMBERED_BYTES_MAX = 1024 * 1024
-
-/** Not in the kernel's memory. */
-const ELSEWHERE = -1
 const NO_MEMORY: Uint8Array = new Uint8Array(0)
 
 /** Where bytes from elsewhere are copied to. */
 const stage =
   kernel === undefined ? NO_MEMORY : new Uint8Array(kernel.memory, KERNEL_LAYOUT.stageAt, KERNEL_LAYOUT.stageBytes)
 
-/**
- * The memory asked for last and its address in the kernel, and the same of the one before: frames of one read follow
- * one another, and their answers stand in a second place.
- */
-let known: Uint8Array = NO_MEMORY
-let knownAt = ELSEWHERE
-let before: Uint8Array = NO_MEMORY
-let beforeAt = ELSEWHERE
 /** The memory that the table read last, as words, and the same of the one before. */
 let worded: Uint8Array = NO_MEMORY
 let words: DataView = new DataView(new ArrayBuffer(0))
@@ -56,8 +44,8 @@ export function crc32(memory: Uint8Array, start: number, end: number, seed = 0):
 /** The same bits as a signed integer: V8 allocates 16 bytes for an unsigned one from 2^31 on that a call returns. */
 export function crc32Signed(memory: Uint8Array, start: number, end: number, seed = 0): number {
   if (kernel !== undefined) {
-    if (memory !== known) recall(memory)
-    if (knownAt !== ELSEWHERE) return kernel.crc32(knownAt + start, knownAt + end, seed)
+    const address = addressInKernel(memory)
+    if (address !== ELSEWHERE) return kernel.crc32(address + start, address + end, seed)
     if (end - start >= CRC_STAGED_BYTES_MIN) return crc32Staged(memory, start, end, seed) | 0
   } else if (end - start >= CRC_NATIVE_BYTES_MIN) return zlibCrc32(viewOf(memory, start, end), seed) | 0
   return byTable(memory, start, end, seed)
@@ -69,25 +57,11 @@ export function crc32Signed(memory: Uint8Array, start: number, end: number, seed
  */
 export function copyInKernel(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): boolean {
   if (kernel === undefined) return false
-  if (target !== known) recall(target)
-  const to = knownAt
-  if (source !== known) recall(source)
-  if (to === ELSEWHERE || knownAt === ELSEWHERE) return false
-  kernel.copy(knownAt + start, to + at, end - start)
+  const to = addressInKernel(target)
+  const from = addressInKernel(source)
+  if (to === ELSEWHERE || from === ELSEWHERE) return false
+  kernel.copy(from + start, to + at, end - start)
   return true
-}
-
-function recall(memory: Uint8Array): void {
-  const isBefore = memory === before
-  const at = isBefore ? beforeAt : addressOf(memory)
-  before = known
-  beforeAt = knownAt
-  known = isBefore || memory.buffer.byteLength <= REMEMBERED_BYTES_MAX ? memory : NO_MEMORY
-  knownAt = at
-}
-
-function addressOf(memory: Uint8Array): number {
-  return kernel !== undefined && memory.buffer === kernel.memory ? memory.byteOffset : ELSEWHERE
 }
 
 /** Through the kernel, a part after the other: memory that does not stand there. */

@@ -23,6 +23,8 @@ export interface Kernel {
   /** CRC of [start, end), as a signed integer. */
   readonly crc32: (start: number, end: number, seed: number) => number
   readonly copy: (from: number, to: number, bytes: number) => void
+  /** Looks for plain frames from `start` on: see scripts/crc-kernel/scan.ts. @returns how many were found */
+  readonly scan: (start: number, end: number, lengthMax: number) => number
   readonly memory: ArrayBuffer
 }
 
@@ -50,8 +52,9 @@ function load(): Kernel | undefined {
     new Int32Array(memory.buffer, KERNEL_LAYOUT.tablesAt, CRC_TABLES.length).set(CRC_TABLES)
     const module = new WebAssembly.Module(Buffer.from(KERNEL_CODE, 'base64'))
     const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-    const { crc32, copy } = exports as Partial<Kernel>
-    return crc32 === undefined || copy === undefined ? undefined : { crc32, copy, memory: memory.buffer }
+    const { crc32, copy, scan } = exports as Partial<Kernel>
+    if (crc32 === undefined || copy === undefined || scan === undefined) return undefined
+    return { crc32, copy, scan, memory: memory.buffer }
   } catch (error) {
     // No WebAssembly at all (a ReferenceError), or not this much of it: then it is not there, which is the answer.
     if (error instanceof Error) return undefined

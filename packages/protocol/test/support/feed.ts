@@ -11,6 +11,7 @@ import {
   frameBytes,
   RingBuffer,
 } from '@shardwire/protocol'
+import { expect } from 'vitest'
 import { toHex } from '../../../../scripts/protocol-vectors/vector.ts'
 import type { OracleFrame, OracleResult } from './oracle-decoder.ts'
 
@@ -30,6 +31,23 @@ export function decodeParts(parts: readonly Uint8Array[], frameBytesMax: number)
     }
   }
   return { frames, code: stream.brokenCode, rest: ring.readableBytes }
+}
+
+/** The whole stream at once, from `at` on in memory that the kernel reaches, as a read of a worker leaves it. */
+export function decodeWhole(stream: Uint8Array, memory: Uint8Array, at: number, frameBytesMax: number): OracleResult {
+  const decoder = new FrameDecoder(frameBytesMax)
+  const state: DecodedStream = { brokenCode: 0 }
+  const frames: OracleFrame[] = []
+  const end = at + stream.length
+  memory.set(stream, at)
+  decoder.begin(memory, at, end)
+  let start = at
+  while (decoder.next(state, memory, start, end) === DECODE_FRAME) {
+    expect(decoder.frameStart).toBe(start)
+    frames.push(copyOut(decoder, memory))
+    start = decoder.frameEnd
+  }
+  return { frames, code: state.brokenCode, rest: end - start }
 }
 
 function drain(decoder: FrameDecoder, stream: DecodedStream, ring: RingBuffer, frames: OracleFrame[]): void {

@@ -236,6 +236,7 @@ export class ReadPath {
     // Here and not further down, so that the loop below sees frames only.
     if (codec !== null) return this.#runCodec(connection, codec, memory, start, end)
     this.#frameBytes = PREFIX_BYTES
+    decoder.begin(memory, start, end)
     let at = start
     while (at < end && connection.hold === 0) {
       const status = decoder.next(connection, memory, at, end)

@@ -28,12 +28,14 @@ const ROUTES = [1, 1, 1, 2, 2, 5, 5, 0, 6, 4095]
 const OPCODES = [0, 0, 1, 2, 3, 4, 5, 63, 64, 4095]
 const BODY_BYTES = [0, 1, 3, 4, 5, 60, 61, 125, 126, 256, 1000, 4096, 20_000]
 const FRAMES_MAX = 10
+const RUN_FRAMES_MAX = 40
 const GARBAGE_BYTES_MAX = 3000
 
 /** One stream: mostly frames, mostly whole, with something wrong somewhere. */
 export function fuzzStream(random: Random): Uint8Array {
   if (random.next() < 0.05) return random.bytes(random.integer(1, GARBAGE_BYTES_MAX))
   const parts = Array.from({ length: random.integer(1, FRAMES_MAX) }, () => part(random))
+  if (random.next() < 0.2) parts.splice(random.integer(0, parts.length), 0, ...run(random))
   const stream = joinBytes(parts)
   return random.next() < 0.2 ? mutate(stream, random) : stream
 }
@@ -54,6 +56,16 @@ function frame(random: Random): Uint8Array {
   const meta = kind < protocol.KIND_CANCEL && random.next() < 0.15 ? metadata(random) : undefined
   const body = kind === protocol.KIND_CANCEL ? new Uint8Array(0) : bodyFor(route, random)
   return protocol.encodeFrame({ kind, route, id, body, ...(meta === undefined ? {} : { meta }) })
+}
+
+/** Echoes of nearly one length, which are looked for and checked side by side. */
+function run(random: Random): Uint8Array[] {
+  const bytes = random.pick(BODY_BYTES.filter((length) => length < 200))
+  return Array.from({ length: random.integer(2, RUN_FRAMES_MAX) }, () => {
+    const kind = random.pick([protocol.KIND_MESSAGE, protocol.KIND_REQUEST])
+    const body = random.bytes(bytes + random.integer(0, 2))
+    return protocol.encodeFrame({ kind, route: 1, id: random.integer(1, 0xffff_ffff), body })
+  })
 }
 
 function bodyFor(route: number, random: Random): Uint8Array {
