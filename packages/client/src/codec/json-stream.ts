@@ -91,11 +91,11 @@ export class JsonStream {
       this.#isFirst = false
       const split = this.#splitter.next(memory, at, end, this.#state)
       this.#state = undefined
-      if (split === SPLIT_TOO_DEEP) return this.#broken(BAD_FRAME, `an object nested deeper than ${JSON_DEPTH_MAX}`)
       const objectEnd = split === SPLIT_CUT ? end : this.#splitter.end
       if (objectEnd - at > this.#bytesMax) {
         return this.#broken(FRAME_TOO_LARGE, `an object of more than ${this.#bytesMax} bytes`)
       }
+      if (split === SPLIT_TOO_DEEP) return this.#broken(BAD_FRAME, `an object nested deeper than ${JSON_DEPTH_MAX}`)
       if (split === SPLIT_CUT) {
         const { bytes, depth, inString } = this.#splitter
         this.#state = { bytes, depth, inString }

@@ -104,6 +104,11 @@ describe('a stream breaks', () => {
       `{"a":1}{"a":${'['.repeat(JSON_DEPTH_MAX)}`,
       'BAD_FRAME: an object nested deeper than 64',
     ],
+    [
+      'at one that is too large before it is nested too deep',
+      `{"a":1}{"b":"${'x'.repeat(1000)}","a":${'['.repeat(JSON_DEPTH_MAX)}`,
+      'FRAME_TOO_LARGE: an object of more than 1000',
+    ],
     ['at one that is too large', `{"a":1}{"a":"${'x'.repeat(1000)}"}`, 'FRAME_TOO_LARGE: an object of more than 1000'],
     ['at one that is too large before it is whole', `{"a":1}{"${'x'.repeat(1000)}`, 'FRAME_TOO_LARGE: an object of'],
   ])('%s, once, and what came before it is read', (_where, text, message) => {

@@ -33,7 +33,7 @@ const OPENING = 0x7b
 const CLOSING = 0x7d
 
 export class Splitter {
-  /** After SPLIT_FOUND: the offset behind the last brace. */
+  /** After SPLIT_FOUND: the offset behind the last brace. After SPLIT_TOO_DEEP: that behind the bracket too many. */
   end = 0
   /** After SPLIT_CUT: what the next call is to be given, when more has come. */
   bytes = 0
@@ -61,7 +61,10 @@ export class Splitter {
         at = skipString(memory, at, end)
         if (at < 0) return this.#cut(~at - start, depth, true)
       } else if ((byte | CURLY) === OPENING) {
-        if (++depth > JSON_DEPTH_MAX) return SPLIT_TOO_DEEP
+        if (++depth > JSON_DEPTH_MAX) {
+          this.end = at
+          return SPLIT_TOO_DEEP
+        }
       } else if ((byte | CURLY) === CLOSING && --depth === 0) {
         this.end = at
         return SPLIT_FOUND

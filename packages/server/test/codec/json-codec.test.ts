@@ -1,5 +1,5 @@
 /** Owns the tests of the JSON codec by itself: streams held against a second opinion, and what it writes. */
-import { ShardwireError } from '@shardwire/protocol'
+import { BAD_FRAME, FRAME_TOO_LARGE, JSON_DEPTH_MAX, ShardwireError } from '@shardwire/protocol'
 import { joinBytes, randomChunks, withSeed } from '@shardwire/testkit'
 import { describe, expect, it } from 'vitest'
 import { encodeAnswerWith, encodeErrorWith, replayCodec } from '../../src/codec/index.ts'
@@ -59,6 +59,38 @@ describe('limits', () => {
       // Its end need not have come.
       expect(told(parts(not.slice(0, -1)))).toMatchObject({ objects: [], ends: 'broken' })
     }
+  })
+
+  it('one that is too large before it is nested too deep is too large, however it is cut', () => {
+    // The last bracket is one too many.
+    const [head, tail] = ['{"val":"', `","d":${'['.repeat(JSON_DEPTH_MAX)}`]
+    for (const [at, code] of [
+      [LIMIT, BAD_FRAME],
+      [LIMIT + 1, FRAME_TOO_LARGE],
+    ] as const) {
+      const bytes = Buffer.from(`${head}${'x'.repeat(at - head.length - tail.length)}${tail}`)
+      for (const size of [1, 1000, 10_000]) {
+        expect(replayCodec(codec, chunksOf(bytes, size), { messageBytesMax: LIMIT }).ends).toBe(code)
+      }
+    }
+  })
+
+  it('is met or kept as a second opinion says, whatever else is wrong with an object, however it is cut', async () => {
+    await withSeed('json streams with long objects', (random) => {
+      for (let round = 0; round < 400; round++) {
+        const bytes = jsonStream(random, 4 * LIMIT)
+        const { sizes, ends, objects } = readJsonStream(bytes)
+        const large = sizes.findIndex((size) => size > LIMIT)
+        const expected = large >= 0 ? FRAME_TOO_LARGE : ends === 'broken' ? BAD_FRAME : ends
+        const parts = randomChunks(bytes, random, random.pick([1, 20, 1000, 10_000]))
+        const got = replayCodec(codec, parts, { messageBytesMax: LIMIT })
+        const served = large >= 0 ? large : objects.length
+        expect([got.ends, got.finds.length], `round ${round}: ${Buffer.from(bytes).toString()}`).toEqual([
+          expected,
+          served,
+        ])
+      }
+    })
   })
 
   it('blanks between objects may be as many as somebody likes', () => {

@@ -19,7 +19,7 @@ export interface OracleStream {
   /** In order; life signs as 'life'. */
   readonly objects: readonly (OracleObject | 'life')[]
   readonly ends: 'whole' | 'cut' | 'broken'
-  /** Bytes of each object; the last may be cut, or none. */
+  /** Bytes of each object; the last may be cut, or none. Of one nested too deep those up to where it is. */
   readonly sizes: readonly number[]
 }
 
@@ -39,7 +39,8 @@ export function readJsonStream(stream: Uint8Array): OracleStream {
     if (rest === '') return { objects, sizes, ends: 'whole' }
     if (isCutMark(stream)) return { objects, sizes, ends: 'cut' }
     if (!rest.startsWith('{')) return { objects, sizes, ends: 'broken' }
-    if (isTooDeep(rest)) return { objects, sizes, ends: 'broken' }
+    const tooDeep = endOfDepth(rest)
+    if (tooDeep !== undefined) return { objects, sizes: [...sizes, tooDeep], ends: 'broken' }
     const end = endOfObject(rest)
     sizes.push(end ?? lengthOf(rest))
     if (end === undefined) return { objects, sizes, ends: isBalanced(rest) ? 'broken' : 'cut' }
@@ -83,16 +84,16 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Whether the object at the beginning, as far as there is one, is nested deeper than 64. */
-function isTooDeep(text: string): boolean {
+/** Where the object at the beginning, as far as there is one, is nested deeper than 64. */
+function endOfDepth(text: string): number | undefined {
   let depth = 0
-  for (const token of text.match(TOKENS) ?? []) {
+  for (const { 0: token, index } of text.matchAll(TOKENS)) {
     if (token === '{' || token === '[') depth++
     else if (token === '}' || token === ']') depth--
-    if (depth > 64) return true
-    if (depth === 0) return false
+    if (depth > 64) return index + 1
+    if (depth === 0) return undefined
   }
-  return false
+  return undefined
 }
 
 /** Whether as many brackets close as open somewhere, outside of strings: then what stands before is no JSON. */

@@ -165,6 +165,7 @@ async function disowned({ daemon, client }: Scene): Promise<void> {
     await client.sendFrames(frames.request(ROUTE_BURN, attempt, encodeBody(2000)))
     process.kill(held.pid, 'SIGCONT')
     await client.nextFrame()
+    await nextServedBy(slot, daemon)
     // It stays open until then: else its end may be what the worker that was held sees first.
     if ((await slotOf(odd)) !== slot) return void (await daemon.waitFor(isClosed('DISOWNED')))
   }
@@ -172,6 +173,17 @@ async function disowned({ daemon, client }: Scene): Promise<void> {
 }
 
 const ATTEMPTS_MAX = 8
+
+/**
+ * Waits until this slot is given sockets again, and so has been told whose those are that it had before: on documented
+ * sockets it would read what they say until then.
+ */
+async function nextServedBy(slot: number, { port }: Daemon): Promise<void> {
+  for (let isServed = false; !isServed;) {
+    await using next = await RawClient.connect(port)
+    isServed = (await slotOf(next)) === slot
+  }
+}
 
 /** The slot of the worker that a connection is with. It must not have said anything yet. */
 async function slotOf(peer: RawClient): Promise<number> {

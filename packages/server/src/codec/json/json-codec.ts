@@ -57,13 +57,13 @@ class JsonCodec implements Codec {
     if (memory[begin] !== BRACE) return isCutMark(reading, begin) ? reading.needMore() : notJson(reading, begin)
     const before = begin === start ? (reading.state as SplitState | undefined) : undefined
     const split = this.#splitter.next(memory, begin, end, before)
-    if (split === SPLIT_TOO_DEEP) {
-      return reading.broken(BAD_FRAME, `an object nested deeper than ${JSON_DEPTH_MAX}`)
-    }
-    // One that is cut has at least another byte to come.
+    // One that is cut has at least another byte to come; where one is too deep is as far as it was looked at.
     const objectEnd = split === SPLIT_CUT ? end + 1 : this.#splitter.end
     if (objectEnd - begin > this.#bytesMax) {
       return reading.broken(FRAME_TOO_LARGE, `an object of more than ${this.#bytesMax} bytes`)
+    }
+    if (split === SPLIT_TOO_DEEP) {
+      return reading.broken(BAD_FRAME, `an object nested deeper than ${JSON_DEPTH_MAX}`)
     }
     return split === SPLIT_CUT ? this.#cut(reading, begin, before) : this.#object(reading, begin, objectEnd)
   }
