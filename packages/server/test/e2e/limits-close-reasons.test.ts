@@ -153,21 +153,21 @@ async function disowned({ daemon, client }: Scene): Promise<void> {
   const slot = await slotOf(client)
   const held = daemon.workers.find((worker) => worker.slot === slot)
   if (held === undefined) throw new Error(`no worker of slot ${slot} in ${JSON.stringify(daemon.workers)}`)
-  // Sockets go to the two workers in turn: the first, third, fifth, ... to the one that is held.
-  await using second = await RawClient.connect(daemon.port)
-  await frames.settle(second)
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    // Sockets go to the two workers in turn: from here on every second to the one that is held.
+    await nextServedBy(slot, daemon)
     process.kill(held.pid, 'SIGSTOP')
-    await using odd = await RawClient.connect(daemon.port)
-    await using even = await RawClient.connect(daemon.port)
+    await using _before = await RawClient.connect(daemon.port)
+    await using late = await RawClient.connect(daemon.port)
+    await using after = await RawClient.connect(daemon.port)
     // Who came later is served: the one before is on its way.
-    await frames.settle(even)
+    await frames.settle(after)
     await client.sendFrames(frames.request(ROUTE_BURN, attempt, encodeBody(2000)))
     process.kill(held.pid, 'SIGCONT')
     await client.nextFrame()
     await nextServedBy(slot, daemon)
     // It stays open until then: else its end may be what the worker that was held sees first.
-    if ((await slotOf(odd)) !== slot) return void (await daemon.waitFor(isClosed('DISOWNED')))
+    if ((await slotOf(late)) !== slot) return void (await daemon.waitFor(isClosed('DISOWNED')))
   }
   throw new Error(`in ${ATTEMPTS_MAX} attempts the worker always said in time that it had taken the socket`)
 }
