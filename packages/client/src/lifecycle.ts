@@ -171,6 +171,7 @@ export class Lifecycle {
     const error = info.error ?? this.#closedError()
     wire.stop(error)
     outbound.fail(error)
+    outbound.release()
   }
 
   #die(end: ConnectionEnd, code: ClientErrorCode, why: string, cause: unknown): void {

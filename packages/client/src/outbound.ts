@@ -2,7 +2,7 @@
  * Owns the way from frames to the socket: frames of one tick leave in one write, and what the kernel does not take
  * waits here, counted.
  * Must not know: what a frame is for, who waits for an answer.
- * Invariant: bytes leave in the order of the calls. A slab that the socket still holds is never written again.
+ * Invariant: bytes leave in the order of the calls. What the socket still holds is never written again, nor given back.
  */
 import {
   allocateMemory,
@@ -16,6 +16,8 @@ import {
 } from '@shardwire/protocol'
 import type { Writable } from 'node:stream'
 import { ClientError } from './client-error.ts'
+import { BLOCK_BYTES, NO_BLOCK, writeBlocks } from './write-blocks.ts'
+import type { WriteBlocks } from './write-blocks.ts'
 
 export interface OutboundOptions {
   /** Who is written to, for messages. */
@@ -27,19 +29,32 @@ export interface OutboundOptions {
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
-/** A connection that sends little keeps little; one that sends much doubles up to where a write costs least. */
+/**
+ * Who sends little at a time writes it into a block and keeps nothing. Who sends more than that has a slab of its own,
+ * which doubles up to where a write costs least.
+ */
 const SLAB_BYTES_MIN = 2048
 const SLAB_BYTES_MAX = 65_536
 
 export class Outbound {
   readonly #socket: Writable
   readonly #options: OutboundOptions
-  /** Slabs that are full, waiting for the next write. */
+  readonly #blocks: WriteBlocks
+  /** What is full, waiting for the next write. */
   #filled: Uint8Array[] = []
   #filledBytes = 0
+  /** Frames are written to slab[slabUsed, slabEnd); slab[slabStart, slabUsed) waits for the next write. */
   #slab: Uint8Array = NO_BYTES
+  #slabStart = 0
   #slabUsed = 0
+  #slabEnd = 0
   #slabBytesNext = SLAB_BYTES_MIN
+  /** One that is free. */
+  #spareSlab: Uint8Array = NO_BYTES
+  /** The block that holds what is not sent, if there is one: behind it comes a slab. */
+  #held = NO_BLOCK
+  /** The last write was more than a block. */
+  #sendsMuch = false
   /** Bytes that the socket was given. */
   #bytesWritten = 0
   #isFlushDue = false
@@ -47,9 +62,10 @@ export class Outbound {
   #drained: PromiseWithResolvers<void> | undefined
   readonly #onWritten: (error?: Error | null) => void
 
-  constructor(socket: Writable, options: OutboundOptions) {
+  constructor(socket: Writable, options: OutboundOptions, blocks = writeBlocks()) {
     this.#socket = socket
     this.#options = options
+    this.#blocks = blocks
     // One function for all writes of the connection. An error is told by the socket's own event.
     this.#onWritten = (error) => {
       if (!(error instanceof Error)) this.#afterWrite()
@@ -58,7 +74,12 @@ export class Outbound {
 
   /** Bytes that the kernel has not taken. */
   get bytesUnsent(): number {
-    return this.#filledBytes + this.#slabUsed + this.#socket.writableLength
+    return this.#bytesHere + this.#socket.writableLength
+  }
+
+  /** Bytes that the socket has not been given. */
+  get #bytesHere(): number {
+    return this.#filledBytes + this.#slabUsed - this.#slabStart
   }
 
   /** While bytes wait: a number that changes as the system takes them. Undefined while none wait. */
@@ -112,11 +133,11 @@ export class Outbound {
 
   /**
    * Writes frames that are encoded already, and must not change any more: what is the first to be sent leaves as it is,
-   * so that a connection on which nothing but HELLO is said has no slab.
+   * so that a connection on which nothing but HELLO is said needs no memory for it.
    */
   bytes(frames: Uint8Array): void {
     if (this.#isEnded) return
-    if (this.#slab.length === 0 && this.#filledBytes === 0) {
+    if (this.#bytesWritten === 0 && this.#bytesHere === 0) {
       this.#filled.push(frames)
       this.#filledBytes = frames.length
       this.#scheduleFlush()
@@ -147,28 +168,60 @@ export class Outbound {
   fail(error: Error): void {
     this.#isEnded = true
     this.#filled = []
-    this.#slab = NO_BYTES
-    this.#filledBytes = this.#slabUsed = 0
+    this.#filledBytes = 0
+    this.#spareSlab = NO_BYTES
+    this.#leaveSlab()
     this.#drained?.reject(error)
     this.#drained = undefined
   }
 
+  /** The socket is gone, and holds nothing any more. */
+  release(): void {
+    if (this.#held !== NO_BLOCK) this.#blocks.give(this.#held)
+    this.#held = NO_BLOCK
+  }
+
   /** Room for `bytes` in the slab. @returns the offset to write at */
   #reserve(bytes: number): number {
-    if (this.#slabUsed + bytes > this.#slab.length) {
+    if (this.#slabUsed + bytes > this.#slabEnd) {
       this.#retireSlab()
-      this.#slab = allocateMemory(Math.max(bytes, this.#slabBytesNext))
-      this.#slabBytesNext = Math.min(SLAB_BYTES_MAX, this.#slabBytesNext * 2)
+      const isForBlock = bytes <= BLOCK_BYTES && !this.#sendsMuch && this.#held === NO_BLOCK
+      const block = isForBlock ? this.#blocks.take() : NO_BLOCK
+      if (block === NO_BLOCK) this.#useSlab(bytes)
+      else {
+        this.#held = block
+        this.#slab = this.#blocks.memory
+        this.#slabStart = this.#slabUsed = block
+        this.#slabEnd = block + BLOCK_BYTES
+      }
     }
     return this.#slabUsed
   }
 
+  #useSlab(bytes: number): void {
+    let slab = this.#spareSlab
+    if (slab.length < bytes) {
+      slab = allocateMemory(Math.max(bytes, this.#slabBytesNext))
+      this.#slabBytesNext = Math.min(SLAB_BYTES_MAX, this.#slabBytesNext * 2)
+    }
+    this.#spareSlab = NO_BYTES
+    this.#slab = slab
+    this.#slabStart = this.#slabUsed = 0
+    this.#slabEnd = slab.length
+  }
+
   #retireSlab(): void {
-    if (this.#slabUsed === 0) return
-    this.#filled.push(this.#slab.subarray(0, this.#slabUsed))
-    this.#filledBytes += this.#slabUsed
+    const bytes = this.#slabUsed - this.#slabStart
+    if (bytes > 0) {
+      this.#filled.push(this.#slab.subarray(this.#slabStart, this.#slabUsed))
+      this.#filledBytes += bytes
+    }
+    this.#leaveSlab()
+  }
+
+  #leaveSlab(): void {
     this.#slab = NO_BYTES
-    this.#slabUsed = 0
+    this.#slabStart = this.#slabUsed = this.#slabEnd = 0
   }
 
   #scheduleFlush(): void {
@@ -186,26 +239,37 @@ export class Outbound {
   }
 
   #writeAll(): void {
-    if (this.#isEnded || this.#filledBytes + this.#slabUsed === 0) return
+    const bytes = this.#bytesHere
+    if (this.#isEnded || bytes === 0) return
     const socket = this.#socket
-    this.#bytesWritten += this.#filledBytes + this.#slabUsed
-    const { length } = this.#filled
-    if (length > 0) {
-      const isCorked = length > 1 || this.#slabUsed > 0
-      if (isCorked) socket.cork()
-      for (const slab of this.#filled) socket.write(slab, this.#onWritten)
+    this.#bytesWritten += bytes
+    this.#sendsMuch = bytes > BLOCK_BYTES
+    const slab = this.#slab
+    const rest = this.#slabUsed > this.#slabStart ? slab.subarray(this.#slabStart, this.#slabUsed) : undefined
+    this.#leaveSlab()
+    const filled = this.#filled
+    if (filled.length === 0 && rest !== undefined) socket.write(rest, this.#onWritten)
+    else {
       this.#filled = []
       this.#filledBytes = 0
-      if (this.#slabUsed > 0) socket.write(this.#slab.subarray(0, this.#slabUsed), this.#onWritten)
-      if (isCorked) socket.uncork()
-    } else socket.write(this.#slab.subarray(0, this.#slabUsed), this.#onWritten)
-    this.#slabUsed = 0
-    // Taken whole, the slab is free at once; else it is the socket's. One made for a large frame is not kept.
-    if (socket.writableLength > 0 || this.#slab.length > SLAB_BYTES_MAX) this.#slab = NO_BYTES
+      if (rest !== undefined) filled.push(rest)
+      if (filled.length > 1) socket.cork()
+      for (const part of filled) socket.write(part, this.#onWritten)
+      if (filled.length > 1) socket.uncork()
+    }
+    // Taken whole, all of it is free at once; else it is the socket's. A slab made for a large frame is not kept.
+    if (socket.writableLength > 0) return
+    this.release()
+    if (slab === this.#blocks.memory || slab.length > SLAB_BYTES_MAX) return
+    if (slab.length > this.#spareSlab.length) this.#spareSlab = slab
   }
 
   #afterWrite(): void {
-    if (this.#socket.writableLength === 0) this.#writeAll()
+    if (this.#socket.writableLength === 0) {
+      // What waits here stands in blocks too, and leaves now.
+      if (this.#bytesHere === 0) this.release()
+      else this.#writeAll()
+    }
     if (this.#drained !== undefined && this.isBelowHighWater) {
       this.#drained.resolve()
       this.#drained = undefined
