@@ -113,6 +113,8 @@ export interface Connection extends AsyncDisposable {
   readonly welcome: Welcome | undefined
   /** The last GOAWAY. */
   readonly goaway: Goaway | undefined
+  /** The last ERROR about the connection itself: most likely why the server ends it. */
+  readonly serverError: ShardwireError | undefined
   /** Whether new requests are taken; also while the connection is suspect. */
   readonly isOpen: boolean
   readonly status: ConnectionStatus

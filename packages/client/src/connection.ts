@@ -84,6 +84,9 @@ export class ClientConnection implements Connection {
   get goaway(): Connection['goaway'] {
     return this.#life.goaway
   }
+  get serverError(): Connection['serverError'] {
+    return this.#life.serverError
+  }
   get isOpen(): boolean {
     return this.#life.isOpen
   }

@@ -265,7 +265,7 @@ export class Endpoint {
   #lose(entry: Entry<Connection>): void {
     if (!this.#items.remove(entry)) return
     const livedMs = this.#options.clock.nowMs() - entry.createdAtMs
-    if (entry.item.goaway === undefined) this.#reconnector.onLost(livedMs)
+    if (entry.item.goaway === undefined) this.#reconnector.onLost(livedMs, entry.item.serverError)
     this.#fill()
   }
 

@@ -117,12 +117,17 @@ export class Reconnector<T> {
     this.#notBefore(nowMs + askedMs, 'goaway')
   }
 
-  /** A connection ended that nobody here had ended. @param livedMs how long it was open */
-  onLost(livedMs: number): void {
+  /**
+   * A connection ended that nobody here had ended.
+   * @param livedMs how long it was open
+   * @param reason what the server said of it: it may let one in before it refuses
+   */
+  onLost(livedMs: number, reason?: ShardwireError): void {
     const { clock, maxMs } = this.#options
     // One that ends again and again at once is no better than one that cannot be had.
     if (livedMs >= maxMs) this.#failures = 0
-    this.#notBefore(clock.nowMs() + this.#backoffMs(), 'backoff')
+    const [ownMs, askedMs] = [this.#backoffMs(), retryAfterMsOf(reason)]
+    this.#notBefore(clock.nowMs() + Math.max(ownMs, askedMs), askedMs > ownMs ? 'refused' : 'backoff')
   }
 
   #backoffMs(): number {

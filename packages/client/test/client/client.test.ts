@@ -367,6 +367,24 @@ describe('a connection that answers nothing', () => {
   })
 })
 
+describe('a server that lets a connection in and then refuses it', () => {
+  it('is dialled again when it says', async () => {
+    const all = await scene()
+    const { client, network } = all
+    network.all[0]?.refuse(new ShardwireError(OVERLOADED, 'the room is full', { retryAfterMs: 1000 }))
+    await network.pass(950)
+    expect(network.attempts).toEqual(['a:1@0'])
+    expect(network.events.filter(({ type }) => type === 'waiting')).toMatchObject([
+      { delayMs: 1000, reason: 'refused' },
+    ])
+    await network.pass(50)
+    expect(network.attempts).toEqual(['a:1@0', 'a:1@1000'])
+    network.serve = echo
+    await client.request(1)
+    await leavesNothing(all)
+  })
+})
+
 describe('a GOAWAY', () => {
   it('lets what is in flight finish, sends nothing new there, and dials anew when it says', async () => {
     const all = await scene()

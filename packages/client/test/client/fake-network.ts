@@ -3,7 +3,7 @@
  * Must not know: what is tested.
  */
 import { GOAWAY } from '../support.ts'
-import type { Goaway, Welcome } from '@shardwire/protocol'
+import type { Goaway, ShardwireError, Welcome } from '@shardwire/protocol'
 import { FakeClock, nextTurn } from '@shardwire/testkit'
 import { ClientError, createClient } from '../../src/index.ts'
 import type {
@@ -43,6 +43,7 @@ export class FakeConnection implements Connection {
   readonly requests: FakeRequest[] = []
   readonly sent: number[] = []
   goaway: Goaway | undefined
+  serverError: ShardwireError | undefined
   status: ConnectionStatus = 'open'
   onMessage: Connection['onMessage']
   /** What `send` says. */
@@ -146,6 +147,12 @@ export class FakeConnection implements Connection {
     this.status = 'closed'
     for (const { reject } of [...this.requests]) reject(error)
     return () => this.#end('ended', error)
+  }
+
+  /** The server lets it in, and then refuses it: ERROR, and FIN. */
+  refuse(error: ShardwireError): void {
+    this.serverError = error
+    this.half()()
   }
 
   /** The server sends GOAWAY, and the connection ends once nothing is in flight. */

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import {
   type Daemon,
   DnsServer,
@@ -62,6 +63,23 @@ async function load(client: Client, isOver: () => boolean, options: { readonly t
   await Promise.all(Array.from({ length: CALLERS }, caller))
   return { answered, errors }
 }
+
+describe('a service that refuses in onConnect', () => {
+  it('is asked again when it says', async () => {
+    const service = fileURLToPath(new URL('../../../server/test/fixtures/hooked.ts', import.meta.url))
+    await using daemon = await startDaemon({ SHARDWIRE_SERVICE: service })
+    const diary = new Diary()
+    const connect = { hello: { token: 'refused' } }
+    await using client = clientOf([`127.0.0.1:${daemon.port}`], { connect, onStatus: diary.onStatus })
+    await client.connect()
+    const { reason, delayMs } = await diary.heard('waiting')
+    expect(reason).toBe('refused')
+    // What is left of it.
+    expect(delayMs).toBeLessThanOrEqual(1000)
+    const { close } = await diary.heard('disconnected')
+    expect(close.error).toMatchObject({ code: 'CONNECTION_LOST', cause: { name: 'OVERLOADED', retryAfterMs: 1000 } })
+  })
+})
 
 describe('a rolling restart', () => {
   it('costs no request, idempotent or not', async () => {
