@@ -1,16 +1,15 @@
 /**
- * Owns noticing that one of some files has changed.
+ * Owns noticing that one of some files has changed, or has come.
  * Must not know: what the files are, what is done about it.
- * Invariant: watched are the directories, not the files: editors replace a file by another of its name. One save may
- * be several events, and a file half written: `onChange` comes once, when it has been quiet for a moment.
+ * Invariant: watched are the directories, not the files: editors replace a file by another of its name. Where there is
+ * no directory yet, the closest one above is watched until there is. One save may be several events, and a file half
+ * written: `onChange` comes once, when it has been quiet for a moment.
  */
 import { existsSync, type FSWatcher, watch } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { CancelTimer, Clock } from '@shardwire/protocol'
 
 const QUIET_MS = 100
-/** A new file of these may be what an import did not find. */
-const CODE = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'])
 
 export interface FileWatchParts {
   readonly clock: Clock
@@ -21,6 +20,8 @@ export interface FileWatchParts {
 export class FileWatch {
   readonly #parts: FileWatchParts
   readonly #files = new Set<string>()
+  /** Directories that are not there yet: their files are looked for when they come. */
+  readonly #awaited = new Set<string>()
   readonly #watchers = new Map<string, FSWatcher>()
   readonly #changed = new Set<string>()
   #cancel: CancelTimer | undefined
@@ -29,17 +30,10 @@ export class FileWatch {
     this.#parts = parts
   }
 
-  /** From now on this file counts, whether it is there or not. */
+  /** From now on this file counts, whether it is there or not. No other does. @param file absolute */
   add(file: string): void {
     this.#files.add(file)
-    const directory = dirname(file)
-    if (this.#watchers.has(directory) || !existsSync(directory)) return
-    const watcher = watch(directory, (event, name) => {
-      if (name !== null) this.#seen(event, join(directory, basename(name)))
-    })
-    // A directory that goes is watched no more; what was in it is told of as gone.
-    watcher.on('error', () => this.#forget(directory, watcher))
-    this.#watchers.set(directory, watcher)
+    this.#watch(dirname(file))
   }
 
   close(): void {
@@ -48,9 +42,37 @@ export class FileWatch {
     this.#watchers.clear()
   }
 
-  #seen(event: string, file: string): void {
-    const isNew = event === 'rename' && CODE.has(extname(file)) && existsSync(file)
-    if (!this.#files.has(file) && !isNew) return
+  #watch(directory: string): void {
+    if (this.#watchers.has(directory)) return
+    if (existsSync(directory)) return this.#open(directory)
+    this.#awaited.add(directory)
+    // The root is always there.
+    if (dirname(directory) !== directory) this.#watch(dirname(directory))
+  }
+
+  #open(directory: string): void {
+    const watcher = watch(directory, (_event, name) => {
+      if (name !== null) this.#seen(join(directory, basename(name)))
+    })
+    // A directory that goes is watched no more; what was in it is told of as gone.
+    watcher.on('error', () => this.#forget(directory, watcher))
+    this.#watchers.set(directory, watcher)
+  }
+
+  #seen(path: string): void {
+    if (this.#awaited.has(path) && existsSync(path)) this.#arrived(path)
+    if (this.#files.has(path)) this.#change(path)
+  }
+
+  /** What was made in it before it was watched is told of by nobody. */
+  #arrived(directory: string): void {
+    this.#awaited.delete(directory)
+    this.#watch(directory)
+    for (const below of [...this.#awaited]) if (dirname(below) === directory) this.#seen(below)
+    for (const file of this.#files) if (dirname(file) === directory && existsSync(file)) this.#change(file)
+  }
+
+  #change(file: string): void {
     this.#changed.add(file)
     this.#cancel?.()
     this.#cancel = this.#parts.clock.after(QUIET_MS, () => this.#tell())

@@ -94,6 +94,27 @@ it('replaces the worker when its module or an import changes, and keeps the old 
   expect(await daemon.stop()).toBe(0)
 })
 
+it('leaves alone what the service does not import, and finds what an import waits for', async () => {
+  // A save that counts follows one that does not: it is told alone.
+  await using daemon = await startDev()
+  write('lib/unrelated.ts', 'export {}')
+  write('service.test.ts', 'export {}')
+  write('package.json', '{ "type": "module" }')
+  await after(daemon, 'reloaded', () => write('lib/greeting.ts', "export const greeting: string = 'changed'"))
+  write('lib/unrelated.ts', 'export const again = 1')
+  await after(daemon, 'reload-failed', () =>
+    write('service.ts', serviceOf("import { greeting } from './new/deep/er.ts'")),
+  )
+  mkdirSync(join(directory, 'new'))
+  mkdirSync(join(directory, 'new/deep'))
+  write('new/deep/other.ts', "export const greeting = 'other'")
+  await after(daemon, 'reloaded', () => write('new/deep/er.ts', "export const greeting = 'deep'"))
+  expect(await greeting(daemon)).toBe('deep')
+  const told = [...daemon.stderr.matchAll(/shardwire dev: (.*) changed/g)].map(([, files]) => files)
+  expect(told).toEqual(['lib/greeting.ts', 'service.ts', 'new/deep/er.ts'])
+  expect(await daemon.stop()).toBe(0)
+})
+
 it('has one worker and a watch over lent views, unless the environment says otherwise', async () => {
   const environment = { SHARDWIRE_WORKERS: '', SHARDWIRE_DEBUG_VIEWS: '', SHARDWIRE_ADMIN: 'off' }
   await using daemon = await startDaemon(environment, { args: ['dev', './service.ts'], cwd: directory })
