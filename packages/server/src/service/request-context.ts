@@ -71,7 +71,8 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
     wantsAnswer: boolean,
     metadata: Metadata | undefined,
   ): void {
-    this.#peer = peer
+    // Frames of one connection follow one another, and a reference to a young object costs a call to store.
+    if (this.#peer !== peer) this.#peer = peer
     this.#served = served
     this.#dueAtMs = 0
     this.route = route
@@ -82,7 +83,7 @@ export class RequestContext<Internal = unknown> implements ServedRequest {
   /** Its body stands at memory[start, end). @param frameBytes of all that came */
   place(memory: Uint8Array, start: number, end: number, isBytes: boolean, frameBytes = end - start): void {
     this.#frameBytes = frameBytes
-    this.#memory = memory
+    if (this.#memory !== memory) this.#memory = memory
     this.#start = start
     this.#end = end
     this.#isBytes = isBytes
