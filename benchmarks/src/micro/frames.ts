@@ -35,6 +35,7 @@ function decoding(name: string, kind: number, bodyBytes: number): Variant {
     bytesPerOperation: frameBytes,
     run() {
       let sum = 0
+      decoder.begin(memory, 0, end)
       for (let at = 0; at < end; at = decoder.frameEnd) {
         if (decoder.next(stream, memory, at, end) !== DECODE_FRAME) throw new Error(decoder.brokenDetail)
         sum += decoder.bodyStart ^ decoder.bodyEnd ^ decoder.route ^ decoder.id

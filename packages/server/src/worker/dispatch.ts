@@ -220,23 +220,11 @@ export class Dispatch {
     route: RunnableRoute,
     context: RequestContext<Connection>,
   ): void {
-    const stats = this.#parts.routeBook.of(route.number)
-    if (stats.isSampled()) this.#runTimed(connection, decoder, memory, route, context, stats)
-    else this.#serve(connection, decoder, memory, route, context, stats, NOT_TIMED)
-  }
-
-  #runTimed(
-    connection: Connection,
-    decoder: FrameDecoder,
-    memory: Uint8Array,
-    route: RunnableRoute,
-    context: RequestContext<Connection>,
-    stats: RouteStats,
-  ): void {
     const { routeBook } = this.#parts
-    const beganMs = routeBook.nowMs()
+    const stats = routeBook.of(route.number)
+    const beganMs = stats.isSampled() ? routeBook.nowMs() : NOT_TIMED
     const isAnswered = this.#serve(connection, decoder, memory, route, context, stats, beganMs)
-    if (isAnswered) stats.timed(routeBook.nowMs() - beganMs)
+    if (isAnswered && beganMs !== NOT_TIMED) stats.timed(routeBook.nowMs() - beganMs)
   }
 
   /** @returns false when the handler is asynchronous: its time ends with its answer */
@@ -255,7 +243,7 @@ export class Dispatch {
     let isAsynchronous: boolean
     try {
       result = route.run(context)
-      isAsynchronous = isPromise(result)
+      isAsynchronous = result !== FORWARD && isPromise(result)
     } catch (error) {
       answers.failure(connection, kind, id, route, error)
       this.#afterRun(context)
