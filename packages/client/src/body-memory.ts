@@ -23,7 +23,9 @@ const NO_CHUNK = Buffer.alloc(0)
 const NO_WORDS: DataView = new DataView(new ArrayBuffer(0))
 
 export class BodyMemory {
+  /** All of a buffer. */
   #chunk: Buffer = NO_CHUNK
+  #buffer: ArrayBufferLike = NO_CHUNK.buffer
   #chunkWords = NO_WORDS
   #used = CHUNK_BYTES
   /** Where the last body stood, and the same as words: bodies of one read follow one another. */
@@ -38,6 +40,7 @@ export class BodyMemory {
     if (this.#used + bytes > this.#chunk.length) {
       this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
       this.#chunkWords = wordsOf(this.#chunk)
+      this.#buffer = this.#chunk.buffer
       this.#used = 0
     }
     const at = this.#used
@@ -45,7 +48,7 @@ export class BodyMemory {
     this.#used = (at + bytes + 7) & ~7
     if (bytes <= WORDS_BYTES_MAX) this.#copyWords(memory, start, end, at)
     else this.#chunk.set(viewOf(memory, start, end), at)
-    return viewOf(this.#chunk, at, at + bytes)
+    return new Uint8Array(this.#buffer, at, bytes)
   }
 
   /** Without a view of them, which costs more than it takes to copy them. */

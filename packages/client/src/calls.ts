@@ -89,9 +89,27 @@ export class Calls implements Failures {
 
   /** For first attempts alone. */
   async onFirstFailed<Body, Answer>(attempt: FirstAttempt<Body, Answer>, error: unknown): Promise<Answer> {
-    const { endpoint, entry, pass } = attempt.place
+    const { endpoint, entry, pass } = attempt
     endpoint.settle(entry, pass, outcomeOf(error))
     return await this.#persist(attempt, { error })
+  }
+
+  /** As `take`, for a request; of an only address without an object for the place. */
+  #attempt<Body, Answer>(
+    ask: Ask<Body, Answer>,
+    route: Route,
+    options: ClientRequestOptions,
+  ): FirstAttempt<Body, Answer> | undefined {
+    this.assertOpen()
+    const { only } = this.#endpoints
+    if (only?.breaker.state === 'closed') {
+      const pass = only.breaker.pass()
+      const entry = only.take()
+      if (entry !== undefined) return new FirstAttempt(this, only, entry, pass, ask, route, options)
+    }
+    const place = this.take(true)
+    if (place === undefined) return undefined
+    return new FirstAttempt(this, place.endpoint, place.entry, place.pass, ask, route, options)
   }
 
   /** @param isOurs nobody else writes to the body: it needs no copy */
@@ -106,28 +124,27 @@ export class Calls implements Failures {
     const { timeoutMs = this.#options.requestTimeoutMs, signal, meta } = options
     checkDelayMs('timeoutMs', timeoutMs)
     this.requests++
-    let place: Place | undefined
+    let attempt: FirstAttempt<Body, Answer> | undefined
     try {
-      place = this.take(true)
+      attempt = this.#attempt(ask, route, options)
     } catch (error) {
       this.#countedMs()
       throw error
     }
-    if (place === undefined) {
+    if (attempt === undefined) {
       const own = isOurs ? body : copied(body)
       return this.#persist({ ask, route, body: own, options, deadlineMs: this.#countedMs() + timeoutMs }, undefined)
     }
-    const attempt = new FirstAttempt(this, place, ask, route, options)
     if (isOurs || !this.#retries.areOn) attempt.keep(body)
     else attempt.keepCopy(body)
     let nowMs: number | undefined
     try {
       // Nothing is awaited between the place and the request: the connection could be closed meanwhile.
-      nowMs = ask(place.entry.item, attempt, route, body, timeoutMs, signal, meta)
+      nowMs = ask(attempt.entry.item, attempt, route, body, timeoutMs, signal, meta)
     } catch (error) {
       attempt.reject(error)
     }
-    attempt.deadlineMs = this.#countedMs(nowMs) + timeoutMs
+    attempt.deadlineMs = Math.floor(this.#countedMs(nowMs)) + timeoutMs
     return attempt.promise
   }
 

@@ -134,7 +134,7 @@ export class PendingRequests<Answer = Uint8Array> {
   ): number {
     if (signal?.aborted === true) throw new ClientError('ABORTED', 'request aborted', { cause: signal.reason })
     if (this.#taken >= this.#options.maxInFlight) throw this.#tooMany()
-    if (this.#taken * 2 >= this.#mask) this.#grow()
+    if (this.#taken * 4 >= this.#mask * 3) this.#grow()
     const pending = this.#takeSlot()
     pending.state = WAITING
     pending.route = route
@@ -264,7 +264,7 @@ export class PendingRequests<Answer = Uint8Array> {
     pending.receiver = NOBODY
   }
 
-  /** The slot of the next id whose slot is free, with that id; there is one, as at most half of them are taken. */
+  /** The slot of the next id whose slot is free, with that id; there is one, as a quarter of them is free. */
   #takeSlot(): PendingRequest<Answer> {
     for (;;) {
       const id = this.#nextId

@@ -5,15 +5,27 @@
  */
 import type { Receiver } from './receiver.ts'
 
-export class Settler<Answer> implements Receiver<Answer> {
+/** A promise and its ends, for a class that has them among its own fields. */
+export abstract class Promised<Answer> {
   readonly promise: Promise<Answer>
-  readonly resolve: (answer: Answer) => void
-  readonly reject: (error: unknown) => void
+  protected readonly fulfil: (answer: Answer) => void
+  protected readonly fail: (error: unknown) => void
 
   constructor() {
     this.promise = new Promise<Answer>(capture)
-    this.resolve = capturedResolve
-    this.reject = capturedReject
+    this.fulfil = capturedResolve
+    this.fail = capturedReject
+  }
+}
+
+/** Tells a promise. */
+export class Settler<Answer> extends Promised<Answer> implements Receiver<Answer> {
+  resolve(answer: Answer): void {
+    this.fulfil(answer)
+  }
+
+  reject(error: unknown): void {
+    this.fail(error)
   }
 }
 

@@ -12,8 +12,8 @@ import type { CloseInfo, Connection, ConnectionListeners } from '../connection-a
 import { ItemSet } from '../pool/item-set.ts'
 import type { Entry } from '../pool/item-set.ts'
 import { Reconnector } from '../reconnect/reconnector.ts'
-import type { ReconnectorListener } from '../reconnect/reconnector.ts'
 import { fineWheelOf } from '../shared-wheel.ts'
+import { attemptEvents, nameOf, statusOf } from './endpoint-events.ts'
 import type { EndpointListener, EndpointOptions } from './endpoint-options.ts'
 
 /** Timeouts in a row on one connection. */
@@ -55,7 +55,15 @@ export class Endpoint {
     const dial = (signal: AbortSignal, timeoutMs: number): Promise<Connection> => {
       return options.dial(this.#connectionListeners(), signal, timeoutMs)
     }
-    const events = this.#reconnectorEvents()
+    const events = attemptEvents(
+      address,
+      (event) => {
+        this.#tell(event)
+      },
+      (error) => {
+        this.error = error
+      },
+    )
     this.#reconnector = new Reconnector({ ...reconnect, target: address, clock, random, dial, listener: events })
     this.#items = this.#createItems()
   }
@@ -84,13 +92,7 @@ export class Endpoint {
     const { address, state, error, breaker, inFlight } = this
     const { attempt, phase, waitMs } = this.#reconnector
     const nowMs = this.#options.clock.nowMs()
-    const connections = this.#items.entries.map(({ item, leases, createdAtMs }) => ({
-      ...nameOf(item),
-      status: item.status,
-      inFlight: leases,
-      ageMs: nowMs - createdAtMs,
-      roundTripMs: item.stats.roundTripMs,
-    }))
+    const connections = this.#items.entries.map((entry) => statusOf(entry, nowMs))
     const wait = { attempt, waitMs: phase === 'waiting' ? waitMs : 0 }
     return { address, state, error, inFlight, ...wait, breaker: breaker.status, connections }
   }
@@ -286,25 +288,6 @@ export class Endpoint {
     }
   }
 
-  #reconnectorEvents(): ReconnectorListener {
-    const { address } = this
-    return {
-      onWaiting: (attempt, delayMs, reason) => {
-        this.#tell({ type: 'waiting', address, attempt, delayMs, reason })
-      },
-      onConnecting: (attempt) => {
-        this.#tell({ type: 'connecting', address, attempt })
-      },
-      onAttemptFailed: (attempt, error) => {
-        this.error = error
-        this.#tell({ type: 'attempt-failed', address, attempt, error })
-      },
-      onGaveUp: (attempts, afterMs, error) => {
-        this.#tell({ type: 'gave-up', address, attempts, afterMs, error })
-      },
-    }
-  }
-
   #tell(event: StatusEvent): void {
     this.#listener.onEvent(event)
     this.#listener.onChange()
@@ -313,9 +296,4 @@ export class Endpoint {
 
 function isSuspect({ item }: Entry<Connection>): boolean {
   return item.status === 'suspect'
-}
-
-/** What the server calls it. */
-function nameOf({ welcome }: Connection) {
-  return { connection: welcome?.connection, shard: welcome?.shard }
 }
