@@ -10,7 +10,7 @@ import type { ScaleFit, ScaleReport } from './schema/scale.ts'
 const LABEL_COLUMNS = 12
 
 export function scaleTable(report: ScaleReport): string {
-  const { over, sizes, options, fits, best, verdict, predictions } = report
+  const { over, sizes, options, fits, best, bestWhy, verdict, predictions } = report
   const head = [over, 'least/s', 'median/s', 'most/s', 'cores', ...fits.map(({ model }) => model)]
   const lines = [
     `${targetUrl(options.target)}  throughput by number of ${over}`,
@@ -20,6 +20,9 @@ export function scaleTable(report: ScaleReport): string {
     '',
     '  on the right: how far the median is from what each law says',
     ...fits.map((fit) => fitLine(fit, fit.model === best)),
+    ...(best === null
+      ? [`${'best'.padEnd(LABEL_COLUMNS)}${wrapped(`none: ${bestWhy}`, ' '.repeat(LABEL_COLUMNS))}`]
+      : []),
     peakLine(report),
     ...predictions.map(({ size, perSecond, why }) => {
       const said =
@@ -57,12 +60,13 @@ function fitLine({ model, parameters, explained }: ScaleFit, isBest: boolean): s
   return `${model.padEnd(LABEL_COLUMNS)}${words.join(', ')}`
 }
 
-function peakLine({ peak, over, best }: ScaleReport): string {
-  const said =
-    peak === null
-      ? `none within twice of what was measured${best === null ? '' : `, by ${best}`}`
-      : peakInWords(peak, over)
-  return `${'peak'.padEnd(LABEL_COLUMNS)}${said}`
+function peakLine(report: ScaleReport): string {
+  return `${'peak'.padEnd(LABEL_COLUMNS)}${peakSaid(report)}`
+}
+
+function peakSaid({ peak, over, best }: ScaleReport): string {
+  if (best === null) return 'not told: no law is the best'
+  return peak === null ? `none within twice of what was measured, by ${best}` : peakInWords(peak, over)
 }
 
 export function peakInWords(

@@ -31,6 +31,7 @@ export interface SeriesPoint {
   /** The same without what frames waited before they were written; null in a closed loop. */
   readonly serviceP99Us: number | null
   readonly connections: number
+  /** Those of the interval alone. */
   readonly errors: number
   /** Response times: HDR V2, compressed, base64; empty without samples. */
   readonly histogram: string
@@ -58,10 +59,13 @@ interface Kept {
 
 export class Series {
   readonly #counts: Record<Phase, number>[]
+  /** What each process had counted when it last reported: it tells its errors since the beginning. */
+  readonly #errorsSaid: number[]
   readonly #cells = new Map<string, Cell>()
   #kept: Kept[] = []
 
   constructor(processes: number) {
+    this.#errorsSaid = Array.from({ length: processes }, () => 0)
     this.#counts = Array.from({ length: processes }, () => ({ 'warm-up': 0, measured: 0, drain: 0 }))
   }
 
@@ -82,7 +86,8 @@ export class Series {
     cell.sent += interval.sent * perSecond
     cell.waiting += interval.waiting
     cell.connections += interval.connections
-    cell.errors += interval.errors
+    cell.errors += interval.errors - (this.#errorsSaid[processIndex] ?? 0)
+    this.#errorsSaid[processIndex] = interval.errors
     // A cell that every process has added to becomes a point, so that only open ones hold a histogram.
     if (this.#counts.every((one) => one[cell.phase] > cell.index)) this.#close(key, cell)
   }
@@ -179,6 +184,7 @@ function join({ point: one, snapshot: first }: Kept, { point: other, snapshot: s
     messagesPerSecond: mean('messagesPerSecond'),
     duePerSecond: mean('duePerSecond'),
     sentPerSecond: mean('sentPerSecond'),
+    errors: one.errors + other.errors,
     ...percentilesOf(sums),
     // Of the two without a histogram the larger: a bound, which is said to be one by its name in no report.
     serviceP99Us: maxOf(one.serviceP99Us, other.serviceP99Us),

@@ -2,7 +2,8 @@
  * Owns what measurements at several sizes say about scaling: fits with their residuals, the peak with its range, and
  * how far they may be carried beyond what was measured.
  * Must not know: what is scaled, how it was measured.
- * Invariant: nothing is told of sizes beyond EXTRAPOLATE_MAX times the largest that was measured.
+ * Invariant: nothing is told of sizes beyond EXTRAPOLATE_MAX times the largest that was measured; without a best law,
+ * neither a peak nor a prediction.
  */
 import { bestOf, fit, MODEL_NAMES, peakOf, throughputOf } from './models.ts'
 import type { Fit, Point } from './models.ts'
@@ -40,18 +41,21 @@ export interface Prediction {
 export interface Analysis {
   readonly fits: readonly FitReport[]
   readonly best: Fit['model'] | null
-  /** Null when throughput does not fall, or only beyond what may be told. */
+  /** Why none is the best, as a part of a sentence; empty when one is. */
+  readonly bestWhy: string
+  /** Null when throughput does not fall, or only beyond what may be told, or when no law is the best. */
   readonly peak: Peak | null
   readonly predictions: readonly Prediction[]
 }
 
 export function analyse(points: readonly Point[], predicted: readonly number[]): Analysis {
   const fits = MODEL_NAMES.flatMap((model) => fit(model, points) ?? [])
-  const best = bestOf(fits)
+  const { fit: best, why: bestWhy } = bestOf(fits, points)
   const largest = Math.max(0, ...points.map(({ size }) => size))
   return {
     fits: fits.map((one) => ({ ...one, residuals: residualsOf(one, points) })),
     best: best?.model ?? null,
+    bestWhy,
     peak: best?.model === 'usl' ? peakWithin(best, points, largest * EXTRAPOLATE_MAX) : null,
     predictions: predicted.map((size) => predict(best, size, largest)),
   }
@@ -85,7 +89,7 @@ function peakWithin({ model, parameters }: Fit, points: readonly Point[], sizeMa
 }
 
 function predict(best: Fit | null, size: number, largest: number): Prediction {
-  if (best === null) return { size, perSecond: null, why: 'nothing was fitted' }
+  if (best === null) return { size, perSecond: null, why: 'not told: no law is the best' }
   if (size > largest * EXTRAPOLATE_MAX) {
     const why = `too far: measured up to ${largest}, and no more than ${EXTRAPOLATE_MAX} times that is told`
     return { size, perSecond: null, why }

@@ -1,7 +1,8 @@
 /**
  * Owns the laws of scaling that throughput is held against, and fitting them.
  * Must not know: what is scaled, how it was measured.
- * Invariant: no parameter is below 0; a model with more parameters than points is not fitted.
+ * Invariant: no parameter is below 0; a model with more parameters than points is not fitted. None is called the best
+ * that was not put to the test by a size more than it has parameters, or that says less than the mean of all points.
  *
  *     linear   X(N) = a N
  *     Amdahl   X(N) = a N / (1 + s (N - 1))                    s: the part that only one can do at a time
@@ -28,13 +29,22 @@ export interface Parameters {
 export interface Fit {
   readonly model: ModelName
   readonly parameters: Parameters
-  /** Part of the variance that it explains, 1 for all. */
+  /** Part of the variance that it explains, 1 for all; 0 or less when the mean says as much, or there is none. */
   readonly explained: number
   /** Corrected Akaike criterion: the smaller, the better, for any number of parameters; null with too few points. */
   readonly criterion: number | null
 }
 
+/** The best law, or null and why there is none, as a part of a sentence. */
+export interface Best {
+  readonly fit: Fit | null
+  readonly why: string
+}
+
 const COUNTS: Readonly<Record<ModelName, number>> = { linear: 1, amdahl: 2, usl: 3 }
+/** Below these not even the law with one parameter has a criterion, or is put to the test. */
+const LINE_RUNS_MIN = 4
+const LINE_SIZES_MIN = 2
 const ITERATIONS = 400
 const DAMPING = 0.01
 /** Where fits begin: none is far from one of these. */
@@ -55,20 +65,46 @@ export function fit(model: ModelName, points: readonly Point[]): Fit | null {
   const parameters = model === 'linear' ? fitLinear(points) : fitCurve(model, points)
   const errors = points.map(({ size, perSecond }) => perSecond - throughputOf(parameters, size))
   const squares = errors.reduce((sum, error) => sum + error * error, 0)
-  const mean = points.reduce((sum, { perSecond }) => sum + perSecond, 0) / points.length
-  const spread = points.reduce((sum, { perSecond }) => sum + (perSecond - mean) ** 2, 0)
+  const spread = spreadOf(points)
   return {
     model,
     parameters,
-    explained: spread === 0 ? 1 : 1 - squares / spread,
+    explained: spread === 0 ? 0 : 1 - squares / spread,
     criterion: criterionOf(squares, points.length, COUNTS[model]),
   }
 }
 
-/** The one with the smallest criterion; without criteria the first there is. */
-export function bestOf(fits: readonly Fit[]): Fit | null {
-  const known = fits.filter(({ criterion }) => criterion !== null)
-  return known.toSorted((one, other) => (one.criterion ?? 0) - (other.criterion ?? 0))[0] ?? fits[0] ?? null
+/**
+ * The law with the smallest criterion, of those that were put to the test: any law goes through as many sizes as it
+ * has parameters, and without a criterion nothing tells it from another. None when the mean of all points has a smaller
+ * one.
+ */
+export function bestOf(fits: readonly Fit[], points: readonly Point[]): Best {
+  const sizes = new Set(points.map(({ size }) => size)).size
+  const tested = fits.flatMap((one) => {
+    return one.criterion === null || sizes <= COUNTS[one.model] ? [] : [{ one, criterion: one.criterion }]
+  })
+  const first = tested.toSorted((left, right) => left.criterion - right.criterion)[0]
+  if (first === undefined) {
+    const measured = `${counted(points.length, 'run')} at ${counted(sizes, 'size')}`
+    const line = `a straight line alone takes ${LINE_RUNS_MIN} at ${LINE_SIZES_MIN}`
+    return { fit: null, why: `there are too few runs to tell (${measured}): ${line}` }
+  }
+  const { one, criterion } = first
+  if (criterion < (criterionOf(spreadOf(points), points.length, 1) ?? -Infinity)) return { fit: one, why: '' }
+  const nearest = `the nearest, ${one.model}, has R2 ${one.explained.toFixed(4)}`
+  const why = `no law explains the throughput better than its mean over all runs does (${nearest})`
+  return { fit: null, why }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+/** Squares of the distances from the mean, added up. */
+function spreadOf(points: readonly Point[]): number {
+  const mean = points.reduce((sum, { perSecond }) => sum + perSecond, 0) / points.length
+  return points.reduce((sum, { perSecond }) => sum + (perSecond - mean) ** 2, 0)
 }
 
 /** Where throughput is highest; Infinity when it never falls. */

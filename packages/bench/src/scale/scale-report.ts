@@ -68,7 +68,7 @@ function runOf({ size, repeat, report }: Measured): ScaleRun {
 function verdictOf(
   { over, sizes, repeats }: ScaleOptions,
   runs: readonly Measured[],
-  { best, fits }: Analysis,
+  { best, bestWhy, fits }: Analysis,
   cores: number,
 ): Verdict {
   const invalid = runs.filter(({ report }) => report.verdict.state === 'INVALID')
@@ -84,6 +84,7 @@ function verdictOf(
     reasons.push(`${sizes.length} sizes are few for a law: take ${SIZES_MIN} or more.`)
   }
   reasons.push(...coreReasons(over, sizes, runs, cores), ...doubtReasons(over, runs))
+  if (best === null) reasons.push(`No law is the best, and no peak is told: ${bestWhy}.`)
   const fitted = fits.find(({ model }) => model === best)
   const off = fitted?.residuals.filter(({ share }) => Math.abs(share) > RESIDUAL_MAX) ?? []
   if (off.length > 0) {

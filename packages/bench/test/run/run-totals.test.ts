@@ -50,6 +50,39 @@ test('a second of the series is the sum of all processes, its percentiles those 
   expect(totals.connectionsNow).toBe(4)
 })
 
+test('errors of a point are those of its interval, in any phase, and those of all add up to what was counted', () => {
+  const totals = new RunTotals(2)
+  // A process tells them as they have been counted since the beginning.
+  const counted = [
+    ['warm-up', [3, 0]],
+    ['measured', [53, 10]],
+    ['measured', [53, 10]],
+    ['measured', [155, 30]],
+    ['drain', [155, 643]],
+  ] as const
+  for (const [phase, counts] of counted) {
+    counts.forEach((errors, process) => totals.add(process, interval({ phase, errors })))
+  }
+  expect(totals.series().map(({ phase, errors }) => [phase, errors])).toEqual([
+    ['warm-up', 3],
+    ['measured', 60],
+    ['measured', 0],
+    ['measured', 122],
+    ['drain', 613],
+  ])
+  expect(totals.errorsNow).toBe(155 + 643)
+})
+
+test('errors of points that were joined are added', () => {
+  const totals = new RunTotals(1)
+  const seconds = 2 * POINTS_MAX + 7
+  for (let second = 1; second <= seconds; second++) totals.add(0, interval({ errors: 5 * second }))
+  const points = totals.series()
+  expect(points.length).toBeLessThanOrEqual(POINTS_MAX)
+  expect(points.reduce((sum, { errors }) => sum + errors, 0)).toBe(5 * seconds)
+  for (const { errors, lengthMs } of points) expect(errors).toBe((5 * lengthMs) / 1000)
+})
+
 test('a second that one process never reported is in the series all the same', () => {
   const totals = new RunTotals(2)
   totals.add(0, interval())

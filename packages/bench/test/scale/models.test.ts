@@ -42,7 +42,7 @@ test('with noise the true parameters are near, and the law that made the points 
     const truth = { each: 10_000, serial: 0.05, crosstalk: 0.002 }
     const some = [...points(truth, noise), ...points(truth, noise), ...points(truth, noise)]
     const fits = (['linear', 'amdahl', 'usl'] as const).flatMap((model) => fit(model, some) ?? [])
-    expect(bestOf(fits)?.model).toBe('usl')
+    expect(bestOf(fits, some).fit?.model).toBe('usl')
     const { parameters } = fits[2] ?? { parameters: truth }
     expect(Math.abs(parameters.serial - truth.serial)).toBeLessThan(0.02)
     expect(Math.abs(peakOf(parameters) / peakOf(truth) - 1)).toBeLessThan(0.15)
@@ -54,7 +54,7 @@ test('a straight line is not taken for a curve', () => {
     return { ...point, perSecond: point.perSecond * (index % 2 === 0 ? 1.001 : 0.999) }
   })
   const fits = (['linear', 'amdahl', 'usl'] as const).flatMap((model) => fit(model, line) ?? [])
-  expect(bestOf(fits)?.model).toBe('linear')
+  expect(bestOf(fits, line).fit?.model).toBe('linear')
 })
 
 test('a law with more parameters than sizes is not fitted', () => {
@@ -62,6 +62,35 @@ test('a law with more parameters than sizes is not fitted', () => {
   expect(fit('usl', two)).toBe(null)
   expect(fit('amdahl', two)).not.toBe(null)
   expect(fit('amdahl', two.slice(0, 1))).toBe(null)
+})
+
+describe('no law is the best', () => {
+  const runs = (rates: Readonly<Record<number, readonly number[]>>): Point[] =>
+    Object.entries(rates).flatMap(([size, some]) => some.map((perSecond) => ({ size: Number(size), perSecond })))
+  const TOO_FEW = /^there are too few runs to tell \(3 runs at 3 sizes\): a straight line alone takes 4 at 2$/
+  const NO_BETTER = /^no law explains the throughput better than its mean .* \(the nearest, \w+, has R2 -?\d/
+
+  test.each<[string, Readonly<Record<number, readonly number[]>>, RegExp]>([
+    ['that falls', { 1: [798_000, 801_000, 795_000], 2: [549_000, 552_000, 546_000] }, NO_BETTER],
+    ['that is flat', { 1: [500, 520, 480], 2: [510, 490, 500], 4: [495, 505, 500] }, NO_BETTER],
+    ['that never changes', { 1: [500, 500], 2: [500, 500], 4: [500, 500] }, NO_BETTER],
+    ['of one size', { 4: [500, 510, 520, 500] }, /too few runs to tell \(4 runs at 1 size\)/],
+    ['of one run', { 4: [500] }, /too few runs to tell \(1 run at 1 size\)/],
+    ['of as many runs as sizes, and few', { 1: [100], 2: [190], 4: [350] }, TOO_FEW],
+  ])('for throughput %s, nor is a peak or a prediction told', (_name, rates, why) => {
+    const { best, bestWhy, peak, predictions, fits } = analyse(runs(rates), [1, 8])
+    expect(bestWhy).toMatch(why)
+    expect([best, peak]).toEqual([null, null])
+    expect(predictions.map(({ perSecond }) => perSecond)).toEqual([null, null])
+    for (const { explained } of fits) expect(explained).toBeLessThanOrEqual(1)
+  })
+
+  test('because it goes through as many sizes as it has parameters', () => {
+    const two = runs({ 1: [1000, 1010, 990], 2: [1400, 1410, 1390] })
+    const { best, fits } = analyse(two, [])
+    expect(fits.map(({ model }) => model)).toEqual(['linear', 'amdahl'])
+    expect(best).not.toBe('amdahl')
+  })
 })
 
 describe('beyond what was measured', () => {

@@ -20,11 +20,11 @@ function optionsWith(...args: string[]) {
   return scaleOptionsOf(parsed.values)
 }
 
-function sweep(sizes: readonly number[], cores: number, change: Partial<RunReport> = {}) {
+function sweep(sizes: readonly number[], cores: number, change: Partial<RunReport> = {}, law = LAW) {
   const base = runReportWith()
   const runs = sizes.flatMap((size): Measured[] =>
     [0, 1].map((repeat) => {
-      const messagesPerSecond = Math.round(throughputOf(LAW, size))
+      const messagesPerSecond = Math.round(throughputOf(law, size))
       return { size, repeat, report: { ...base, messagesPerSecond, verdict: VALID, ...change } }
     }),
   )
@@ -51,6 +51,22 @@ describe('a sweep', () => {
     expect(text).toContain('<- best')
     expect(text).toContain('99 workers: too far')
     expect(scalePage(report)).toContain('too far')
+  })
+
+  test('that no law explains says so in every form, and tells neither peak nor prediction', () => {
+    const report = sweep([1, 2], 32, {}, { each: 798_000, serial: 1, crosstalk: 0.23 })
+    expect(report).toMatchObject({ best: null, peak: null, verdict: { state: 'SUSPECT' } })
+    expect(report.bestWhy).toMatch(/^no law explains the throughput better than its mean/)
+    expect(report.verdict.reasons).toContain(`No law is the best, and no peak is told: ${report.bestWhy}.`)
+    expect(report.predictions.map(({ perSecond }) => perSecond)).toEqual([null, null])
+    expect(scaleReportSchema.safeParse(JSON.parse(JSON.stringify(report))).error).toBe(undefined)
+    const text = scaleTable(report).replaceAll(/\s+/g, ' ')
+    expect(text).toContain(`best none: ${report.bestWhy}`)
+    expect(text).toContain('peak not told')
+    expect(text).not.toContain('<- best')
+    const page = scalePage(report)
+    expect(page).toContain('No law is the best')
+    expect(page).not.toMatch(/\(best\)|of the variance|not in sight/)
   })
 
   test('past the cores is SUSPECT and says from where on', () => {

@@ -49,9 +49,14 @@ function tilesOf({ runs, best, peak, over, fits }: ScaleReport): Tile[] {
       beside: `with ${inGroups(most.size)} ${over}`,
     },
     ...(best === null || fitted === undefined
-      ? []
-      : [{ name: 'best fit', value: NAMES[best], beside: `explains ${inPercent(fitted.explained)} of the variance` }]),
-    { name: 'peak', value: peak === null ? 'not in sight' : peak.size.toFixed(1), beside: over },
+      ? [
+          { name: 'best fit', value: 'none', beside: 'see the verdict' },
+          { name: 'peak', value: 'not told', beside: 'no law is the best' },
+        ]
+      : [
+          { name: 'best fit', value: NAMES[best], beside: `explains ${inPercent(fitted.explained)} of the variance` },
+          { name: 'peak', value: peak === null ? 'not in sight' : peak.size.toFixed(1), beside: over },
+        ]),
   ]
 }
 
@@ -110,7 +115,7 @@ function residualChart({ fits, sizes, over }: ScaleReport): LinesChart {
   }
 }
 
-function fitsTable({ fits, best, peak, over, predictions }: ScaleReport): Table {
+function fitsTable({ fits, best, bestWhy, peak, over, predictions }: ScaleReport): Table {
   const rows = fits.map(({ model, parameters, explained }) => [
     `${NAMES[model]}${model === best ? ' (best)' : ''}`,
     inGroups(Math.round(parameters.each)),
@@ -121,7 +126,8 @@ function fitsTable({ fits, best, peak, over, predictions }: ScaleReport): Table 
   const predicted = predictions.map(({ size, perSecond, why }) => {
     return `${inGroups(size)}: ${perSecond === null ? why : `${inGroups(Math.round(perSecond))}/s ${why}`}`
   })
-  const peakSaid = peak === null ? 'No peak within twice of what was measured.' : `Peak: ${peakInWords(peak, over)}.`
+  const peakFound = peak === null ? 'No peak within twice of what was measured.' : `Peak: ${peakInWords(peak, over)}.`
+  const peakSaid = best === null ? `No law is the best, and no peak is told: ${bestWhy}.` : peakFound
   return {
     kind: 'table',
     title: 'Laws',

@@ -96,8 +96,8 @@ export const seriesPointSchema = z
     p999Us: amount,
     maxUs: amount,
     serviceP99Us: amount.nullable(),
-    connections: count,
-    errors: count,
+    connections: count.describe('Up at its end.'),
+    errors: count.describe('Of the interval alone: those of all intervals, drain and warm-up among them, add up.'),
     histogram: text,
   })
   .readonly()

@@ -36,7 +36,9 @@ const fitSchema = z
         crosstalk: amount.describe('What each costs every other.'),
       })
       .readonly(),
-    explained: z.number().describe('Part of the variance, 1 for all of it.'),
+    explained: z
+      .number()
+      .describe('Part of the variance, 1 for all of it; 0 or less: the mean of all runs says as much.'),
     criterion: z.number().nullable().describe('Corrected Akaike criterion; the smaller, the better.'),
     residuals: listOf(z.strictObject({ size: count, measured: amount, fitted: amount, share: z.number() }).readonly()),
   })
@@ -55,12 +57,17 @@ export const scaleReportSchema = z
     settings: z.record(text, text).readonly().nullable().describe('Of the daemon of the last run.'),
     runs: listOf(runSchema),
     fits: listOf(fitSchema),
-    best: model.nullable(),
+    best: model
+      .nullable()
+      .describe('Null when no law was put to the test by sizes and runs enough, or explains more than the mean does.'),
+    bestWhy: text.describe('Why none is the best; empty when one is.'),
     peak: z
       .strictObject({ size: amount, perSecond: amount, lowSize: amount.nullable(), highSize: amount.nullable() })
       .readonly()
       .nullable()
-      .describe('Where throughput is highest; null when it does not fall within twice of what was measured.'),
+      .describe(
+        'Where throughput is highest; null when it falls nowhere within twice of the sizes, or no law is the best.',
+      ),
     predictions: listOf(z.strictObject({ size: count, perSecond: amount.nullable(), why: text }).readonly()),
     verdict: verdictSchema,
     environment: environmentSchema,
