@@ -3,6 +3,7 @@
  * Must not know: how the connection is served.
  * Invariant: every call settles: by its answer, or when the connection ends.
  */
+import { inspect } from 'node:util'
 import {
   type AnswerKind,
   type BodyKind,
@@ -10,7 +11,6 @@ import {
   decodeErrorBody,
   encodeBody,
   encodeFrame,
-  encodeHello,
   encodeMetadata,
   KIND_CANCEL,
   KIND_CONTROL,
@@ -24,31 +24,14 @@ import {
   OPCODE_GOAWAY,
   OPCODE_PING,
   OPCODE_PONG,
-  PROTOCOL_VERSION,
   type RouteTypes,
   ShardwireError,
   UNKNOWN_ROUTE,
 } from '@shardwire/protocol'
 import { closestName } from '../config/closest-name.ts'
-import type { ClientRoute } from '../service/client-route.ts'
-import type { TlsPeer } from '../service/tls-peer.ts'
+import { type ClientRoute, clientRoute } from '../service/client-route.ts'
+import { endedError } from './ended-error.ts'
 import type { FrameInbox, InboxFrame } from './frame-inbox.ts'
-
-/** Who connects. */
-export interface TestClient {
-  /** `127.0.0.1` unless set. */
-  readonly remoteAddress?: string | undefined
-  readonly remotePort?: number | undefined
-  /** Who it is by its certificate, as if TLS had found that out; without it there is no TLS. */
-  readonly tls?: Partial<TlsPeer> | undefined
-  /** Sent with HELLO, for `authenticate`. */
-  readonly token?: string | undefined
-  /** What the client calls itself in HELLO. */
-  readonly name?: string | undefined
-  readonly version?: string | undefined
-  /** What the connection has as its attributes before the service sees it. */
-  readonly attributes?: Readonly<Record<string, unknown>> | undefined
-}
 
 export interface CallOptions {
   /** What is sent along; `deadlineMs` among it. */
@@ -81,7 +64,8 @@ export interface SpokenRoute {
 
 export interface TestConnectionParts {
   readonly routes: ReadonlyMap<string, SpokenRoute>
-  readonly client: TestClient
+  /** The frame that is sent first; undefined for none. */
+  readonly hello: Uint8Array | undefined
   readonly inbox: FrameInbox
   readonly send: (bytes: Uint8Array) => void
   readonly sendEnd: () => void
@@ -107,24 +91,30 @@ export class TestConnection<Types extends Routes> {
   readonly #readers: PromiseWithResolvers<TestMessage>[] = []
   /** What nothing can be sent for any more. */
   #failure: Error | undefined
+  #ended = ''
   #lastId = 0
 
   constructor(parts: TestConnectionParts) {
     this.#parts = parts
     this.closed = this.#end.promise
-    const { token, name, version } = parts.client
-    if (token === undefined && name === undefined && version === undefined) return
-    const said = Object.entries({ token, name, version }).filter(([, value]) => value !== undefined)
-    parts.send(encodeHello({ protocol: PROTOCOL_VERSION, ...Object.fromEntries(said) }))
+    if (parts.hello !== undefined) parts.send(parts.hello)
   }
 
-  /** Asks a route by its name. Rejects with the ShardwireError that the server answers. */
+  /** Whether a call can still be answered here. */
+  get isUsable(): boolean {
+    return this.#failure === undefined && !this.isLeaving
+  }
+
+  /**
+   * Asks a route by its name. Rejects with the ShardwireError that the server answers, and when the connection ends as
+   * a client's call does: with the ERROR that ended it, or CONNECTION_LOST, or CONNECTION_CLOSED where it ended before.
+   */
   async call<Name extends keyof Types & string>(
     name: Name,
     ...[body, options = {}]: Arguments<Types[Name], CallOptions>
   ): Promise<Types[Name]['answer']> {
     const { number, body: kind, answer } = this.#route(name)
-    if (this.#failure !== undefined) throw this.#failure
+    this.#usable()
     const id = ++this.#lastId
     const promise = Promise.withResolvers<unknown>()
     this.#waiting.set(id, { answer, promise })
@@ -154,14 +144,25 @@ export class TestConnection<Types extends Routes> {
     const next = this.#messages.shift()
     if (next instanceof ShardwireError) throw next
     if (next !== undefined) return next
-    if (this.#failure !== undefined) throw this.#failure
+    this.#usable()
     const reader = Promise.withResolvers<TestMessage>()
     this.#readers.push(reader)
     return await reader.promise
   }
 
-  /** Answers what the service asks its clients on this route. What `handler` throws becomes an ERROR. */
-  onRequest<Body, Answer>(route: ClientRoute<Body, Answer>, handler: (body: Body) => Answer | Promise<Answer>): void {
+  /**
+   * Answers what the service asks its clients on this route. What `handler` throws becomes an ERROR.
+   * @param given a route, or its number: then body and answer are msgpack, as of a route without options
+   */
+  onRequest(given: number, handler: (body: unknown) => unknown): void
+  onRequest<Body, Answer>(given: ClientRoute<Body, Answer>, handler: (body: Body) => Answer | Promise<Answer>): void
+  onRequest<Body>(given: ClientRoute<Body> | number, handler: (body: Body) => unknown): void {
+    const route = typeof given === 'number' ? clientRoute(given) : given
+    if (!Number.isInteger((route as Partial<ClientRoute> | null | undefined)?.number)) {
+      throw new TypeError(
+        `onRequest was given ${inspect(given, { depth: 0 })}; expected what clientRoute(number) returns, or a number`,
+      )
+    }
     this.#handlers.set(route.number, async ({ id, body }) => {
       try {
         const answer = await handler(decodeAs(route.body, body) as Body)
@@ -185,7 +186,8 @@ export class TestConnection<Types extends Routes> {
 
   /** For the transport: it is over. */
   ended(reason: string): void {
-    this.#fail(new Error(`the connection ended: ${reason}`))
+    this.#ended = reason
+    this.#fail(endedError(reason, 'CONNECTION_LOST'))
     this.#end.resolve(reason)
   }
 
@@ -234,6 +236,13 @@ export class TestConnection<Types extends Routes> {
     const handler = this.#handlers.get(route)
     if (handler !== undefined) await handler(frame)
     else this.#sendError(route, id, new ShardwireError(UNKNOWN_ROUTE, `the test has no handler for route ${route}`))
+  }
+
+  /** @throws what a call gets that comes too late */
+  #usable(): void {
+    const failure = this.#failure
+    if (failure === undefined) return
+    throw failure instanceof ShardwireError ? failure : endedError(this.#ended, 'CONNECTION_CLOSED')
   }
 
   #fail(error: Error): void {

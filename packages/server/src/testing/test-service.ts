@@ -4,6 +4,7 @@
  * Invariant: what a test sees went the way that it goes over a socket: encoded, decoded, through limits, middleware,
  * schemas, the handler and back.
  */
+import { DRAINING, ShardwireError } from '@shardwire/protocol'
 import { readMachine } from '../config/machine.ts'
 import { systemClock } from '../clock.ts'
 import { closeReasonName } from '../close-reason.ts'
@@ -19,14 +20,8 @@ import type { Connection } from '../worker/connection.ts'
 import { createShard, type CreatedShard } from '../worker/create-shard.ts'
 import { FrameInbox } from './frame-inbox.ts'
 import { MemorySocket } from './memory-socket.ts'
-import {
-  type Arguments,
-  type CallOptions,
-  type Routes,
-  type SpokenRoute,
-  type TestClient,
-  TestConnection,
-} from './test-connection.ts'
+import { helloOf, type TestClient } from './test-client.ts'
+import { type Arguments, type CallOptions, type Routes, type SpokenRoute, TestConnection } from './test-connection.ts'
 
 /** Options of the server that are about how it serves, not where it listens. */
 export type TestOptions = Omit<
@@ -72,13 +67,16 @@ export class TestedService<Types extends Routes> implements AsyncDisposable {
     this.#routes = new Map(parts.service.routes.map((route) => [route.name, route]))
   }
 
-  /** Asks a route by its name. Rejects with the ShardwireError that a client would get. */
+  /**
+   * Asks a route by its name. Rejects with the ShardwireError that a client would get. Without a client all calls share
+   * a connection; when it has ended, or was told to leave, the next call opens another.
+   */
   async call<Name extends keyof Types & string>(
     name: Name,
     ...args: Arguments<Types[Name], TestCallOptions>
   ): Promise<Types[Name]['answer']> {
     const { client } = (args[1] ?? {}) as TestCallOptions
-    if (client === undefined) return await (this.#shared ??= this.connect()).call(name, ...args)
+    if (client === undefined) return await this.#ready().call(name, ...args)
     const connection = this.connect(client)
     try {
       return await connection.call(name, ...args)
@@ -87,10 +85,12 @@ export class TestedService<Types extends Routes> implements AsyncDisposable {
     }
   }
 
-  /** Opens a connection; it is there at once. */
+  /** Opens a connection; it is there at once, and has said HELLO. Throws DRAINING after `close`. */
   connect(client: TestClient = {}): TestConnection<Types> {
+    if (this.#closed !== undefined) throw new ShardwireError(DRAINING, 'the tested service was closed by its test')
     const { created, config, ends } = this.#parts
     const { shard } = created
+    const hello = helloOf(client)
     const [listener] = config.listen
     const { remoteAddress = LOCAL_ADDRESS, remotePort = this.#ports++, tls, attributes } = client
     const socket = new MemorySocket({
@@ -105,7 +105,7 @@ export class TestedService<Types extends Routes> implements AsyncDisposable {
     const inbox = new FrameInbox(listener?.maxFrameBytes ?? 0)
     const test: TestConnection<Types> = new TestConnection<Types>({
       routes: this.#routes,
-      client,
+      hello,
       inbox,
       send: (bytes) => socket.arrive(bytes),
       sendEnd: () => socket.arriveEnd(),
@@ -124,6 +124,11 @@ export class TestedService<Types extends Routes> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  #ready(): TestConnection<Types> {
+    if (this.#shared?.isUsable !== true) this.#shared = this.connect()
+    return this.#shared
   }
 
   async #close(): Promise<void> {

@@ -155,7 +155,18 @@ describe('a client', () => {
     await expect(client.call('light', { on: true })).rejects.toMatchObject({ name: 'PERMISSION_DENIED' })
     expect(await client.call('leave')).toBe('bye')
     expect([await client.closed, client.isLeaving]).toEqual(['SERVICE_CLOSED', true])
-    await expect(client.call('ping')).rejects.toThrow('the connection ended: SERVICE_CLOSED')
+    const late: unknown = await client.call('ping').catch((error: unknown) => error)
+    expect(late).toMatchObject({ code: 'CONNECTION_CLOSED', message: 'the connection ended: SERVICE_CLOSED' })
+    expect(await tested.call('ping')).toBe('pong')
+  })
+
+  it('answers on a route that is given by its number, and nothing else is taken for one', async () => {
+    await using tested = await testService(service)
+    const client = tested.connect()
+    client.onRequest(7, (body) => ({ on: !(body as { on: boolean }).on }))
+    expect(await client.call('light', { on: false })).toBe('it is on')
+    expect(() => client.onRequest(0, () => null)).toThrow('a client route has number 0')
+    expect(() => client.onRequest('7' as unknown as number, () => null)).toThrow("onRequest was given '7'; expected")
   })
 
   it('that ends is answered first', async () => {
@@ -193,6 +204,38 @@ describe('hooks', () => {
       await expect(tested.call('me')).rejects.toMatchObject({ name: 'UNAUTHENTICATED' })
     }
     expect(seen).toEqual(['start', 'connect', 'PEER_ENDED', 'stop'])
+  })
+})
+
+describe('a connection', () => {
+  it('says HELLO as a client does, and the next call has another when it ended', async () => {
+    let comes = 0
+    const guarded = defineService({
+      name: 'guarded',
+      routes: {
+        b: route(1, { body: typed<number>() }, ({ body }) => body + 1),
+        name: route(2, { body: 'none' }, ({ connection }) => connection.session?.client.name ?? 'nameless'),
+        reset: route(3, { body: 'none' }, ({ connection }) => connection.reset()),
+        leave: route(4, { body: 'none' }, ({ connection }) => connection.close('enough')),
+      },
+      authenticate: ({ token }) => ++comes !== 2 && token !== 'wrong',
+    })
+    await using tested = await testService(guarded)
+    expect(await tested.call('b', 0)).toBe(1)
+    await expect(tested.call('reset')).rejects.toMatchObject({ name: 'CONNECTION_LOST', code: 'CONNECTION_LOST' })
+    // The second to come is not let in; that is told, and the third is.
+    await expect(tested.call('b', 1)).rejects.toMatchObject({ name: 'UNAUTHENTICATED', retryable: false })
+    expect(await tested.call('b', 1)).toBe(2)
+    expect(comes).toBe(3)
+    await tested.call('leave')
+    expect(await tested.call('b', 2)).toBe(3)
+    const wrong = tested.connect({ token: 'wrong' })
+    expect(await wrong.closed).toBe('UNAUTHENTICATED')
+    await expect(wrong.call('b', 0)).rejects.toBeInstanceOf(ShardwireError)
+    await expect(tested.call('b', 0, { client: { hello: false } })).rejects.toMatchObject({ name: 'UNAUTHENTICATED' })
+    expect(() => tested.connect({ hello: false, token: 'x' })).toThrow('hello: false says nothing, and token')
+    await tested.close()
+    await expect(tested.call('b', 0)).rejects.toMatchObject({ name: 'DRAINING' })
   })
 })
 
