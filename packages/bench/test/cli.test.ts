@@ -10,6 +10,7 @@ import { LatencyHistogram } from '../src/index.ts'
 import type { RunReport } from '../src/index.ts'
 import { BenchProgram, shortRun } from './fixtures/bench-program.ts'
 import { writtenName } from '../src/options/flag.ts'
+import { describeFlags } from '../src/options/read-flags.ts'
 import { validReport } from './fixtures/json-schema.ts'
 import { EchoServer, echoOf, withWrongByte } from './fixtures/echo-server.ts'
 
@@ -290,6 +291,28 @@ test.each(COMMANDS.map(({ name }) => name))('%s --help tells every flag of it, a
   const command = COMMANDS.find((one) => one.name === name)
   for (const flag of Object.keys(command?.flags ?? {})) expect(help.stdout).toContain(`--${writtenName(flag)}`)
   expect(help.stderr).toBe('')
+})
+
+test.each([
+  ['run', '--arrivals KIND', 'constant or poisson: '],
+  ['run', '--pacing HOW', 'auto, spin or timer: '],
+  ['run', '--churn-close HOW', 'fin or reset: '],
+  ['run', '--mode MODE', 'message or request: '],
+  ['run', '--codec CODEC', 'frame, json, line or raw: '],
+  ['run', '--percentile P', '50, 90, 99, 99.9 or 99.99: '],
+  ['merge', '--as KIND', 'auto, together or repeats: '],
+  ['scale', '--over WHAT', 'workers or connections: '],
+  ['ladder', '--daemon FILE|auto', 'auto, or the main file of a daemon: '],
+  ['ladder', '--to N', 'connections at the top (the last of --steps; without these 10000)'],
+])('the help of %s tells what %s may be', (name, flag, values) => {
+  const command = COMMANDS.find((one) => one.name === name)
+  if (command === undefined) throw new Error(`no command ${name}`)
+  const lines = describeFlags(command.flags)
+    .replaceAll(/\n {3,}/g, ' ')
+    .split('\n')
+  expect(lines.filter((line) => line.startsWith(`  ${flag} `)).map((line) => line.slice(flag.length + 2))).toEqual([
+    expect.stringContaining(values),
+  ])
 })
 
 test('an unknown command exits 3 and names one that exists', async () => {

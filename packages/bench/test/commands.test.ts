@@ -63,6 +63,10 @@ describe('ladder', () => {
       expect(lost).toBe(0)
       expect(probe.response.samples).toBeGreaterThan(100)
     }
+    // 200 samples are too few for p99.
+    const advice = report.steps.map(({ probe }) => probe.verdict.reasons.join(' '))
+    for (const said of advice) expect(said).toContain('take a longer --probe-s for 1000 samples')
+    expect(report.hold?.probe.verdict.reasons.join(' ')).toContain('take a longer --hold-s for 1000 samples')
     expect(report).toMatchObject({ reached: 150, bound: null, lost: 0, hold: { lost: 0, sweep: { alive: 150 } } })
     expect(report.after?.connections).toBe(0)
     expect([0, 2]).toContain(code)

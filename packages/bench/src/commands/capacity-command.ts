@@ -21,6 +21,7 @@ import { grouped } from '../report/numbers.ts'
 import type { CapacityReport } from '../report/schema/capacity.ts'
 import { statusOn } from '../report/status.ts'
 import type { Status } from '../report/status.ts'
+import { CONFIRM_REMEDIES, STEP_REMEDIES } from '../run/remedies.ts'
 import { runBench } from '../run/run-bench.ts'
 import { benchVersion } from '../version.ts'
 import { parseCommand, sayProblems } from './command.ts'
@@ -70,7 +71,8 @@ async function attempt(
   { clock, signal }: CommandContext,
 ): Promise<TrialState | undefined> {
   status.now(`${stage}: ${grouped(perSecond)} messages/s`)
-  const report = await runBench(options.load(perSecond, stage), { clock, signal })
+  const remedies = stage === 'confirm' ? CONFIRM_REMEDIES : STEP_REMEDIES
+  const report = await runBench(options.load(perSecond, stage), { clock, signal, remedies })
   const judged = judgeTrial(report)
   tried.push({ ...judged, stage, perSecond, report })
   if (signal.aborted) return undefined

@@ -23,7 +23,7 @@ const MERGE_FLAGS = {
   as: choice(
     ['auto', 'together', 'repeats'],
     'auto',
-    'parts of one load that ran at once, whose rates add up, or one load again and again',
+    'parts of one load at once, whose rates add up, or one load again and again',
     'KIND',
   ),
   ...COMMON_FLAGS,

@@ -19,6 +19,7 @@ import type { ScaleReport } from '../report/schema/scale.ts'
 import { statusOn } from '../report/status.ts'
 import type { Status } from '../report/status.ts'
 import { targetUrl } from '../options/target.ts'
+import { SCALE_CONNECTIONS_REMEDIES, SCALE_REMEDIES } from '../run/remedies.ts'
 import { runBench } from '../run/run-bench.ts'
 import { scaleOptionsOf, scaleProblems, SCALE_FLAGS } from '../scale/scale-options.ts'
 import type { ScaleFlags, ScaleOptions } from '../scale/scale-options.ts'
@@ -98,7 +99,8 @@ class Sweep {
     const { clock, signal } = this.#context
     if (this.#values.daemon !== undefined) await this.#serve(over === 'workers' ? size : null)
     this.#status.now(`${grouped(size)} ${over}, run ${repeat + 1} of ${repeats}`)
-    const report = await runBench(load(size), { clock, signal })
+    const remedies = over === 'connections' ? SCALE_CONNECTIONS_REMEDIES : SCALE_REMEDIES
+    const report = await runBench(load(size), { clock, signal, remedies })
     const p99 = `p99 ${grouped(report.latency.response.p99Us)} us`
     const rate = `${grouped(report.messagesPerSecond)} messages/s`
     this.#status.say(

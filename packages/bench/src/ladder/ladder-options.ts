@@ -1,7 +1,7 @@
 /**
  * Owns the options of a ladder, and its flags.
  * Must not know: what a ladder does.
- * Invariant: steps ascend, and the last is the number asked for.
+ * Invariant: steps ascend, and the last is the number asked for: --to, or else the last of --steps.
  */
 import type { LoadCodec } from '../messages.ts'
 import { flag, optional, secondsAsMs, whole, wholeOf } from '../options/flag.ts'
@@ -22,6 +22,8 @@ import type { Target } from '../options/target.ts'
 import type { AddressOptions } from '../run/run-options.ts'
 
 const STEPS_MAX = 100
+const TOP_MAX = CONNECTIONS_MAX * 10
+const TOP_DEFAULT = 10_000
 const HOUR_S = 3600
 /** The first step unless steps are given: a hundredth of the last, and at least this. */
 const FIRST_MIN = 1000
@@ -47,13 +49,21 @@ export interface LadderOptions {
 
 export const LADDER_FLAGS = {
   ...TARGET_FLAG,
-  to: whole(1, CONNECTIONS_MAX * 10, '10000', 'connections at the top'),
+  to: optional(
+    {
+      value: 'N',
+      expected: `a whole number from 1 to ${TOP_MAX}`,
+      example: String(TOP_DEFAULT),
+      help: `connections at the top (the last of --steps; without these ${TOP_DEFAULT})`,
+    },
+    (text) => wholeOf(text, 1, TOP_MAX),
+  ),
   steps: optional(
     {
       value: 'LIST',
       expected: 'ascending numbers with commas between',
       example: '1000,5000',
-      help: 'numbers on the way up',
+      help: 'numbers on the way up; --to comes after the last',
     },
     parseSteps,
   ),
@@ -79,18 +89,19 @@ export type LadderFlags = FlagValues<typeof LADDER_FLAGS>
 
 export function ladderProblems({ to, steps }: LadderFlags): OptionProblem[] {
   const last = steps?.at(-1)
-  if (last === undefined || last <= to) return []
+  if (last === undefined || to === undefined || last <= to) return []
   const expected = 'the last step up to --to'
   return [{ name: '--steps', value: String(steps), expected, example: exampleOf(LADDER_FLAGS, 'steps') }]
 }
 
 export function ladderOptionsOf(values: LadderFlags): LadderOptions {
-  const { to, steps, probeConnections, probeRate } = values
+  const { steps, probeConnections, probeRate } = values
+  const top = values.to ?? steps?.at(-1) ?? TOP_DEFAULT
   return {
     target: values.target,
     codec: values.codec,
     route: values.route,
-    steps: steps === undefined ? stepsTo(to) : [...new Set([...steps, to])],
+    steps: steps === undefined ? stepsTo(top) : [...new Set([...steps, top])],
     settleMs: values.settleS,
     probe: { connections: probeConnections, perSecond: probeRate, durationMs: values.probeS },
     holdMs: values.holdS,
@@ -114,7 +125,7 @@ export function stepsTo(last: number): number[] {
 }
 
 function parseSteps(text: string): readonly number[] | undefined {
-  const steps = text.split(',').map((part) => wholeOf(part, 1, CONNECTIONS_MAX * 10))
+  const steps = text.split(',').map((part) => wholeOf(part, 1, TOP_MAX))
   const known = steps.filter((step) => step !== undefined)
   const ascends = known.every((step, index) => index === 0 || step > (known[index - 1] ?? Infinity))
   return known.length < steps.length || known.length > STEPS_MAX || !ascends ? undefined : known

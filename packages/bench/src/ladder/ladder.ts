@@ -24,6 +24,8 @@ import { grouped } from '../report/numbers.ts'
 import type { RunOutcome } from '../report/run-report.ts'
 import type { Status } from '../report/status.ts'
 import { diagnose } from '../run/diagnosis.ts'
+import { HOLD_PROBE_REMEDIES, LADDER_REMEDIES, PROBE_REMEDIES } from '../run/remedies.ts'
+import type { Remedies } from '../run/remedies.ts'
 import type { LadderOptions } from './ladder-options.ts'
 import type { HoldOutcome, LadderBound, LadderOutcome, StepOutcome } from './ladder-outcome.ts'
 import type { LadderSetting } from './ladder-setting.ts'
@@ -125,7 +127,7 @@ export class Ladder {
     status.now(`asking each of ${grouped(up)} connections for one echo`)
     const sweep = await holders.sweep()
     status.now(`probing beside ${grouped(up)} connections`)
-    const probe = await this.#probe(this.#options.probe.durationMs)
+    const probe = await this.#probe(this.#options.probe.durationMs, PROBE_REMEDIES)
     const ledger = await this.#account(up)
     const state = await holders.refresh()
     this.#steps.push({ connections: up, opened, overflows, sweep, probe, ledger, state })
@@ -168,16 +170,16 @@ export class Ladder {
   #stopAt({ failure }: Resized): void {
     if (failure === null) return
     const { up } = this.#setting.holders.state()
-    const error = diagnose(this.#options.target, { ...failure, connected: up })
+    const error = diagnose(this.#options.target, { ...failure, connected: up }, LADDER_REMEDIES)
     if (up === 0) throw error
     const { code, message } = error
     this.#bound = { connections: up, code, sentence: message }
     this.#parts.status.say(`No more than ${grouped(up)}: ${message}`)
   }
 
-  async #probe(durationMs: number): Promise<RunOutcome> {
+  async #probe(durationMs: number, remedies: Remedies): Promise<RunOutcome> {
     const options = probeOptions(this.#options, durationMs)
-    return await runProbe(options, this.#setting, this.#parts.signal)
+    return await runProbe(options, this.#setting, { signal: this.#parts.signal, remedies })
   }
 
   async #hold(): Promise<HoldOutcome | null> {
@@ -193,7 +195,7 @@ export class Ladder {
       const said = `${grouped(pings - before.pings)} PINGs answered, ${grouped(lost - before.lost)} lost`
       status.now(`holding ${grouped(up)} connections: ${said}, ${left} s left`)
     })
-    const probe = await this.#probe(holdMs)
+    const probe = await this.#probe(holdMs, HOLD_PROBE_REMEDIES)
     cancel()
     status.now('asking each connection for one echo')
     const sweep = await holders.sweep()

@@ -9,6 +9,7 @@ import { Companions } from '../run/companions.ts'
 import { Coordinator } from '../run/coordinator.ts'
 import { plainTraffic } from '../options/mix-spec.ts'
 import { splitLoad } from '../run/load-split.ts'
+import type { Remedies } from '../run/remedies.ts'
 import type { RunOptions } from '../run/run-options.ts'
 import { Observer } from '../observe/observer.ts'
 import type { LadderOptions } from './ladder-options.ts'
@@ -47,7 +48,7 @@ export function probeOptions(options: LadderOptions, durationMs: number): RunOpt
 export async function runProbe(
   options: RunOptions,
   { clock, hosts, port, serverPids, holders, probeSource }: LadderSetting,
-  signal: AbortSignal,
+  { signal, remedies }: { readonly signal: AbortSignal; readonly remedies: Remedies },
 ): Promise<RunOutcome> {
   const companions = new Companions({ holders: [], churn: null, slow: null }, clock)
   const observer = new Observer({
@@ -58,6 +59,6 @@ export async function runProbe(
     generatorPids: () => [...coordinator.pids, ...holders.pids],
   })
   const plans = splitLoad(options, [{ hosts, port, localAddress: probeSource }])
-  const coordinator = new Coordinator(options, plans, { clock, progress: SILENT, companions, observer })
+  const coordinator = new Coordinator(options, plans, { clock, progress: SILENT, companions, observer, remedies })
   return await coordinator.run(signal)
 }

@@ -121,10 +121,16 @@ export function decimal(min: number, max: number, fallback: string, help: string
   return flag({ value, expected, example: fallback, help }, fallback, (text) => decimalOf(text, min, max))
 }
 
-/** One of some words. */
-export function choice<T extends string>(words: readonly T[], fallback: T, help: string, value: string): Flag<T> {
-  const expected = words.length === 2 ? words.join(' or ') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+/** One of some words, which its help tells. */
+export function choice<T extends string>(words: readonly T[], fallback: T, about: string, value: string): Flag<T> {
+  const expected = alternatives(words)
+  const help = `${expected}: ${about}`
   return flag({ value, expected, example: fallback, help }, fallback, (text) => words.find((word) => word === text))
+}
+
+/** Words, the last two with an "or" between. */
+export function alternatives(words: readonly (string | number)[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 /** Any text that is not empty. */

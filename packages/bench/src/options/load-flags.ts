@@ -6,7 +6,19 @@
 import { SEED_MAX } from '../random.ts'
 import { PERCENTILES, percentileOf } from '../run/percentiles.ts'
 import { ADDRESSES_EXPECTED, parseAddresses, parseSources, SOURCES_EXPECTED } from './address-spec.ts'
-import { choice, decimal, fileName, flag, list, optional, secondsAsMs, toggle, whole, wholeOf } from './flag.ts'
+import {
+  alternatives,
+  choice,
+  decimal,
+  fileName,
+  flag,
+  list,
+  optional,
+  secondsAsMs,
+  toggle,
+  whole,
+  wholeOf,
+} from './flag.ts'
 import { MIX_EXPECTED, parseMix } from './mix-spec.ts'
 import { OBJECTIVE_EXPECTED, parseObjective } from './objective.ts'
 import { parseRate, RATE_EXPECTED } from './rate-spec.ts'
@@ -21,8 +33,7 @@ export const PROCESSES_MAX = 256
 /** Connections times depth: every frame in flight costs a load process some thirty bytes. */
 export const IN_FLIGHT_MAX = 16_777_216
 
-const percentiles = PERCENTILES.map(({ percent }) => percent)
-const PERCENTILES_EXPECTED = `${percentiles.slice(0, -1).join(', ')} or ${percentiles.at(-1)}`
+const PERCENTILES_EXPECTED = alternatives(PERCENTILES.map(({ percent }) => percent))
 
 export const TARGET_FLAG = {
   target: flag(
@@ -73,7 +84,7 @@ export const LOAD_FLAGS = {
   warmupS: secondsAsMs(0, WARMUP_S_MAX, '1', 'load before it, not measured'),
   drainS: secondsAsMs(0, WARMUP_S_MAX, '5', 'time for answers after it'),
   processes: whole(1, PROCESSES_MAX, '1', 'load processes; each can fill one core', 'N', '2'),
-  pacing: choice(['auto', 'spin', 'timer'], 'auto', 'how an open loop waits: spin is exact and takes a core', 'HOW'),
+  pacing: choice(['auto', 'spin', 'timer'], 'auto', 'how an open loop waits; spin is exact and takes a core', 'HOW'),
   seed: optional(
     { value: 'N', expected: `a whole number from 0 to ${SEED_MAX}`, example: '7', help: 'makes a load repeatable' },
     (text) => wholeOf(text, 0, SEED_MAX),
@@ -84,7 +95,7 @@ export const LOAD_FLAGS = {
 export const BESIDE_FLAGS = {
   idle: whole(0, CONNECTIONS_MAX, '0', 'idle connections held beside the load, by processes of their own', 'N', '1000'),
   churn: decimal(0, 100_000, '0', 'connections a second that come, ask for one echo, and go', 'RATE'),
-  churnClose: choice(['fin', 'reset'], 'fin', 'how these end', 'HOW'),
+  churnClose: choice(['fin', 'reset'], 'fin', 'how these connections end', 'HOW'),
   slow: whole(0, 10_000, '0', 'connections that ask without end and hardly read the answers', 'N', '10'),
   slowBytes: whole(1, 1_000_000, '1024', 'what each of these reads a second', 'N'),
 }
@@ -93,10 +104,10 @@ export const BESIDE_FLAGS = {
 export const DAEMON_FLAG = {
   daemon: optional(
     {
-      value: 'FILE',
+      value: 'FILE|auto',
       expected: 'auto, or the main file of a daemon',
       example: 'auto',
-      help: 'start a shardwire daemon for it, and end it afterwards',
+      help: 'auto, or the main file of a daemon: start one for it, and end it afterwards',
     },
     (text) => (text === '' ? undefined : text),
   ),
@@ -124,7 +135,12 @@ export const ADDRESS_FLAGS = {
 /** What is asked of the numbers. */
 export const JUDGE_FLAGS = {
   percentile: flag(
-    { value: 'P', expected: PERCENTILES_EXPECTED, example: '99.9', help: 'percentile that must have samples enough' },
+    {
+      value: 'P',
+      expected: PERCENTILES_EXPECTED,
+      example: '99.9',
+      help: `${PERCENTILES_EXPECTED}: percentile that must have samples enough`,
+    },
     '99',
     (text) => percentileOf(text)?.percent,
   ),

@@ -11,6 +11,7 @@ import { hasFewSamples, PERCENTILES, percentileOf } from '../run/percentiles.ts'
 import type { Percentile } from '../run/percentiles.ts'
 import type { Observed } from '../observe/observer.ts'
 import type { ChurnOutcome, CompanionsOutcome, IdleOutcome } from '../run/companions.ts'
+import type { Remedies } from '../run/remedies.ts'
 import type { RunOptions } from '../run/run-options.ts'
 import type { RunTotals } from '../run/run-totals.ts'
 import { judgeRun } from '../run/verdict.ts'
@@ -43,6 +44,8 @@ export interface RunOutcome {
   /** Null when the run did not go so far as to ask them. */
   readonly beside: CompanionsOutcome | null
   readonly observed: Observed
+  /** Of the command that made the run. */
+  readonly remedies: Remedies
 }
 
 /** What a report says about where it comes from. */

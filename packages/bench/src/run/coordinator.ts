@@ -19,6 +19,8 @@ import type { Observer } from '../observe/observer.ts'
 import { HoldFailure } from './companions.ts'
 import type { Companions, CompanionsOutcome } from './companions.ts'
 import { diagnose } from './diagnosis.ts'
+import { IDLE_REMEDIES, RUN_REMEDIES } from './remedies.ts'
+import type { Remedies } from './remedies.ts'
 import type { RunOptions } from './run-options.ts'
 import { RunTotals } from './run-totals.ts'
 
@@ -46,6 +48,8 @@ export interface CoordinatorParts {
   readonly companions?: Companions
   /** Sees what both sides use. */
   readonly observer?: Observer
+  /** By default those of the command `run`. */
+  readonly remedies?: Remedies
   /** Begins a load process; by default forks one. */
   readonly begin?: (index: number, events: LoadProcessEvents) => LoadProcess
 }
@@ -59,6 +63,7 @@ export class Coordinator implements LoadProcessEvents {
   readonly #totals: RunTotals
   readonly #companions: Companions | null
   readonly #observer: Observer | null
+  readonly #remedies: Remedies
   readonly #summaries: (LoadSummary | undefined)[]
   readonly #connected: number[]
   readonly #breaks: string[] = []
@@ -72,7 +77,7 @@ export class Coordinator implements LoadProcessEvents {
   #cancelWatchdog: CancelTimer = () => {}
 
   constructor(options: RunOptions, plans: readonly LoadPlan[], parts: CoordinatorParts) {
-    const { clock, progress, begin, companions, observer } = parts
+    const { clock, progress, begin, companions, observer, remedies } = parts
     this.#options = options
     this.#plans = plans
     this.#clock = clock
@@ -80,6 +85,7 @@ export class Coordinator implements LoadProcessEvents {
     this.#begin = begin ?? ((index, events) => new Child(LOAD_PROCESS, index, events))
     this.#companions = companions ?? null
     this.#observer = observer ?? null
+    this.#remedies = remedies ?? RUN_REMEDIES
     this.#totals = new RunTotals(plans.length, options.traffic.classes.length)
     this.#summaries = plans.map(() => undefined)
     this.#connected = plans.map(() => 0)
@@ -128,7 +134,7 @@ export class Coordinator implements LoadProcessEvents {
     try {
       await Promise.race([companions.prepare(), aborted.promise])
     } catch (error) {
-      if (error instanceof HoldFailure) throw diagnose(this.#options.target, error.failure)
+      if (error instanceof HoldFailure) throw diagnose(this.#options.target, error.failure, IDLE_REMEDIES)
       throw error
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -141,7 +147,7 @@ export class Coordinator implements LoadProcessEvents {
         this.#connected[index] = message.connected
         return this.#watchConnecting()
       case 'connect-failed':
-        return this.#onConnectFailed(diagnose(this.#options.target, message.failure))
+        return this.#onConnectFailed(diagnose(this.#options.target, message.failure, this.#remedies))
       case 'ready':
         this.#totals.addConnects(message.connects)
         return this.#onReady(index)
@@ -275,6 +281,7 @@ export class Coordinator implements LoadProcessEvents {
       breaks: [...this.#breaks, ...(beside?.breaks ?? [])],
       beside,
       observed: this.#observer?.observed() ?? { server: null, samples: [] },
+      remedies: this.#remedies,
     }
   }
 }

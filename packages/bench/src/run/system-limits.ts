@@ -6,6 +6,8 @@
 import { readFileSync } from 'node:fs'
 
 import { EnvironmentError } from '../exit-codes.ts'
+import { RUN_REMEDIES } from './remedies.ts'
+import type { Remedies } from './remedies.ts'
 
 /** Descriptors that a load process has open beside its connections, with room to spare. */
 export const DESCRIPTORS_SPARE = 64
@@ -18,13 +20,18 @@ export function descriptorLimit(): number | undefined {
 }
 
 /** Throws when a process with that many connections would run out of descriptors. */
-export function checkDescriptors(connectionsPerProcess: number, limit: number | undefined): void {
+export function checkDescriptors(
+  connectionsPerProcess: number,
+  limit: number | undefined,
+  { moreProcesses, fewerConnections }: Remedies = RUN_REMEDIES,
+): void {
   const needed = connectionsPerProcess + DESCRIPTORS_SPARE
   if (limit === undefined || needed <= limit) return
+  const use = moreProcesses === null ? 'or use' : `use ${moreProcesses} or`
   throw new EnvironmentError(
     'EMFILE',
     `Each load process needs ${needed} file descriptors and may have ${limit}: run \`ulimit -n ${needed}\` first, ` +
-      `use more --processes or fewer --connections (at most ${limit - DESCRIPTORS_SPARE} a process). (EMFILE)`,
+      `${use} ${fewerConnections} (at most ${limit - DESCRIPTORS_SPARE} a process). (EMFILE)`,
   )
 }
 

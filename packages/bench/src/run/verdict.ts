@@ -10,6 +10,7 @@ import type { ErrorCounts, ErrorExample, ErrorKind, OpenCounts, ProcessReport } 
 import type { CompanionsOutcome } from './companions.ts'
 import { hasFewSamples, SAMPLES_ABOVE_MIN, samplesAbove } from './percentiles.ts'
 import type { Percentile } from './percentiles.ts'
+import type { Remedies } from './remedies.ts'
 
 export type VerdictState = 'VALID' | 'SUSPECT' | 'INVALID'
 
@@ -47,6 +48,7 @@ export interface RunEvidence {
   readonly breaks: readonly string[]
   /** Null when there was nothing beside the load, or the run did not go so far as to ask. */
   readonly beside: Pick<CompanionsOutcome, 'idle' | 'churn'> | null
+  readonly remedies: Remedies
 }
 
 /** Above this share of a core, or of its event loop's time, a load process may be what limits the rate. */
@@ -146,7 +148,7 @@ function suspectReasons(evidence: RunEvidence, hasFatal: boolean): string[] {
     ...fewReasons(evidence),
     ...lagReasons(evidence).suspect,
     ...(open === null ? [] : lateShareReasons(open)),
-    ...busyReasons(selves),
+    ...busyReasons(evidence),
     ...lateReasons(evidence),
     ...collectionReasons(selves),
     ...churnReasons(evidence),
@@ -212,24 +214,26 @@ function rangeReasons({ aboveRange }: RunEvidence): string[] {
   return [`${aboveRange} answers took more than ${LATENCY_US_MAX / 1_000_000} s and are in no percentile.`]
 }
 
-function fewReasons({ samples, percentile }: RunEvidence): string[] {
+function fewReasons({ samples, percentile, remedies: { longer, otherPercentile } }: RunEvidence): string[] {
   if (!hasFewSamples(samples, percentile)) return []
   const above = samplesAbove(samples, percentile)
   const enough = SAMPLES_ABOVE_MIN * percentile.oneIn
+  const other = otherPercentile === null ? '' : `, or ${otherPercentile}`
   return [
     `${samples} samples are too few for ${percentile.name}: ${above} of them lie above it, at least ` +
-      `${SAMPLES_ABOVE_MIN} must; take a longer --duration-s for ${enough} samples, or another --percentile.`,
+      `${SAMPLES_ABOVE_MIN} must; take ${longer} for ${enough} samples${other}.`,
   ]
 }
 
-function busyReasons(selves: readonly ProcessReport[]): string[] {
+function busyReasons({ selves, remedies: { moreProcesses } }: RunEvidence): string[] {
+  const remedy = moreProcesses === null ? '' : `, ${moreProcesses} may show more`
   return selves.flatMap((self) => {
     // Time spent spinning for the next due moment costs CPU, but is time to spare.
     const cpu = self.lengthUs === 0 ? 0 : Math.max(0, self.threadCpuUs - self.spinUs) / self.lengthUs
     if (cpu <= BUSY_MAX && self.loopBusy <= BUSY_MAX) return []
     const what =
       cpu > BUSY_MAX ? `used ${inPercent(cpu)} of a core` : `was busy ${inPercent(self.loopBusy)} of the time`
-    return [`Load process ${self.process} ${what}: the generator may be the limit, more --processes may show more.`]
+    return [`Load process ${self.process} ${what}: the generator may be the limit${remedy}.`]
   })
 }
 

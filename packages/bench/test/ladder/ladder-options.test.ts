@@ -19,11 +19,24 @@ test('steps that are given end at the top', () => {
 })
 
 test.each([
+  ['the last of --steps is the top, without --to', ['--steps', '50,200'], [50, 200]],
+  ['--to comes after them', ['--steps', '50,200', '--to', '1000'], [50, 200, 1000]],
+  ['--to may be the last of them', ['--steps', '50,200', '--to', '200'], [50, 200]],
+  ['steps may go beyond what the top is by default', ['--steps', '50000'], [50_000]],
+  ['without either the top is 10 000', [], stepsTo(10_000)],
+])('%s', (_rule, args, steps) => {
+  const parsed = parseCommand('ladder', LADDER_FLAGS, args, { check: ladderProblems })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
+  expect(ladderOptionsOf(parsed.values).steps).toEqual(steps)
+})
+
+test.each([
   [['--steps', '5,5']],
   [['--steps', '10,2']],
   [['--steps', '0']],
   [['--steps', '5000', '--to', '100']],
   [['--connect-rate', 'fast']],
+  [['--to', '0']],
 ])('%o is refused', (args) => {
   expect(parseCommand('ladder', LADDER_FLAGS, args, { check: ladderProblems }).ok).toBe(false)
 })

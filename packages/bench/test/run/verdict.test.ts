@@ -8,6 +8,7 @@ import { noErrors } from '../../src/load/error-ledger.ts'
 import { ERROR_KINDS } from '../../src/messages.ts'
 import type { ProcessReport } from '../../src/messages.ts'
 import { PERCENTILES } from '../../src/run/percentiles.ts'
+import { RUN_REMEDIES } from '../../src/run/remedies.ts'
 import { judgeRun } from '../../src/run/verdict.ts'
 import type { OpenEvidence, RunEvidence } from '../../src/run/verdict.ts'
 
@@ -51,6 +52,7 @@ const GOOD: RunEvidence = {
   example: null,
   selves: [CALM],
   breaks: [],
+  remedies: RUN_REMEDIES,
 }
 
 test('a run without a fault is VALID and has no reasons', () => {
