@@ -8,6 +8,7 @@ import { formatEffective, formatProblems } from './config/format.ts'
 import { loadConfig } from './config/load-config.ts'
 import { readMachine } from './config/machine.ts'
 import { dev } from './dev/dev.ts'
+import { setByDev } from './dev/set-by-dev.ts'
 import { EXIT_CONFIG, serve } from './serve.ts'
 import { VERSION } from './version.ts'
 
@@ -55,6 +56,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   }
   const [command = 'serve', ...rest] = argv.some(isHelp) ? ['--help'] : argv
   if (command === 'dev') return runDev(rest)
+  const set = command === 'serve' ? setByDev(rest) : undefined
+  if (set !== undefined) return await serve(write, writeError, set)
   if (rest.length > 0) return usage(`${command} takes no arguments, got: ${rest.join(' ')}`)
   switch (command) {
     case 'serve':

@@ -1,5 +1,5 @@
 /**
- * Owns saying why a module of the user cannot be loaded, and what to do.
+ * Owns saying why a module of the user cannot be loaded, or started, and what to do.
  * Must not know: what the module is for.
  */
 
@@ -19,7 +19,9 @@ const OWN = new URL('.', import.meta.url).href
 export function importFault(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   if (cause instanceof SyntaxError) return syntaxFault(cause)
-  const at = cause.stack?.split('\n').find((line) => FRAME.test(line) && !line.includes(OWN))
+  const lines = (cause.stack ?? '').split('\n').filter((line) => FRAME.test(line) && !line.includes(OWN))
+  // What a package throws is about the line that asked it.
+  const at = lines.find((line) => !line.includes('/node_modules/')) ?? lines[0]
   const place = at === undefined ? undefined : FRAME.exec(at)?.[0]
   return place === undefined ? cause.message : `${cause.message} (${place})`
 }

@@ -5,7 +5,7 @@
  */
 import { createRequire } from 'node:module'
 import type { Clock } from '@shardwire/protocol'
-import { pino, type BaseLogger, type Bindings, type DestinationStream, type Logger } from 'pino'
+import { pino, type BaseLogger, type Bindings, type DestinationStream, type LogFn, type Logger } from 'pino'
 import type { PrettyOptions } from 'pino-pretty'
 import { type LogOutput, logOutput } from './log-output.ts'
 
@@ -34,12 +34,24 @@ export function createLogger(options: LogOptions): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
   }
   const output = logOutput(options.clock)
-  const log = pino(settings, isPretty(options.format) ? prettyDestination(output) : output.destination)
+  const log = isPretty(options.format)
+    ? pino({ ...settings, hooks: { logMethod: withoutEcho } }, prettyDestination(output))
+    : pino(settings, output.destination)
   output.onLost((lines) => {
     const text = `${lines} lines of the log were lost: standard output took none for a while; look at what reads it`
     log.warn({ event: 'log-lost', class: 'system', lines }, text)
   })
   return log
+}
+
+/** For a person: a reason that the text says in full is not said again beside it, with its breaks escaped. */
+function withoutEcho(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [fields, text] = args as [unknown, unknown]
+  if (typeof text === 'string' && typeof fields === 'object' && fields !== null && 'why' in fields) {
+    const { why, ...others } = fields
+    if (typeof why === 'string' && text.includes(why)) return method.call(this, others, text)
+  }
+  return method.apply(this, args)
 }
 
 /** Loaded where a person reads: it is a quarter of what a worker takes to start, and most logs go to machines. */

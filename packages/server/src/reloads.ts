@@ -25,6 +25,8 @@ export interface ReloadsOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly primary: Primary
+  /** What whoever mended something is to do: `send SIGHUP again`. */
+  readonly again: string
 }
 
 /** How reloads went, and whether one is under way. */
@@ -96,14 +98,14 @@ export class Reloads {
   }
 
   async #reload(): Promise<void> {
-    const { env, machine, readFile, possible, primary } = this.#options
+    const { env, machine, readFile, possible, primary, again } = this.#options
     const loaded: LoadedConfig = loadConfig(env, machine, readFile)
     if (!loaded.ok) return this.#refuse([...loaded.problems, ...this.#fixed(loaded)])
     const config = possible(loaded.config)
     const { names, problems } = changesBetween(primary.config, config)
     if (problems.length > 0) return this.#refuse(problems)
     try {
-      const isDone = await primary.reload({ config, env: loaded.env }, names)
+      const isDone = await primary.reload({ config, env: loaded.env }, names, again)
       this.#ended(isDone ? 'done' : 'failed', [])
       if (isDone) this.state.lastDoneAtSeconds = this.#options.clock.wallMs() / MS_PER_S
     } catch (error) {
@@ -134,7 +136,7 @@ export class Reloads {
 
   #tellRefusal(problems: readonly string[], text: string): void {
     this.#ended('refused', problems)
-    const words = `reload refused, nothing has changed: ${text}\nMend it and send SIGHUP again`
+    const words = `reload refused, nothing has changed: ${text}\nMend it and ${this.#options.again}`
     this.#options.log.error({ event: 'reload-refused', class: 'system', problems }, words)
   }
 }

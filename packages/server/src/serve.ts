@@ -12,7 +12,8 @@ import type { CancelTimer } from '@shardwire/protocol'
 import { openAdmin } from './admin/admin.ts'
 import { systemClock } from './clock.ts'
 import { formatProblems } from './config/format.ts'
-import { type Config, loadConfig, type Sources } from './config/load-config.ts'
+import { type Config, loadConfig, type Source, type Sources } from './config/load-config.ts'
+import { OPTIONS } from './config/options.ts'
 import { withoutSecrets } from './config/secrets.ts'
 import { readMachine } from './config/machine.ts'
 import { createLogger, isPretty, type Logger } from './log.ts'
@@ -42,8 +43,15 @@ const SAME_SIGNAL_MS = 1000
 const TICK_MS = 100
 const MS_PER_S = 1000
 
-/** Runs the daemon until it is told to stop. @returns the exit code */
-export async function serve(write: (text: string) => void, writeError: (text: string) => void): Promise<number> {
+/**
+ * Runs the daemon until it is told to stop.
+ * @param dev variables that `shardwire dev` has set; undefined where it is not what runs this @returns the exit code
+ */
+export async function serve(
+  write: (text: string) => void,
+  writeError: (text: string) => void,
+  dev?: ReadonlySet<string>,
+): Promise<number> {
   // What the daemon itself does later to its environment is no change of the operator's.
   const realEnv = { ...process.env }
   const machine = readMachine()
@@ -52,7 +60,8 @@ export async function serve(write: (text: string) => void, writeError: (text: st
     writeError(`shardwire cannot start: ${formatProblems(loaded.problems)}\n`)
     return EXIT_CONFIG
   }
-  const { sources, env } = loaded
+  const { env } = loaded
+  const sources = sourcesWith(dev, loaded.sources)
   // Like lines of the log: what cannot be written is lost, and the daemon goes on.
   process.stdout.on('error', () => undefined)
   const { logLevel, logFormat } = loaded.config
@@ -61,7 +70,8 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   const config = possible(loaded.config)
   const workerModule = fileURLToPath(new URL('./worker/main.js', import.meta.url))
   const primary = new Primary({ config, env, clock: systemClock, log, workerModule, raw: choosesRaw(config, log) })
-  const reloads = new Reloads({ env: realEnv, machine, readFile, possible, clock: systemClock, log, primary })
+  const again = dev === undefined ? 'send SIGHUP again' : 'save it again'
+  const reloads = new Reloads({ env: realEnv, machine, readFile, possible, clock: systemClock, log, primary, again })
   obeySignals(primary, reloads, log)
   const faults = surviveFaults(primary, log)
   const manager = tellServiceManager(primary, realEnv, log)
@@ -86,6 +96,13 @@ export async function serve(write: (text: string) => void, writeError: (text: st
   await primary.stopped
   manager.close()
   return faults.count === 0 ? 0 : EXIT_FAULT
+}
+
+/** What `shardwire dev` set stands in the environment as what the user set does. */
+function sourcesWith(dev: ReadonlySet<string> | undefined, sources: Sources): Sources {
+  if (dev === undefined) return sources
+  const rows = Object.entries(sources) as [keyof Sources, Source][]
+  return Object.fromEntries(rows.map(([key, source]) => [key, dev.has(OPTIONS[key].name) ? 'dev' : source])) as Sources
 }
 
 /** systemd hears how the daemon is, where it started it and wants to know. */

@@ -10,9 +10,9 @@ export type OptionName = `SHARDWIRE_${string}`
 
 /**
  * Where a value came from: its variable, that variable in the file of SHARDWIRE_ENV_FILE, the file that NAME_FILE
- * names, a fixed default, or one from the machine.
+ * names, a fixed default, or one from the machine; or `shardwire dev`, which sets some where nobody else did.
  */
-export type Source = 'environment' | 'env file' | 'file' | 'default' | 'computed'
+export type Source = 'environment' | 'env file' | 'file' | 'default' | 'computed' | 'dev'
 
 /** Values of the rows above, by key, for a default that is computed from them. */
 export type ValuesAbove = Readonly<Record<string, unknown>>

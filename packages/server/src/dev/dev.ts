@@ -14,6 +14,7 @@ import { OPTIONS } from '../config/options.ts'
 import { EXIT_CONFIG, EXIT_START } from '../serve.ts'
 import { FileWatch } from './file-watch.ts'
 import { ModuleList } from './module-list.ts'
+import { devArgument } from './set-by-dev.ts'
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 const PRELOAD = new URL('./modules-main.js', import.meta.url).href
@@ -77,7 +78,9 @@ class DevSession {
   #start(): void {
     const set = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== '')
     const env = { ...DEFAULTS, ...Object.fromEntries(set), [OPTIONS.service.name]: this.#path }
-    const args = [...process.execArgv, '--import', this.#modules.preload(PRELOAD), MAIN, 'serve']
+    const isSet = new Set(set.map(([name]) => name))
+    const own = [...Object.keys(DEFAULTS).filter((name) => !isSet.has(name)), OPTIONS.service.name]
+    const args = [...process.execArgv, '--import', this.#modules.preload(PRELOAD), MAIN, 'serve', devArgument(own)]
     const daemon = spawn(process.execPath, args, { stdio: 'inherit', env })
     this.#daemon = daemon
     this.#isOutdated = false

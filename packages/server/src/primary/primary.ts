@@ -126,7 +126,7 @@ export class Primary {
         ...{ door: this.#door, entrance: this.#entrance, supervisor: () => this.#supervisor },
         ...{ seconds: this.#seconds, inquiries: this.#inquiries, profiles: this.#profiles },
         onReady: (worker) => this.#ready(worker),
-        onFailed: (worker, message) => this.#failed(worker, message),
+        onFailed: (_, message) => this.#failed(message),
         onServes: (worker) => this.#serves(worker),
         onRetired: (worker) => this.#retired(worker),
         onExit: (worker) => this.#exited(worker),
@@ -210,7 +210,7 @@ export class Primary {
    * @param changed names of the options that have another value
    * @returns whether all of them were replaced
    */
-  async reload(generation: Generation, changed: readonly string[]): Promise<boolean> {
+  async reload(generation: Generation, changed: readonly string[], again: string): Promise<boolean> {
     const { clock, log } = this.#options
     const changesTls = changed.some((name) => name.startsWith('SHARDWIRE_TLS_'))
     const settleTls = changesTls ? this.#tls.change(generation.config) : undefined
@@ -219,7 +219,7 @@ export class Primary {
       isProven = true
       this.#adopt(generation)
     }
-    const isDone = await reload({ supervisor: this.#supervisor, clock, log, onProven }, generation, changed)
+    const isDone = await reload({ supervisor: this.#supervisor, clock, log, again, onProven }, generation, changed)
     // The first worker shows whether it is good: the others go back to what they had, or follow one by one.
     settleTls?.(isProven)
     return isDone
@@ -281,10 +281,9 @@ export class Primary {
     this.#checkServing()
   }
 
-  #failed(worker: WorkerProcess, message: string): void {
+  /** Whoever waits for the start says it; of one that is started again later its end does. */
+  #failed(message: string): void {
     this.#serving.failed(new StartError(message))
-    // Whoever waits for the start says it; a worker that is started again later has nobody who does.
-    if (this.#hasStarted) this.#options.log.error({ event: 'worker-failed', slot: worker.slot }, message)
   }
 
   #exited(worker: WorkerProcess): void {

@@ -6,15 +6,20 @@
 import type { Clock } from '@shardwire/protocol'
 import type { Logger } from '../log.ts'
 import type { Generation } from './spawn-worker.ts'
+import type { Replacement } from './slot.ts'
 import type { Supervisor } from './supervisor.ts'
 
 export interface ReloadParts {
   readonly supervisor: Supervisor
   readonly clock: Clock
   readonly log: Logger
+  /** How another reload is asked for: `send SIGHUP again`. */
+  readonly again: string
   /** The first worker serves with it: from now on it is what the daemon runs with. */
   readonly onProven: (generation: Generation) => void
 }
+
+type Failure = Extract<Replacement, { ok: false }>
 
 /** @param changed names of the options that have another value, for the log @returns whether all were replaced */
 export async function reload(parts: ReloadParts, generation: Generation, changed: readonly string[]): Promise<boolean> {
@@ -27,7 +32,7 @@ export async function reload(parts: ReloadParts, generation: Generation, changed
     if (!outcome.ok) {
       if (outcome.isEnd === true)
         log.info({ event: 'reload-abandoned', replaced: slot }, 'reload: the daemon stops first')
-      else tellFailure(log, slot, slots, outcome.why)
+      else tellFailure(parts, slot, slots, outcome)
       return false
     }
     if (slot === 0) onProven(generation)
@@ -40,11 +45,12 @@ export async function reload(parts: ReloadParts, generation: Generation, changed
   return true
 }
 
-function tellFailure(log: Logger, slot: number, slots: number, why: string): void {
+function tellFailure({ log, again }: ReloadParts, slot: number, slots: number, { why, ended }: Failure): void {
   const kept =
     slot === 0
       ? 'all workers serve on as they were'
       : `slots 0 to ${slot - 1} have new workers, those from ${slot} to ${slots - 1} serve on as they were`
-  const text = `reload stopped: ${why}; ${kept}. Mend it and send SIGHUP again`
-  log.error({ event: 'reload-failed', class: 'system', slot, replaced: slot, why }, text)
+  // What is wrong may take several lines, and ends as it ends.
+  const text = `reload stopped, ${kept}. Mend it and ${again}. A new worker did not come up: ${why}`
+  log.error({ event: 'reload-failed', class: 'system', slot, replaced: slot, ...ended, why }, text)
 }

@@ -21,7 +21,9 @@ export const START_MS_MAX = 60_000
 /** How a replacement went: with the end of the worker that was replaced, or why that one serves on. */
 export type Replacement =
   | { readonly ok: true; readonly left: Promise<void> }
-  | { readonly ok: false; readonly why: string; readonly isEnd?: true }
+  | { readonly ok: false; readonly why: string; readonly isEnd?: true; readonly ended?: SuccessorEnd }
+
+type SuccessorEnd = Readonly<{ worker: number; code: number | null; signal: string | null }>
 
 /** Nothing is wrong with who was to come: nobody is needed any more. */
 const STOPS: Replacement = { ok: false, why: 'the daemon stops', isEnd: true }
@@ -104,10 +106,10 @@ export class Slot {
     this.#successor?.done.resolve(STOPS)
   }
 
-  /** Starts a successor; when it serves, the worker that does now is retired. */
+  /** Starts a successor; when it serves, the worker that does now is retired. A failure is the caller's to tell. */
   async replace(why: string, generation: Generation): Promise<Replacement> {
     while (this.#isFull) await this.#room()
-    return this.#stopped ? STOPS : this.#succeed(why, generation)
+    return this.#stopped ? STOPS : await this.#succeed(why, generation)
   }
 
   /** Two processes of a slot at a time, or a slot that is replaced again and again would fill the memory. */
@@ -130,7 +132,10 @@ export class Slot {
     const done = Promise.withResolvers<Replacement>()
     this.#successor = { worker, why, done, cancelTimeout }
     const replaced = this.#current?.pid
-    log.info({ event: 'worker-replacing', slot, worker: replaced, successor: worker.pid, why }, 'replacing a worker')
+    log.info(
+      { event: 'worker-replacing', slot, worker: replaced, successor: worker.pid, why },
+      `replacing a worker: ${why}`,
+    )
     return done.promise
   }
 
@@ -156,7 +161,12 @@ export class Slot {
   async #replaceOutworn(worker: WorkerProcess, why: string): Promise<void> {
     while (this.#isFull) await this.#room()
     // Somebody else may have seen to it, or death.
-    if (worker === this.#current && !this.#stopped) void this.#succeed(why, this.#parts.generation())
+    if (worker !== this.#current || this.#stopped) return
+    const outcome = await this.#succeed(why, this.#parts.generation())
+    if (outcome.ok || outcome.isEnd === true) return
+    const { log, slot } = this.#parts
+    const text = `a new worker did not come up: ${outcome.why}`
+    log.error({ event: 'successor-failed', class: 'system', slot, ...outcome.ended, why: outcome.why }, text)
   }
 
   /** A worker takes nothing new any more by its own decision, and ends. */
@@ -217,13 +227,10 @@ export class Slot {
   }
 
   #successorEnded(worker: WorkerProcess, successor: Successor, code: number | null, signal: string | null): void {
-    const { log, slot } = this.#parts
     this.#successor = undefined
     successor.cancelTimeout()
     const why = worker.failure ?? explainEnd(code, signal)
-    const fields = { slot, worker: worker.pid, code, signal, why }
-    log.error({ event: 'successor-failed', class: 'system', ...fields }, `a new worker did not come up: ${why}`)
-    successor.done.resolve({ ok: false, why })
+    successor.done.resolve({ ok: false, why, ended: { worker: worker.pid, code, signal } })
     if (this.#current === undefined) this.#startAgain(worker)
     else this.#obeyRequest()
   }

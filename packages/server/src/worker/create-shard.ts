@@ -39,6 +39,8 @@ export interface CreateShardOptions {
   readonly rawBinding: RawBinding | undefined
   /** A connection is gone. */
   readonly onClosed: (connection: Connection) => void
+  /** What the start fails with when onStart throws this; the same unless set. */
+  readonly startFault?: (thrown: unknown) => Error
   /** Told of each tick of the wheel by how much it came late, in milliseconds. */
   readonly onTick?: (lateMs: number) => void
 }
@@ -72,7 +74,11 @@ export async function createShard(options: CreateShardOptions): Promise<CreatedS
   const codecs = listenerCodecs(config.listen, service, () => clock.wallMs(), modules)
   const report = createHookReport(log, clock)
   const hooks = new WorkerHooks({ hooks: service.hooks, worker: { shard: identity.slot, log }, clock, report })
-  await hooks.start()
+  try {
+    await hooks.start()
+  } catch (error) {
+    throw options.startFault?.(error) ?? error
+  }
   const shard = new Shard({
     ...others,
     identity,

@@ -5,10 +5,12 @@
  */
 import { Socket } from 'node:net'
 import { systemClock } from '../clock.ts'
+import { importFault } from '../import-fault.ts'
 import { isMessage, type SocketTicket, type StartMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { VitalSigns } from '../metrics/vitals.ts'
 import { systemRandom } from '../random.ts'
+import type { HookName } from '../service/hooks.ts'
 import { loadService } from '../service/load-service.ts'
 import { openRawChannel } from '../transport/raw-channel.ts'
 import { isRawHandle, loadRawBinding } from '../transport/raw-handle.ts'
@@ -22,10 +24,10 @@ const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 for (const signal of IGNORED_SIGNALS) process.on(signal, ignore)
 process.on('disconnect', primaryGone)
 process.on('uncaughtException', (error) =>
-  worker === undefined ? startFailed(error) : worker.health.faults.exception(error),
+  worker === undefined ? startFailed(importFault(error)) : worker.health.faults.exception(error),
 )
 process.on('unhandledRejection', (reason) => {
-  if (worker === undefined) startFailed(reason)
+  if (worker === undefined) startFailed(importFault(reason))
   else worker.health.faults.rejection(reason)
 })
 
@@ -78,6 +80,7 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
       random: systemRandom,
       rawBinding: loadRawBinding(),
       onClosed: (connection) => worker?.closed(connection),
+      startFault: (thrown) => hookFault(config.service, 'onStart', thrown),
       onTick: (lateMs) => vitals.late(lateMs),
     })
     worker = new Worker({ created, config, log, clock: systemClock, vitals, tell })
@@ -87,6 +90,12 @@ async function start({ slot, epoch, config, configured, tls }: StartMessage): Pr
   } catch (error) {
     startFailed(error)
   }
+}
+
+/** With its place, as of what a module throws while it is loaded. */
+function hookFault(path: string | null, hook: HookName, thrown: unknown): Error {
+  const of = path === null ? '' : `SHARDWIRE_SERVICE=${path}: `
+  return new Error(`${of}${hook} of the service failed: ${importFault(thrown)}`, { cause: thrown })
 }
 
 /** The primary decides whether this was a start that cannot succeed, or a slot to try again later. */

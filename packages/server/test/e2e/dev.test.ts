@@ -115,6 +115,35 @@ it('leaves alone what the service does not import, and finds what an import wait
   expect(await daemon.stop()).toBe(0)
 })
 
+it('tells a mistake once, in full, and what to do where files are watched', async () => {
+  const environment = { ...OPTIONS, SHARDWIRE_LOG_FORMAT: 'pretty', SHARDWIRE_WORKERS: '' }
+  await using daemon = new Daemon(environment, { args: ['dev', './service.ts'], cwd: directory })
+  const stdout = (): string => `${daemon.otherLines.join('\n')}\n`
+  const printed = async (text: string): Promise<void> => {
+    await eventually(
+      () => stdout().includes(text),
+      () => `nobody printed: ${text}\n${stdout()}`,
+    )
+  }
+  await printed('Stop it:')
+  // What it set itself is not the user's.
+  expect(stdout()).toMatch(/SHARDWIRE_WORKERS +1 +dev\n/)
+  expect(stdout()).toMatch(/SHARDWIRE_DRAIN_TIMEOUT_MS +2000 +dev\n/)
+  expect(stdout()).toMatch(/SHARDWIRE_SERVICE +\.\/service\.ts +dev\n/)
+  expect(stdout()).toMatch(/SHARDWIRE_LOG_FORMAT +pretty +environment\n/)
+  write('lib/greeting.ts', "export const greeting = 'unfinished\nconst other = 1")
+  await printed('ERR_INVALID_TYPESCRIPT_SYNTAX')
+  write('lib/greeting.ts', "export const greeting = 'finished'")
+  await printed('reloaded: all workers are new')
+  const times = (text: string): number => stdout().split(text).length - 1
+  expect(times('ERROR')).toBe(1)
+  expect(times("'unfinished")).toBe(1)
+  expect(times('Mend it and save it again')).toBe(1)
+  expect(stdout()).not.toContain('SIGHUP again')
+  expect(stdout()).not.toContain('\\n')
+  expect(await daemon.stop()).toBe(0)
+})
+
 it('has one worker and a watch over lent views, unless the environment says otherwise', async () => {
   const environment = { SHARDWIRE_WORKERS: '', SHARDWIRE_DEBUG_VIEWS: '', SHARDWIRE_ADMIN: 'off' }
   await using daemon = await startDaemon(environment, { args: ['dev', './service.ts'], cwd: directory })

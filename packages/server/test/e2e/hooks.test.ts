@@ -202,7 +202,9 @@ describe('the beginning and the end of a worker', () => {
   it('an onStart that fails stops the start, with its reason', async () => {
     process.env['TEST_HOOKS'] = 'start fails'
     try {
-      await expect(start()).rejects.toThrow('the database is not there')
+      const why =
+        /SHARDWIRE_SERVICE=\S+: onStart of the service failed: the database is not there \(file:\S+hooked.ts:\d+:\d+\)/
+      await expect(start()).rejects.toThrow(why)
     } finally {
       delete process.env['TEST_HOOKS']
     }

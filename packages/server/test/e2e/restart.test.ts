@@ -32,7 +32,10 @@ describe('a service that is broken when its worker is started again', () => {
     expect(await versionServed(daemon.port)).toBe(1)
     await writeFile(file, 'this is no module')
     process.kill(daemon.workers[0]?.pid ?? 0, 'SIGKILL')
-    const failed = await daemon.waitFor(({ event }) => event === 'worker-failed')
+    // The first is the one that was killed.
+    const isFailed = ({ event, signal }: Record<string, unknown>): boolean =>
+      event === 'worker-exited' && signal === null
+    const failed = await daemon.waitFor(isFailed)
     expect(failed).toMatchObject({ slot: 0, msg: expect.stringContaining(pathToFileURL(file).pathname) })
     await writeFile(file, serviceOf(2))
     expect(await versionServed(daemon.port)).toBe(2)
