@@ -13,7 +13,7 @@ import { judgeTrial } from '../capacity/judge-trial.ts'
 import { findCapacity } from '../capacity/search.ts'
 import type { TrialStage, TrialState } from '../capacity/search.ts'
 import { EXIT_INVALID, EXIT_PASS, EXIT_SLO_MISSED } from '../exit-codes.ts'
-import { capacityTable, shortened } from '../report/capacity-table.ts'
+import { capacityTable, withReason } from '../report/capacity-table.ts'
 import { describeEnvironment } from '../report/environment.ts'
 import { csvOf } from '../report/files/csv.ts'
 import { capacityPage } from '../report/html/capacity-page.ts'
@@ -78,8 +78,8 @@ async function attempt(
   if (signal.aborted) return undefined
   const { p50Us, p99Us, p999Us } = report.latency.response
   const times = `p50 ${grouped(p50Us)} us  p99 ${grouped(p99Us)} us  p99.9 ${grouped(p999Us)} us`
-  const why = judged.why === '' ? '' : `: ${shortened(judged.why)}`
-  status.say(`${stage.padEnd(8)}${grouped(perSecond).padStart(11)} messages/s  ${times}  ${judged.state}${why}`)
+  const line = `${stage.padEnd(8)}${grouped(perSecond).padStart(11)} messages/s  ${times}  ${judged.state}`
+  status.say(withReason(line, judged.why))
   return judged.state
 }
 

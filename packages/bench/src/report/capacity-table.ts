@@ -4,11 +4,15 @@
  * Invariant: shows nothing that the JSON report does not hold.
  */
 import { targetUrl } from '../options/target.ts'
+import { figuresOf } from './capacity-figures.ts'
+import type { Figure } from './capacity-figures.ts'
 import { grouped, wrapped } from './numbers.ts'
 import type { CapacityReport, CapacityTrial } from './schema/capacity.ts'
 
 const LABEL_COLUMNS = 12
-const WHY_MAX = 60
+const NUMBER_COLUMNS = 12
+const LINE_COLUMNS_MAX = 120
+const ALWAYS = ['p50', 'p99', 'p99.9']
 const LIMITS = {
   server: 'the server',
   generator: 'the generator, or its machine',
@@ -18,12 +22,14 @@ const LIMITS = {
 
 export function capacityTable(report: CapacityReport): string {
   const { options, objective, trials, verdict, capacity } = report
-  const head = ['due/s', 'answered/s', 'p50 us', 'p99 us', 'p99.9 us', 'cores'].map((title) => title.padStart(12))
+  const figures = figuresOf(objective, ALWAYS)
+  const titles = ['due/s', 'answered/s', ...figures.map(([name]) => `${name} us`), 'cores']
+  const head = titles.map((title) => title.padStart(NUMBER_COLUMNS))
   const lines = [
     `${targetUrl(options.target)}  highest rate with ${objective.text}, ${grouped(options.connections)} connections`,
     '',
     `${'stage'.padEnd(LABEL_COLUMNS)}${head.join('')}`,
-    ...trials.map(trialLine),
+    ...trials.map((trial) => trialLines(trial, figures)),
     '',
     `${'capacity'.padEnd(LABEL_COLUMNS)}${capacityInWords(report)}`,
     `${'limited by'.padEnd(LABEL_COLUMNS)}${LIMITS[capacity.limit]}`,
@@ -41,22 +47,19 @@ export function capacityInWords({ capacity }: Pick<CapacityReport, 'capacity'>):
   return `at least ${grouped(perSecond)} messages/s${isConfirmed ? ' (confirmed)' : ' (not confirmed)'}${beyond}`
 }
 
-export function trialLine({
-  stage,
-  perSecond,
-  answeredPerSecond,
-  state,
-  why,
-  response,
-  serverCores,
-}: CapacityTrial): string {
+function trialLines(trial: CapacityTrial, figures: readonly Figure[]): string {
+  const { stage, perSecond, answeredPerSecond, state, why, response, serverCores } = trial
   const cores = serverCores === null ? '-' : serverCores.toFixed(2)
-  const numbers = [perSecond, answeredPerSecond, response.p50Us, response.p99Us, response.p999Us].map(grouped)
-  const cells = [...numbers, cores].map((text) => text.padStart(12)).join('')
-  return `${stage.padEnd(LABEL_COLUMNS)}${cells}  ${state}${why === '' ? '' : `: ${shortened(why)}`}`
+  const numbers = [perSecond, answeredPerSecond, ...figures.map(([, of]) => of(response))].map(grouped)
+  const cells = [...numbers, cores].map((text) => text.padStart(NUMBER_COLUMNS)).join('')
+  return withReason(`${stage.padEnd(LABEL_COLUMNS)}${cells}  ${state}`, why)
 }
 
-/** A reason that a line has room for; the whole of it stands in the other reports. */
-export function shortened(why: string): string {
-  return why.length > WHY_MAX ? `${why.slice(0, WHY_MAX - 3)}...` : why
+/** The whole of a reason: beside what it explains where there is room, else in lines below it. */
+export function withReason(line: string, why: string): string {
+  if (why === '') return line
+  const beside = `${line}: ${why}`
+  if (beside.length <= LINE_COLUMNS_MAX) return beside
+  const indent = ' '.repeat(LABEL_COLUMNS)
+  return `${line}:\n${indent}${wrapped(why, indent)}`
 }

@@ -43,6 +43,24 @@ describe('two runs', () => {
     expect(isWorse(compared(runOf(1, 1.5), runOf(2)))).toBe(false)
   })
 
+  test('of which the second is far slower stand in columns apart', () => {
+    const [row] = compared(runOf(1), runOf(2)).rows
+    if (row === undefined) throw new Error('no row')
+    const report = compared(runOf(1), runOf(2))
+    const far = { base: 36.4, now: 12_345_678_901.5, change: 177.015, low: 9.664, high: 259.647 }
+    const rows = [{ ...row, ...far, judgement: 'worse' } as const, ...report.rows]
+    const lines = comparisonTable({ ...report, rows }).split('\n')
+    const at = lines.findIndex((line) => line.includes('95 of 100'))
+    const first = [row.name, '36.4', '12,345,678,901.5', '+17701.5 %', '+966.4 % to +25964.7 %', 'WORSE']
+    expect(lines[at + 1]?.split(/ {2,}/)).toEqual(first)
+    // Numbers end where their title ends, in every row.
+    const ends = ['base', 'new', 'change', '95 of 100'].map((title) => (lines[at] ?? '').indexOf(title) + title.length)
+    for (const line of lines.slice(at + 1, at + 1 + rows.length)) {
+      for (const end of ends)
+        expect([line[end - 1], line.slice(end, end + 2)]).toEqual([expect.stringMatching(/\S/), '  '])
+    }
+  })
+
   test('that differ by less than the limit are the same', () => {
     const report = compared(runOf(1), runOf(2, 1.1), 0.5)
     expect(report.rows.filter(({ name }) => name === 'p50').map(({ judgement }) => judgement)).toEqual(['same'])

@@ -4,11 +4,13 @@
  * Invariant: shows nothing that the JSON report does not hold.
  */
 import { targetUrl } from '../../options/target.ts'
+import type { Objective } from '../../options/objective.ts'
+import { figureOf, figuresOf } from '../capacity-figures.ts'
 import { capacityInWords } from '../capacity-table.ts'
 import type { CapacityReport, CapacityTrial } from '../schema/capacity.ts'
 import type { LatencyReport } from '../schema/parts.ts'
 import { percentileChart } from './charts.ts'
-import type { LinesChart } from './charts.ts'
+import type { Color, LinesChart } from './charts.ts'
 import { environmentFacts } from './environment-facts.ts'
 import { pageOf } from './page.ts'
 import type { Table } from './page.ts'
@@ -26,6 +28,7 @@ export function capacityPage(report: CapacityReport): string {
   const { perSecond, missedPerSecond, isConfirmed, limit } = capacity
   const confirming = trials.filter(({ stage, state }) => stage === 'confirm' && state === 'held')
   const best = confirming.at(-1) ?? trials.filter(({ state }) => state === 'held').at(-1)
+  const [figure, usOf] = figureOf(objective) ?? []
   return pageOf({
     title: `${inGroups(perSecond)} messages/s with ${objective.text}`,
     lead: `${targetUrl(options.target)}, ${inGroups(options.connections)} connections, ${startedAt.slice(0, 16)}Z`,
@@ -35,12 +38,14 @@ export function capacityPage(report: CapacityReport): string {
       { name: 'held', value: inGroups(perSecond), unit: '/s', beside: isConfirmed ? 'confirmed' : 'not confirmed' },
       { name: 'missed', value: missedPerSecond === null ? 'none' : inGroups(missedPerSecond), beside: 'lowest rate' },
       { name: 'limited by', value: LIMITS[limit] },
-      ...(best === undefined ? [] : [{ name: 'p99.9 there', ...sayUs(best.response.p999Us) }]),
+      ...(best === undefined || usOf === undefined
+        ? []
+        : [{ name: `${figure} there`, ...sayUs(usOf(best.response)), beside: 'at the rate held' }]),
     ],
     sections: [
-      rateChart(trials, objective.limit, objective.metric !== 'rate' && objective.metric !== 'errors'),
+      rateChart(trials, objective),
       ...(best === undefined ? [] : [curve(best.response)]),
-      trialsTable(trials),
+      trialsTable(trials, objective),
       environmentFacts(environment, commandLine),
     ],
     foot: `shardwire-bench ${version}, ${startedAt}`,
@@ -52,7 +57,12 @@ function curve(response: LatencyReport): LinesChart {
   return percentileChart(title, '', [{ label: 'response', latency: response, color: 1, style: 'line' }])
 }
 
-function rateChart(trials: readonly CapacityTrial[], limit: number, hasLimit: boolean): LinesChart {
+const COLORS: Readonly<Record<string, Color>> = { p50: 1, 'p99.9': 2, p99: 4 }
+const OTHER_COLOR = 3
+
+function rateChart(trials: readonly CapacityTrial[], objective: Objective): LinesChart {
+  const { limit, metric } = objective
+  const hasLimit = metric !== 'rate' && metric !== 'errors'
   const sorted = trials.toSorted((one, other) => one.perSecond - other.perSecond)
   const of = (pick: (one: LatencyReport) => number): number[] =>
     sorted.map(({ response }) => Math.max(1, pick(response)))
@@ -64,29 +74,32 @@ function rateChart(trials: readonly CapacityTrial[], limit: number, hasLimit: bo
     x: { name: 'messages/s due', scale: 'log', unit: 'rate', values: sorted.map(({ perSecond }) => perSecond) },
     y: { scale: 'log', unit: 'us' },
     series: [
-      { label: 'p99.9', values: of(({ p999Us }) => p999Us), color: 2, style: 'points' },
-      { label: 'p99', values: of(({ p99Us }) => p99Us), color: 4, style: 'points' },
-      { label: 'p50', values: of(({ p50Us }) => p50Us), color: 1, style: 'points' },
+      ...figuresOf(objective, ['p50', 'p99', 'p99.9'])
+        .toReversed()
+        .map(([label, usOf]) => {
+          return { label, values: of(usOf), color: COLORS[label] ?? OTHER_COLOR, style: 'points' } as const
+        }),
       ...(hasLimit ? [{ label: 'objective', values: sorted.map(() => limit), color: 5, style: 'dash' } as const] : []),
     ],
   }
 }
 
-function trialsTable(trials: readonly CapacityTrial[]): Table {
+function trialsTable(trials: readonly CapacityTrial[], objective: Objective): Table {
+  const figures = figuresOf(objective, ['p50', 'p99', 'p99.9', 'max'])
   return {
     kind: 'table',
     title: 'Trials',
     note: 'In their order.',
     isWide: true,
-    head: ['stage', 'due/s', 'answered/s', 'p50', 'p99', 'p99.9', 'max', 'cores', ''],
+    head: ['stage', 'due/s', 'answered/s', ...figures.map(([name]) => name), 'cores', ''],
+    hasSentences: true,
     rows: trials.map(({ stage, perSecond, answeredPerSecond, response, serverCores, state, why }) => {
-      const { p50Us, p99Us, p999Us, maxUs } = response
       const cores = serverCores === null ? '' : serverCores.toFixed(2)
       const rates = [perSecond, answeredPerSecond].map(inGroups)
       return [
         stage,
         ...rates,
-        ...[p50Us, p99Us, p999Us, maxUs].map(inUs),
+        ...figures.map(([, usOf]) => inUs(usOf(response))),
         cores,
         why === '' ? state : `${state}: ${why}`,
       ]

@@ -36,6 +36,8 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
   /** Whether cells are words rather than numbers. */
   readonly isText?: boolean
+  /** Whether the last column holds sentences: they break into lines, numbers never do. */
+  readonly hasSentences?: boolean
 }
 
 /** Names and what they are. */
@@ -154,10 +156,12 @@ function card(
   return `<article class="card${isWide ? ' wide' : ''}"${id === '' ? '' : ` id="${id}"`}>${head}${body}</article>`
 }
 
-function tableOf({ head, rows, isText }: Table): string {
-  const kind = isText === true ? ' class="text"' : ''
+function tableOf({ head, rows, isText, hasSentences }: Table): string {
+  const last = head.length - 1
+  const kind = (column: number): string =>
+    isText === true ? ' class="text"' : hasSentences === true && column === last ? ' class="text sentence"' : ''
   const cells = (row: readonly string[], tag: string): string =>
-    `<tr>${row.map((text) => `<${tag}${kind}>${escaped(text)}</${tag}>`).join('')}</tr>`
+    `<tr>${row.map((text, column) => `<${tag}${kind(column)}>${escaped(text)}</${tag}>`).join('')}</tr>`
   const body = rows.map((row) => cells(row, 'td')).join('')
   return `<div class="scroll"><table><thead>${cells(head, 'th')}</thead><tbody>${body}</tbody></table></div>`
 }

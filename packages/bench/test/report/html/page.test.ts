@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
+import { capacityPage } from '../../../src/report/html/capacity-page.ts'
 import { pageOf } from '../../../src/report/html/page.ts'
 import type { Page } from '../../../src/report/html/page.ts'
 import { runPage } from '../../../src/report/html/run-page.ts'
+import { capacityReportWith } from '../../fixtures/capacity-report.ts'
 import { runReportWith } from '../../fixtures/run-report.ts'
 
 const EMPTY: Page = {
@@ -108,6 +110,29 @@ describe.runIf(chromiumPath !== undefined)('in Chromium', () => {
     const page = await browser.newPage({ viewport: { width: 360, height: 740 } })
     await page.goto(`file://${file}`)
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0)
+    await page.close()
+  })
+
+  test.each([
+    ['desktop', 1280],
+    ['phone', 360],
+  ])('a reason in a table breaks into lines on a %s, and none of it is out of sight', async (name, width) => {
+    const file = path.join(folder, 'capacity.html')
+    const why = 'A process with nothing to do was woken 123.45 ms late at p99, where the response time is 2 ms. '
+    writeFileSync(file, capacityPage(capacityReportWith('p90<100ms', why.repeat(2).trim())))
+    const page = await browser.newPage({ viewport: { width, height: 900 } })
+    await page.goto(`file://${file}`)
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0)
+    const cell = page.locator('td.sentence').last()
+    expect(await cell.innerText()).toBe(`generator: ${why.repeat(2).trim()}`)
+    // On a phone the numbers are wider than the page by themselves: the table scrolls, and the words stay readable.
+    if (name === 'desktop') {
+      const surplus = '(cell => cell.closest(".scroll").scrollWidth - cell.closest(".scroll").clientWidth)'
+      expect(await page.evaluate(`${surplus}([...document.querySelectorAll("td.sentence")].at(-1))`)).toBe(0)
+    }
+    const box = await cell.boundingBox()
+    expect(box?.width).toBeGreaterThan(150)
+    expect(box?.width).toBeLessThan(width)
     await page.close()
   })
 
