@@ -196,6 +196,20 @@ describe('run', () => {
     )
   })
 
+  test('counts errors in the interval of each, and those of all add up', async () => {
+    await using server = await EchoServer.listen(({ bytes, number }) => {
+      return [number % 50 === 0 ? withWrongByte(echoOf(bytes), 20) : echoOf(bytes)]
+    })
+    const flags = ['--rate', '1000', '--warmup-s', '1', '--duration-s', '3', '--json', '-', '--quiet']
+    const bench = new BenchProgram(...shortRun(server.url, ...flags))
+    expect(await bench.ended()).toBe(2)
+    const { series, errors } = reportOf(bench.stdout)
+    const counted = Object.values(errors).reduce((sum, count) => sum + count, 0)
+    expect(counted).toBeGreaterThan(10)
+    expect(series.length).toBeGreaterThan(3)
+    expect(series.reduce((sum, point) => sum + point.errors, 0)).toBe(counted)
+  })
+
   test('that loses a connection is INVALID and exits 2', async () => {
     await using server = await EchoServer.listen(({ bytes, number, socket }) => {
       if (number === 200) socket.resetAndDestroy()

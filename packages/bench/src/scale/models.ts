@@ -93,7 +93,7 @@ export function bestOf(fits: readonly Fit[], points: readonly Point[]): Best {
   const { one, criterion } = first
   if (criterion < (criterionOf(spreadOf(points), points.length, 1) ?? -Infinity)) return { fit: one, why: '' }
   const nearest = `the nearest, ${one.model}, has R2 ${one.explained.toFixed(4)}`
-  const why = `no law explains the throughput better than its mean over all runs does (${nearest})`
+  const why = `no law that ${sizes} sizes can test explains the throughput better than its mean does (${nearest})`
   return { fit: null, why }
 }
 

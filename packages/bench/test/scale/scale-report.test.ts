@@ -56,7 +56,7 @@ describe('a sweep', () => {
   test('that no law explains says so in every form, and tells neither peak nor prediction', () => {
     const report = sweep([1, 2], 32, {}, { each: 798_000, serial: 1, crosstalk: 0.23 })
     expect(report).toMatchObject({ best: null, peak: null, verdict: { state: 'SUSPECT' } })
-    expect(report.bestWhy).toMatch(/^no law explains the throughput better than its mean/)
+    expect(report.bestWhy).toMatch(/^no law that 2 sizes can test explains the throughput better than its mean/)
     expect(report.verdict.reasons).toContain(`No law is the best, and no peak is told: ${report.bestWhy}.`)
     expect(report.predictions.map(({ perSecond }) => perSecond)).toEqual([null, null])
     expect(scaleReportSchema.safeParse(JSON.parse(JSON.stringify(report))).error).toBe(undefined)

@@ -130,6 +130,9 @@ describe.runIf(chromiumPath !== undefined)('in Chromium', () => {
       const surplus = '(cell => cell.closest(".scroll").scrollWidth - cell.closest(".scroll").clientWidth)'
       expect(await page.evaluate(`${surplus}([...document.querySelectorAll("td.sentence")].at(-1))`)).toBe(0)
     }
+    const wide =
+      '[...document.querySelectorAll(".tile .value")].filter((one) => one.scrollWidth > one.clientWidth).length'
+    expect(await page.evaluate(wide)).toBe(0)
     const box = await cell.boundingBox()
     expect(box?.width).toBeGreaterThan(150)
     expect(box?.width).toBeLessThan(width)
