@@ -102,9 +102,19 @@ describe('shardwire conns and kick', () => {
   it('tell what is wrong with their arguments', async () => {
     await using daemon = await startDaemon(ON)
     expect(await run(daemon, ['conns', '--sort', 'size'])).toMatchObject({
-      code: 1,
+      code: 2,
       err: expect.stringContaining('bytes-in'),
     })
+    const wrong = [
+      ['--state', 'foo'],
+      ['--worker', 'x'],
+      ['--closed', '--reason', 'FOO'],
+      ['--closed', '--class', 'foo'],
+    ]
+    const codes = await Promise.all(wrong.map(async (args) => (await run(daemon, ['conns', ...args])).code))
+    expect(codes).toEqual([2, 2, 2, 2])
+    const { code, err } = await run(daemon, ['status', '--jsno'])
+    expect([code, err.split('\n')[0]]).toEqual([2, 'shardwire status: there is no option --jsno; did you mean --json?'])
     expect(await run(daemon, ['conns', '--srot', 'x'])).toMatchObject({
       code: 2,
       err: expect.stringContaining('--sort'),

@@ -4,6 +4,7 @@
  * Invariant: what is not understood is told with what is.
  */
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { closestName } from '../../config/closest-name.ts'
 import { EXIT_USAGE, ShellError } from './client.ts'
 
 /** Options that every one of them takes. */
@@ -26,18 +27,30 @@ export interface Parsed {
 
 /** @param usage shown with what is wrong @throws ShellError */
 export function parse(args: readonly string[], options: ParseArgsOptionsConfig, usage: string): Parsed {
+  const known = { ...COMMON, ...options }
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: { ...COMMON, ...options },
+      options: known,
       allowPositionals: true,
     })
     if (values['help'] === true) throw new UsageWanted(usage)
     return { values: values as Parsed['values'], positionals }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    throw new ShellError(EXIT_USAGE, `${error.message}\nUsage: ${usage}`)
+    throw new ShellError(EXIT_USAGE, `${problemOf(error, Object.keys(known))}\nUsage: ${usage}`)
   }
+}
+
+/** What is wrong, of an option that there is not in our words: Node's advice is about arguments that begin so. */
+function problemOf(error: TypeError, known: readonly string[]): string {
+  const { message } = error
+  const isUnknown = 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
+  const name = isUnknown ? /^Unknown option '(-+)(.+?)'\./.exec(message) : null
+  if (name === null) return message
+  const [, dashes = '', word = ''] = name
+  const closest = closestName(word, known)
+  return `there is no option ${dashes}${word}${closest === undefined ? '' : `; did you mean --${closest}?`}`
 }
 
 /** The text of an option; undefined where it was not given. */

@@ -180,7 +180,10 @@ export class AdminClient {
     const said = printable(message.slice(0, FAILURE_LENGTH_MAX))
     const isAccess = status === 401 || status === 403
     const advice = isAccess ? '. Set SHARDWIRE_ADMIN_TOKEN, or SHARDWIRE_ADMIN_TOKEN_FILE, as the daemon has it' : ''
-    return new ShellError(isAccess ? EXIT_REFUSED : EXIT_NEGATIVE, `${address} answers: ${said}${advice}`)
+    // Nothing but the arguments of a command can be wrong with what it asks.
+    const isUsage = status === 400 && isObject && 'error' in body
+    const exitCode = isAccess ? EXIT_REFUSED : isUsage ? EXIT_USAGE : EXIT_NEGATIVE
+    return new ShellError(exitCode, `${address} answers: ${said}${advice}`)
   }
 
   #timeLimit(limitMs = ANSWER_MS_MAX): { readonly signal: AbortSignal; readonly cancel: () => void } {
