@@ -42,14 +42,34 @@ const PREFIX = 'SHARDWIRE_'
 /** @throws TypeError that lists every problem */
 export function configFrom(options: ServerOptions, machine: Machine, readFile: ReadFile): Config {
   const unknown = Object.keys(options).flatMap(unknownFault)
-  if (unknown.length > 0) throw new TypeError(unknown.join('\n'))
   // As a variable that is empty: one that is not set.
   const listen = String(options.listen ?? '') === '' ? DEFAULT_LISTEN : options.listen
-  const set = Object.entries({ ...options, listen }).filter(([, value]) => value !== undefined)
+  const set = Object.entries({ ...options, listen }).filter(([key, value]) => value !== undefined && isOption(key))
   const env = Object.fromEntries(set.map(([key, value]) => [nameOf(key as keyof OptionValues), String(value)]))
   const loaded = loadConfig({ ...env, [OPTIONS.workers.name]: '1' }, machine, readFile)
-  if (!loaded.ok) throw new TypeError(formatProblems(loaded.problems.map(inCode)))
+  const told = loaded.ok ? [] : loaded.problems.map(inCode)
+  const types = typeProblems(set, loaded.ok ? loaded.config : loaded.attempt)
+  const problems = [...told, ...types.filter((problem) => told.every(({ name }) => name !== problem.name))]
+  if (problems.length > 0) unknown.push(formatProblems(problems))
+  if (unknown.length > 0 || !loaded.ok) throw new TypeError(unknown.join('\n'))
   return loaded.config
+}
+
+/** Texts in the place of numbers and switches: a variable has nothing else, code has. */
+function typeProblems(set: readonly (readonly [string, unknown])[], config: Config): Problem[] {
+  return set.flatMap(([name, value]) => {
+    const meant: unknown = config[name as keyof OptionValues]
+    const wanted = typeof meant
+    if (typeof value === wanted || (wanted !== 'number' && wanted !== 'boolean')) return []
+    const expected = wanted === 'number' ? 'a number' : 'true or false'
+    const shown = printable(JSON.stringify(value) ?? String(value))
+    const message = `${name} is ${shown}, of type ${typeof value}`
+    return [{ name, value: shown, expected, example: `${name}: ${String(meant)}`, message }]
+  })
+}
+
+function isOption(key: string): key is keyof OptionValues {
+  return Object.hasOwn(OPTIONS, key) && !DAEMON_ONLY.some((only) => only === key)
 }
 
 function nameOf(key: keyof OptionValues): string {
@@ -87,6 +107,7 @@ function literal(text: string): string {
 
 const KEYS_BY_NAME = new Map<string, string>(Object.entries(OPTIONS).map(([key, { name }]) => [name, key]))
 
-function keyed(text: string): string {
+/** A text about options, with their names in code. */
+export function keyed(text: string): string {
   return text.replace(new RegExp(`${PREFIX}[A-Z0-9_]+`, 'g'), (name) => KEYS_BY_NAME.get(name) ?? name)
 }

@@ -201,6 +201,29 @@ describe('options', () => {
     expect(message).not.toContain('SHARDWIRE_')
   })
 
+  it('are numbers and switches where they mean such, and what is wrong of whatever kind is said together', async () => {
+    const refused = async (options: object): Promise<string> => await serve(options).then(String, String)
+    const types = await refused({ maxInFlight: '64', nodelay: 'true' })
+    expect(types).toContain('2 problems with the configuration')
+    expect(types).toContain('maxInFlight is "64", of type string\n  expected: a number\n  example:  maxInFlight: 64')
+    expect(types).toContain('nodelay is "true", of type string\n  expected: true or false')
+    expect(await refused({ maxInFlight: 'x' })).toContain('1 problem with')
+    const many = await refused({ maxInFlight: -1, workers: 3, foo: 1, maxInFligh: 1, listen: 'tcp://127.0.0.1:99999' })
+    expect(many).toContain('maxInFlight is "-1"')
+    expect(many).toContain('workers is about processes of the daemon')
+    expect(many).toContain('there is no option foo')
+    expect(many).toContain('there is no option maxInFligh; did you mean maxInFlight?')
+    expect(many).toContain('99999')
+  })
+
+  it('are what a taken port is explained with', async () => {
+    await using first = await serve()
+    const taken = serve({ listen: `tcp://127.0.0.1:${first.port}` })
+    await expect(taken).rejects.toThrow(
+      /the port is in use by this process itself\. Set listen to another port \(port 0/,
+    )
+  })
+
   it('that there are none of, or that only the daemon has, are refused', async () => {
     const refused = async (options: object): Promise<string> => await serve(options).then(String, String)
     expect(await refused({ maxInFlght: 1 })).toContain('there is no option maxInFlght; did you mean maxInFlight?')
