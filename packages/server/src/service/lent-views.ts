@@ -81,19 +81,23 @@ class Lender {
 
   #complaints(route: string): Complaints {
     const complaint =
-      (when: string, advice: string): Complain =>
+      (what: string, when: string, advice: string): Complain =>
       (use, below) => {
-        const error = new StaleViewError(`route ${route}: ${use} of ${when}; ${advice}`)
+        // Nobody writes it: it is what a promise asks of what it is to become.
+        const misuse = use === '.then' ? `${what} was returned, or awaited,` : `${use} of ${what} was used`
+        const error = new StaleViewError(`route ${route}: ${misuse} after ${when}; ${advice}`)
         Error.captureStackTrace(error, below)
         return this.#reported(route, error)
       }
     return {
       view: complaint(
-        'a view of the body was used after the handler had returned or reached its first await',
+        'a view of the body',
+        'the handler had returned or reached its first await',
         'take request.keep() for what outlives the handler, or after an await ask request.bytes again',
       ),
       request: complaint(
-        'the request was used after the handler had returned',
+        'the request',
+        'the handler had returned',
         'take what you need of it before, and request.keep() for its bytes',
       ),
     }
