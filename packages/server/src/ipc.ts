@@ -81,6 +81,9 @@ export interface Verdict {
 
 export const ADMITTED = -1
 
+/** How often a worker tells how it is, which is its sign of life, too: its loop turns. */
+export const SNAPSHOT_INTERVAL_MS = 1000
+
 export type ToPrimary =
   /** @property inline whether sockets may come without waiting for each other: see `raw-channel.ts` */
   | { readonly type: 'ready'; readonly inline: boolean; readonly descriptorsFree: number }

@@ -414,8 +414,8 @@ export const OPTIONS = {
     kind: milliseconds({ min: 2000, max: DAY_MS, zero: 'off' }),
     fallback: fixed(10_000),
     meaning:
-      'How long the event loop of a worker may stand still, as in a handler that never returns, before it is killed ' +
-      'and replaced.',
+      'How long the event loop of a worker may stand still, as in a handler that never returns: not before, and ' +
+      'about a second later at most, it is killed and replaced.',
     example: '30000',
   },
   mirror: {

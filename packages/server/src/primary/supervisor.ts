@@ -107,9 +107,9 @@ export class Supervisor {
     const { workers } = this
     this.#watchdog.look(workers)
     for (const worker of workers) {
-      const silentMs = this.#watchdog.silentMs(worker)
       const { watchdogMs } = worker.config
-      if (watchdogMs > 0 && silentMs >= watchdogMs && !this.#stuck.has(worker)) this.#killStuck(worker, silentMs)
+      if (watchdogMs === 0 || this.#stuck.has(worker) || !this.#watchdog.isStuck(worker, watchdogMs)) continue
+      this.#killStuck(worker, this.#watchdog.silentMs(worker))
     }
   }
 

@@ -5,6 +5,7 @@
  * that was paused and a primary that was stopped find on waking that nobody had a chance to speak.
  */
 import type { Clock } from '@shardwire/protocol'
+import { SNAPSHOT_INTERVAL_MS } from '../ipc.ts'
 
 /** Between two looks nobody is held to more silence than this: the rest of a longer gap this process did not run. */
 const LOOK_MS_MAX = 500
@@ -34,6 +35,14 @@ export class Watchdog<Worker extends object> {
 
   silentMs(worker: Worker): number {
     return this.#silentMs.get(worker) ?? 0
+  }
+
+  /**
+   * Whether its loop has stood still for `limitMs`, whatever it began with: its last sign of life may have been given
+   * as long before that as there is from one to the next.
+   */
+  isStuck(worker: Worker, limitMs: number): boolean {
+    return this.silentMs(worker) >= limitMs + SNAPSHOT_INTERVAL_MS
   }
 
   /** To be called several times a second, when what the workers have sent has been read. */

@@ -6,7 +6,14 @@
 import { Socket } from 'node:net'
 import { systemClock } from '../clock.ts'
 import { importFault } from '../import-fault.ts'
-import { isMessage, type SocketTicket, type StartMessage, type ToPrimary, type ToWorker } from '../ipc.ts'
+import {
+  isMessage,
+  SNAPSHOT_INTERVAL_MS,
+  type SocketTicket,
+  type StartMessage,
+  type ToPrimary,
+  type ToWorker,
+} from '../ipc.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { VitalSigns } from '../metrics/vitals.ts'
 import { systemRandom } from '../random.ts'
@@ -17,7 +24,7 @@ import { isRawHandle, loadRawBinding } from '../transport/raw-handle.ts'
 import type { TlsMaterial } from '../transport/tls-context.ts'
 import { openTracing } from '../trace/open-tracing.ts'
 import { createShard } from './create-shard.ts'
-import { type ArrivedHandle, SNAPSHOT_INTERVAL_MS, Worker } from './worker.ts'
+import { type ArrivedHandle, Worker } from './worker.ts'
 
 const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 

@@ -10,7 +10,7 @@ import type { Inspector } from '../admin/inspect/inspector.ts'
 import { closeReasonName } from '../close-reason.ts'
 import type { Config } from '../config/load-config.ts'
 import { DESCRIPTORS_SPARE, systemDescriptors } from '../descriptors.ts'
-import type { ToPrimary, ToWorker } from '../ipc.ts'
+import { SNAPSHOT_INTERVAL_MS, type ToPrimary, type ToWorker } from '../ipc.ts'
 import type { Logger } from '../log.ts'
 import type { VitalSigns } from '../metrics/vitals.ts'
 import type { WorkerReport } from '../metrics/worker-figures.ts'
@@ -39,8 +39,6 @@ import type { Shard } from './shard.ts'
 import { SlotListeners } from './slot-listeners.ts'
 import type { WorkerHooks } from './worker-hooks.ts'
 
-/** The primary is told once a second how this worker is. */
-export const SNAPSHOT_INTERVAL_MS = 1000
 /** What a worker gets after an exception that nobody caught. */
 const BROKEN_DRAIN_MS = 1000
 /** What the service's last hooks get in any case: less than the primary waits beyond the deadline of a drain. */

@@ -33,6 +33,17 @@ describe('silence of a worker', () => {
     expect(watchdog.silentMs(worker)).toBe(700)
   })
 
+  it('is not held against what began after the last sign of life, and until the next was due', () => {
+    const clock = new SetClock()
+    const watchdog = new Watchdog<typeof worker>(clock)
+    watchdog.heard(worker)
+    // What it began 900 ms later has taken 1.9 s then.
+    looksFor(watchdog, clock, 2800)
+    expect(watchdog.isStuck(worker, 2000)).toBe(false)
+    looksFor(watchdog, clock, 200)
+    expect(watchdog.isStuck(worker, 2000)).toBe(true)
+  })
+
   it('of a worker that just started begins at its first look', () => {
     const clock = new SetClock()
     const watchdog = new Watchdog<typeof worker>(clock)
