@@ -100,7 +100,10 @@ class DevSession {
     else this.#end.resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
   }
 
-  #changed(files: readonly string[]): void {
+  #changed(seen: readonly string[]): void {
+    const files = seen.filter((file) => file === resolve(this.#path) || this.#modules.isUsed(file))
+    if (files.length === 0) return
+    this.#modules.begin()
     const names = files.map((file) => relative(process.cwd(), file)).join(', ')
     this.#write(`shardwire dev: ${names} changed\n`)
     if (this.#daemon === undefined) return this.#start()

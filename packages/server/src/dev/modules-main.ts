@@ -9,7 +9,7 @@ import { appendFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-/** The file to write to, a path a line. */
+/** The file to write to, a line each: the process, and the path. */
 const to = new URL(import.meta.url).searchParams.get('to')
 /** What nobody edits while they write a service. */
 const own = new URL('..', import.meta.url).href
@@ -21,7 +21,7 @@ function tell(url: string): void {
   if (told.has(file)) return
   told.add(file)
   try {
-    appendFileSync(to, `${file}\n`, { flag: 'a' })
+    appendFileSync(to, `${process.pid} ${file}\n`, { flag: 'a' })
   } catch {
     // Whoever reads has gone, and is missed by nobody: the daemon goes on.
   }

@@ -110,8 +110,12 @@ it('leaves alone what the service does not import, and finds what an import wait
   write('new/deep/other.ts', "export const greeting = 'other'")
   await after(daemon, 'reloaded', () => write('new/deep/er.ts', "export const greeting = 'deep'"))
   expect(await greeting(daemon)).toBe('deep')
+  // What it does not import any more does not count either.
+  await daemon.waitFor((record) => record['event'] === 'reloaded' && count(daemon, 'worker-replaced') === 2)
+  write('lib/greeting.ts', "export const greeting = 'nobody asks'")
+  await after(daemon, 'reloaded', () => write('new/deep/er.ts', "export const greeting = 'deeper'"))
   const told = [...daemon.stderr.matchAll(/shardwire dev: (.*) changed/g)].map(([, files]) => files)
-  expect(told).toEqual(['lib/greeting.ts', 'service.ts', 'new/deep/er.ts'])
+  expect(told).toEqual(['lib/greeting.ts', 'service.ts', 'new/deep/er.ts', 'new/deep/er.ts'])
   expect(await daemon.stop()).toBe(0)
 })
 
