@@ -34,7 +34,13 @@ export function integer(name: string, value: number, min: number, max: number): 
  * that many wrong bytes. Says what kind of thing it got, not its value, which may be long or secret.
  */
 export function checkBody(body: unknown): void {
-  if (types.isUint8Array(body)) return
+  if (types.isUint8Array(body)) {
+    if (body.length > 0 || !isDetached(body)) return
+    throw new ClientError(
+      'INVALID_OPTION',
+      'body: expected a Uint8Array, got one whose memory was transferred elsewhere',
+    )
+  }
   const what = typeof body === 'string' ? 'a string (TextEncoder makes bytes of it)' : kindOf(body)
   throw new ClientError('INVALID_OPTION', `body: expected a Uint8Array, got ${what}; for a value use the msgpack call`)
 }
@@ -43,6 +49,10 @@ export function checkBody(body: unknown): void {
 export function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
   if (values.includes(value)) return value
   throw invalid(name, value, values.join(' or '))
+}
+
+function isDetached({ buffer }: Uint8Array): boolean {
+  return 'detached' in buffer && buffer.detached
 }
 
 /** The type of a value or, of an object, its class. */

@@ -125,8 +125,8 @@ export class Outbound {
       copyBytes(meta, 0, meta.length, slab, at + META_LENGTH_BYTES)
       at += metaBytes
     }
-    // Of a whole array: no view is made for it.
-    slab.set(body, at)
+    // Of a whole array: no view is made for it. One whose memory is gone has no bytes, and cannot be copied from.
+    if (body.length > 0) slab.set(body, at)
     this.#slabUsed = sealFrame(slab, start, at + body.length)
     this.#scheduleFlush()
   }
@@ -175,9 +175,11 @@ export class Outbound {
     this.#drained = undefined
   }
 
-  /** The socket is gone, and holds nothing any more. */
+  /** The socket holds nothing any more. The block is another's from here: what was not sent must not stand in it. */
   release(): void {
-    if (this.#held !== NO_BLOCK) this.#blocks.give(this.#held)
+    if (this.#held === NO_BLOCK) return
+    if (this.#slab === this.#blocks.memory) this.#leaveSlab()
+    this.#blocks.give(this.#held)
     this.#held = NO_BLOCK
   }
 

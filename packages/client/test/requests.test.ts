@@ -172,6 +172,18 @@ describe('a body that is no Uint8Array', () => {
   })
 })
 
+describe('a body whose memory was transferred', () => {
+  it('is refused, and nothing is left of its request', async () => {
+    await using bench = await openBench()
+    const body = new Uint8Array(10)
+    structuredClone(body, { transfer: [body.buffer] })
+    const refusal = { code: 'INVALID_OPTION', message: expect.stringContaining('transferred') as unknown }
+    expect(await rejectionOf(bench.connection.request(1, body))).toMatchObject(refusal)
+    expect(() => bench.connection.send(1, body)).toThrow(expect.objectContaining(refusal))
+    expect(bench.connection.stats.requestsInFlight).toBe(0)
+  })
+})
+
 describe('a request that is given up', () => {
   it('after its deadline sends CANCEL, and its late answer is dropped and counted', async () => {
     await using bench = await openBench()

@@ -125,3 +125,25 @@ it('does without where there is none', async () => {
   await nextTurn()
   expect(joinBytes(line.socket.taken)).toEqual(joinBytes(line.expected))
 })
+
+it('is not left behind half written by a body whose memory is gone', async () => {
+  const blocks = new WriteBlocks(Buffer.alloc(2 * BLOCK_BYTES))
+  const [one, other] = [new LateSocket(), new LateSocket()]
+  const [first, second] = [new Outbound(one, LIMITS, blocks), new Outbound(other, LIMITS, blocks)]
+  const gone = new Uint8Array(10)
+  structuredClone(gone, { transfer: [gone.buffer] })
+  first.frame(KIND_MESSAGE, 1, 0, NO_BYTES, new Uint8Array(20).fill(1))
+  // Between the write and its callback.
+  process.nextTick(() => {
+    first.frame(KIND_MESSAGE, 1, 0, NO_BYTES, gone)
+  })
+  await nextTurn()
+  first.frame(KIND_MESSAGE, 1, 0, NO_BYTES, new Uint8Array(20).fill(2))
+  second.frame(KIND_MESSAGE, 1, 0, NO_BYTES, new Uint8Array(20).fill(3))
+  await nextTurn()
+  const message = (body: Uint8Array): Uint8Array => encodeFrame({ kind: KIND_MESSAGE, route: 1, body })
+  const sent = [message(new Uint8Array(20).fill(1)), message(NO_BYTES), message(new Uint8Array(20).fill(2))]
+  expect(Buffer.concat(one.taken).equals(joinBytes(sent))).toBe(true)
+  expect(Buffer.concat(other.taken).equals(message(new Uint8Array(20).fill(3)))).toBe(true)
+  expect(blocks.free).toBe(2)
+})

@@ -30,7 +30,7 @@ import {
   PREFIX_BYTES,
   ROUTE_MAX,
 } from './frame.ts'
-import { found, scanFrames } from './frame-scan.ts'
+import { found, scanFrames, scanNumber } from './frame-scan.ts'
 import { META_LIMITS } from './msgpack/limits.ts'
 import { isMsgpackMap, MSGPACK_OK, scanMsgpack } from './msgpack/scan.ts'
 
@@ -79,6 +79,8 @@ export class FrameDecoder {
   #ahead = 0
   #aheadAt = 0
   #aheadPlace = 0
+  /** The scan that found them: `found` is another's as soon as another decoder begins, as a handler's own may. */
+  #aheadScan = 0
 
   constructor(frameBytesMax: number) {
     this.frameBytesMax = frameBytesMax
@@ -86,18 +88,21 @@ export class FrameDecoder {
 
   /**
    * Announces that the frames of memory[start, end) are asked for one after another, so that as many as may be are
-   * looked for at once. From here to the last call of `next` nothing in it may change but what `next` has told of.
+   * looked for at once. From here to the last call of `next` it is asked of no other memory, and nothing in this one
+   * changes but what `next` has told of.
    */
   begin(memory: Uint8Array, start: number, end: number): void {
     this.#ahead = scanFrames(memory, start, end, this.frameBytesMax)
     this.#aheadAt = start
     this.#aheadPlace = 0
+    this.#aheadScan = scanNumber
   }
 
   /** Looks for one frame at the beginning of memory[start, end). */
   next(stream: DecodedStream, memory: Uint8Array, start: number, end: number): DecodeStatus {
     if (stream.brokenCode !== 0) return DECODE_BROKEN
-    if (this.#ahead > 0 && start === this.#aheadAt) return this.#nextAhead(memory, start, end)
+    if (this.#ahead > 0 && start === this.#aheadAt && this.#aheadScan === scanNumber)
+      return this.#nextAhead(memory, start, end)
     const available = end - start
     if (available < PREFIX_BYTES) {
       this.bytesNeeded = PREFIX_BYTES

@@ -18,6 +18,9 @@ export const found: Int32Array =
     ? new Int32Array(0)
     : new Int32Array(kernel.memory, KERNEL_LAYOUT.foundAt, KERNEL_LAYOUT.foundBytes / Int32Array.BYTES_PER_ELEMENT)
 
+/** The number of the last scan, whose `found` is. Goes round, after far more than there are in a read. */
+export let scanNumber = 0
+
 /**
  * Looks for frames with a payload of up to `lengthMax` bytes that follow one another from memory[start] on, and are
  * whole before `end`.
@@ -25,6 +28,7 @@ export const found: Int32Array =
  */
 export function scanFrames(memory: Uint8Array, start: number, end: number, lengthMax: number): number {
   if (kernel === undefined) return 0
+  scanNumber = (scanNumber + 1) | 0
   const address = addressInKernel(memory)
   return address === ELSEWHERE ? 0 : kernel.scan(address + start, address + end, lengthMax)
 }

@@ -1,19 +1,19 @@
 /** Frames that are looked for all at once: what comes of them is what comes of them one by one. */
 import {
   allocateKernelMemory,
+  DECODE_FRAME,
   encodeFrame,
-  FOUND_MAX,
-  FOUND_WORDS,
-  found,
   type Frame,
+  FrameDecoder,
   KIND_CONTROL,
   KIND_MESSAGE,
   KIND_REQUEST,
   KIND_RESPONSE,
-  scanFrames,
 } from '@shardwire/protocol'
 import { joinBytes, mutate, type Random, withSeed } from '@shardwire/testkit'
 import { expect, test } from 'vitest'
+import { FOUND_MAX, FOUND_WORDS } from '../src/crc/kernel-layout.ts'
+import { found, scanFrames } from '../src/frame-scan.ts'
 import { decodeWhole } from './support/feed.ts'
 import { decodeStream } from './support/oracle-decoder.ts'
 
@@ -118,4 +118,26 @@ test('a length that no memory has is not added up to a short one', () => {
 test('memory elsewhere is left to the decoder', () => {
   const frame = encodeFrame({ kind: KIND_MESSAGE, route: 1 })
   expect(scanFrames(frame, 0, frame.length, MAX)).toBe(0)
+})
+
+test('a decoder that begins within the frames of another one changes nothing for that', () => {
+  const frames = (count: number, bytes: number): Uint8Array[] => {
+    return Array.from({ length: count }, (_, index) => {
+      return encodeFrame({ kind: KIND_REQUEST, route: 1, id: index + 1, body: new Uint8Array(bytes).fill(index + 1) })
+    })
+  }
+  const [outer, inner] = [joinBytes(frames(20, 30)), joinBytes(frames(20, 300))]
+  inKernel.set(outer)
+  inKernel.set(inner, outer.length)
+  const [decoder, nested] = [new FrameDecoder(MAX), new FrameDecoder(MAX)]
+  const stream = { brokenCode: 0 }
+  decoder.begin(inKernel, 0, outer.length)
+  let at = 0
+  for (let id = 1; id <= 20; id++) {
+    expect(decoder.next(stream, inKernel, at, outer.length)).toBe(DECODE_FRAME)
+    expect([decoder.id, decoder.bodyEnd - decoder.bodyStart]).toEqual([id, 30])
+    at = decoder.frameEnd
+    if (id % 3 === 0) nested.begin(inKernel, outer.length, outer.length + inner.length)
+  }
+  expect(at).toBe(outer.length)
 })
